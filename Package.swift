@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Glibc
 import PackageDescription
 
 let house: [SwiftSetting] = [
@@ -6,6 +7,12 @@ let house: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
+
+// What no envelope passes, and HubNode does not need: smaller, and built faster.
+let cold = house + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
+// Packed relocations, 2.3 MB of the binary less, are read by the loader of glibc 2.36 and later.
+let packsRelocations = (__GLIBC__, __GLIBC_MINOR__) >= (2, 36)
 
 let package = Package(
     name: "backplane-relay",
@@ -90,7 +97,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .target(
             name: "Relay",
             dependencies: [
@@ -121,8 +128,9 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Page")],
-            swiftSettings: house),
+            exclude: ["Page"],
+            swiftSettings: cold,
+            plugins: ["EmbedText"]),
         .target(
             name: "Forward",
             dependencies: [
@@ -152,7 +160,7 @@ let package = Package(
                 "Backplane", "Capture", "Cryptography", "CSQLite", "JSON", "Redis", "Time",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .target(
             name: "HubNode",
             dependencies: [
@@ -188,11 +196,11 @@ let package = Package(
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .target(
             name: "Loopback",
             dependencies: [
-                "Backplane", "HubNode", "Redis", "SignalRClient",
+                "Backplane", "HubNode", "Redis", "Relay", "SignalRClient",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -202,7 +210,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .target(
             name: "Check",
             dependencies: [
@@ -216,7 +224,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .target(
             name: "Demo",
             dependencies: [
@@ -225,9 +233,8 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .target(
             name: "Bench",
             dependencies: [
@@ -235,9 +242,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: house),
+            swiftSettings: cold),
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
@@ -252,12 +258,13 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: house,
+            swiftSettings: cold,
             // A tenth of the binary: nothing is exported, equal functions are there once. LLVM's linker comes with Swift.
             linkerSettings: [
                 .unsafeFlags(
                     ["-use-ld=lld"]
-                        + ["--no-export-dynamic", "--gc-sections", "--icf=safe", "-O2"].flatMap { ["-Xlinker", $0] },
+                        + (["--no-export-dynamic", "--gc-sections", "--icf=safe", "-O2"]
+                        + (packsRelocations ? ["-z", "pack-relative-relocs"] : [])).flatMap { ["-Xlinker", $0] },
                     .when(configuration: .release))
             ],
             plugins: ["BuildCommit", "EmbedText"]),
@@ -285,6 +292,7 @@ let package = Package(
             dependencies: [
                 "HTTPGuard", "Prometheus",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -51,6 +51,7 @@ extension CaptureEvent {
         diskEvent("recording_paused", free: free)
     }
 
+    /// - Parameter free: free bytes on the file system.
     package static func recordingResumed(free: UInt64) -> CaptureEvent {
         diskEvent("recording_resumed", free: free)
     }

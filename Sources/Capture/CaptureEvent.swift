@@ -7,8 +7,8 @@ import JSON
 /// Every hole in a capture is explained by an event.
 package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
-    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`,
-    /// `interleaved`, `erased`.
+    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`,
+    /// `promoted`, `interleaved`, `erased`.
     package var event: String
     /// The Redis channel; nil for all channels.
     package var channel: String?
@@ -34,6 +34,7 @@ package struct CaptureEvent: Equatable, Sendable {
     package var redisVersion: String?
     /// File names, without a directory.
     package var segment: String?
+    /// For `segment`: the file name of the segment before it.
     package var previous: String?
     /// Number of counters that assign ids in turn (`interleaved`).
     package var counters: Int?
@@ -46,7 +47,9 @@ package struct CaptureEvent: Equatable, Sendable {
     package struct Withdrawn: Equatable, Sendable {
         /// `counter_reset`, `gap` or `duplicate`.
         package var event: String
+        /// First id of the event, or the id before a `counter_reset`.
         package var from: UInt64
+        /// Last id of the event, or the id after a `counter_reset`.
         package var to: UInt64
 
         /// - Returns: nil for an event that interleaved counters cannot cause.
@@ -86,6 +89,7 @@ package struct CaptureEvent: Equatable, Sendable {
         }
     }
 
+    /// An event with no other members.
     package init(event: String, channel: String? = nil) {
         self.event = event
         self.channel = channel
@@ -99,7 +103,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
-    /// A hub was found: its envelopes are heard from here on.
+    /// A hub was discovered: its envelopes are recorded from here on.
     package static func attached(channel: String) -> CaptureEvent {
         CaptureEvent(event: "attached", channel: channel)
     }
@@ -123,7 +127,7 @@ package struct CaptureEvent: Equatable, Sendable {
     /// Name of the event for ids that may be missing.
     package static let mayBeMissingName = "may_be_missing"
 
-    /// It cannot be told whether ids are missing.
+    /// It is unknown whether ids are missing.
     package static func mayBeMissing(channel: String, _ doubt: RecordingDoubt) -> CaptureEvent {
         var event = CaptureEvent(event: mayBeMissingName, channel: channel)
         event.after = doubt.after

@@ -148,6 +148,7 @@ package final class CaptureStream: Sendable {
 }
 
 extension CaptureStream: Equatable {
+    /// Only the same object is equal: a stream can be read once.
     package static func == (one: CaptureStream, other: CaptureStream) -> Bool { one === other }
 }
 

@@ -20,7 +20,7 @@ package enum CaptureMetadata {
     package static let eventsTopic = "relay.events"
     /// One JSON object a message.
     package static let eventsEncoding = "json"
-    /// A payload of SignalR 2, its id in front.
+    /// A payload of SignalR 2, including its id.
     package static let envelopeEncoding = "signalr-redis"
 
     enum Key {
@@ -97,8 +97,8 @@ package enum CaptureMetadata {
     /// - Parameters:
     ///   - total: envelopes and bytes of all channels.
     ///   - firstIDs: by Redis channel, of this segment.
-    ///   - ends: at the end of this segment: by Redis channel, the last id that is recorded or told as missing, and where
-    ///     ids behind it may be missing.
+    ///   - ends: at the end of this segment: by Redis channel, the last id that is recorded or reported missing, and
+    ///     where later ids may be missing.
     ///   - missing: from the events of the segment; nil if unknown, after a crash.
     ///   - ending: nil after a crash.
     static func end(
@@ -247,7 +247,7 @@ package struct CaptureSource: Sendable, Equatable {
     package var redis: String
     /// Run id of the server; known after the first subscription, if INFO is permitted.
     package var runID: String?
-    /// nil where INFO may not be asked.
+    /// nil if INFO is not permitted.
     package var redisVersion: String?
     /// What is recorded of the payloads.
     package var payload: PayloadMode
@@ -256,6 +256,7 @@ package struct CaptureSource: Sendable, Equatable {
     /// Whether names of groups and users and connection ids are hashes.
     package var hashesNames: Bool
 
+    /// The defaults are those of an unredacted recording before the first subscription.
     package init(
         relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil,
         payload: PayloadMode = .full, redactedKeys: [String] = [], hashesNames: Bool = false

@@ -12,6 +12,7 @@ package struct CapturedEnvelope {
     /// As recorded: the published bytes including the id, or a ``CoreRecord``.
     package let payload: UnsafeRawBufferPointer
 
+    /// - Parameter payload: must be valid as long as the envelope is used.
     package init(
         channel: String, form: EnvelopeForm = .signalR2, receivedAt: UInt64, payload: UnsafeRawBufferPointer
     ) {
@@ -45,10 +46,13 @@ package struct CaptureReadReport: Sendable {
             case cut
         }
 
+        /// As given, or found in the directory.
         package let path: String
         /// Bytes of the file.
         package internal(set) var size: UInt64
+        /// How the file ends.
         package var state: State
+        /// Envelopes read from it and passed on; those not selected do not count.
         package var envelopes = 0
         /// As its start says; nil if it does not say.
         var channels: [String]?
@@ -56,14 +60,17 @@ package struct CaptureReadReport: Sendable {
         package var ending: SegmentEnding?
     }
 
-    /// A damage, and the file that has it.
+    /// Damage of one file.
     package struct SegmentDamage: Sendable, CustomStringConvertible {
+        /// The file.
         package let path: String
+        /// Where in the file, and what.
         package let damage: Damage
 
         package var description: String { "\(path): \(damage)" }
     }
 
+    /// The files in reading order.
     package internal(set) var segments: [Segment] = []
     /// Empty if the segment is intact.
     package internal(set) var damage: [SegmentDamage] = []
@@ -75,7 +82,7 @@ package struct CaptureReadReport: Sendable {
     package internal(set) var losses: [CaptureEvent] = []
     var account = RecordingAccount()
 
-    /// Whether the recording is whole, as far as its events say.
+    /// Whether the recording is whole according to its events.
     package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
     /// Channels for which it is unknown whether ids are missing.
     package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
@@ -83,7 +90,7 @@ package struct CaptureReadReport: Sendable {
     /// The capture contains envelopes without ids, so its completeness is unknown.
     package var hasWireWithoutIDs: Bool { account.hasWireWithoutIDs }
 
-    /// Of nothing read.
+    /// Nothing read yet.
     package init() {}
 
     /// Bytes of the files that could not be used.

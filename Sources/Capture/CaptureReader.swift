@@ -3,6 +3,7 @@ import MCAP
 
 /// Thrown by the caller's closure to stop reading; the report then covers what was read so far.
 package struct CaptureReadingEnd: Error {
+    /// Carries nothing: the reason is the caller's.
     package init() {}
 }
 
@@ -133,7 +134,7 @@ package struct CaptureReader: Sendable {
                 if metadata.name == CaptureMetadata.endName {
                     entry.ending = CaptureMetadata.ending(in: metadata.entries)
                 } else if metadata.name == CaptureMetadata.startName {
-                    // Of a stream nothing was known before; files may stand behind each other.
+                    // Nothing was known of a stream before; it may contain several files, one after the other.
                     entry.channels = CaptureMetadata.channels(in: metadata.entries)
                     report.account.segmentBegan(of: entry.channels)
                 }
@@ -233,6 +234,7 @@ package struct CaptureProgress: Sendable, Equatable {
     /// Bytes of all files.
     package let total: UInt64
 
+    /// - Parameter total: bytes of all files.
     package init(done: UInt64 = 0, total: UInt64) {
         self.done = done
         self.total = total

@@ -13,7 +13,9 @@ package enum CaptureRecovery {
     package struct Outcome: Sendable {
         /// The new files: one per MCAP file found, because several may be concatenated.
         package var paths: [String] = []
+        /// Messages in the new files.
         package var messages = 0
+        /// Chunks in the new files.
         package var chunks = 0
         /// Messages written without schema, in chunks of other programs.
         package var withoutSchema = 0

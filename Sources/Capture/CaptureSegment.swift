@@ -9,6 +9,7 @@ import Time
 
 /// One file of a capture, described by its start.
 package struct CaptureSegment: Sendable, Equatable {
+    /// As given, or found in the directory; for a stream the name shown in messages.
     package let path: String
     /// Bytes of the file when it was examined.
     package let size: UInt64
@@ -143,4 +144,112 @@ final class SpooledCopy: Sendable, Equatable {
     deinit { close(descriptor) }
 
     static func == (one: SpooledCopy, other: SpooledCopy) -> Bool { one === other }
+}
+
+/// A segment opened for reading.
+package final class FileSource: ByteSource {
+    /// For messages; the file is open already.
+    package let path: String
+    /// True if a writer held the segment's lock at opening: its tail may be incomplete.
+    package let isLive: Bool
+    private let descriptor: CInt
+
+    package convenience init(path: String) throws(CaptureError) {
+        try self.init(path: path, followsLinks: true)
+    }
+
+    init(path: String, followsLinks: Bool) throws(CaptureError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
+        guard descriptor >= 0 else {
+            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "open", path: path, errno: errno)
+        }
+        self.path = path
+        self.descriptor = descriptor
+        if flock(descriptor, LOCK_SH | LOCK_NB) == 0 {
+            flock(descriptor, LOCK_UN)
+            isLive = false
+        } else {
+            isLive = errno == EWOULDBLOCK
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Bytes, asked of the file system: a live segment grows.
+    package var size: UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return 0 }
+        return UInt64(max(0, status.st_size))
+    }
+
+    /// Reads until the buffer is full or the file ends.
+    package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = pread(
+                descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset) + off_t(done))
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw CaptureError.system(operation: "read", path: path, errno: errno)
+            }
+            done += count
+        }
+        return done
+    }
+}
+
+/// Identifies a file that is not MCAP by its first bytes.
+enum ForeignBytes {
+    private static let magic: [UInt8] = [0x89, 0x4D, 0x43, 0x41, 0x50, 0x30, 0x0D, 0x0A]
+    private static let lookedAt = 512
+
+    private static let compressions: [(magic: [UInt8], name: String, tool: String, suffixes: [String])] = [
+        ([0x1F, 0x8B], "gzip", "gzip -dc", [".gz"]),
+        ([0x28, 0xB5, 0x2F, 0xFD], "zstd", "zstd -dc", [".zst", ".zstd"]),
+        ([0x04, 0x22, 0x4D, 0x18], "lz4", "lz4 -dc", [".lz4"]),
+        ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "xz", "xz -dc", [".xz"]),
+        ([0x42, 0x5A, 0x68], "bzip2", "bzip2 -dc", [".bz2"]),
+        ([0x50, 0x4B, 0x03, 0x04], "zip", "unzip -p", [".zip"]),
+    ]
+
+    /// The start of a source.
+    static func start(of source: any ByteSource) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: lookedAt)
+        let count = try bytes.withUnsafeMutableBytes { try source.read(at: 0, into: $0, atLeast: magic.count) }
+        return Array(bytes.prefix(count))
+    }
+
+    /// True if a file with this start may be MCAP, possibly cut off.
+    static func beginsAsMCAP(_ start: [UInt8]) -> Bool {
+        !start.isEmpty && (start.starts(with: magic) || magic.starts(with: start))
+    }
+
+    /// A compressed file cannot be MCAP and need not be searched; nil if it is not compressed.
+    static func compression(_ start: [UInt8], path: String) -> CaptureError? {
+        guard let found = compressions.first(where: { start.starts(with: $0.magic) }) else { return nil }
+        return .compressed(path: path, by: found.name, tool: found.tool)
+    }
+
+    /// The error for a file without any MCAP data.
+    static func error(_ start: [UInt8], path: String) -> CaptureError {
+        if start.isEmpty { return .notMCAP(path: path, what: "is empty, not an MCAP file") }
+        if let error = compression(start, path: path) { return error }
+        let isText = start.allSatisfy { $0 >= 0x20 && $0 != 0x7F || (0x09...0x0D).contains($0) || $0 == 0x1B }
+        return .notMCAP(
+            path: path, what: isText ? "is text, not an MCAP file" : "is not an MCAP file and contains no part of one")
+    }
+
+    /// The first name that looks like a compressed segment.
+    static func compressedName(in names: [String]) -> (name: String, tool: String)? {
+        for name in names {
+            for compression in compressions
+            where compression.suffixes.contains(where: { name.hasSuffix(SegmentName.fileExtension + $0) }) {
+                return (name, compression.tool)
+            }
+        }
+        return nil
+    }
 }

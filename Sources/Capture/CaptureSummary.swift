@@ -5,7 +5,9 @@ import Time
 package struct CaptureSummary: Sendable, Encodable {
     /// One file of the capture.
     package struct Segment: Sendable, Encodable {
+        /// As given, or found in the directory.
         package var path: String
+        /// Size of the file.
         package var bytes: UInt64
         /// `closed`, `recording` (a relay writes it now), or `unclosed` (its relay died; the next start closes it).
         package var state: String
@@ -15,6 +17,7 @@ package struct CaptureSummary: Sendable, Encodable {
     package struct Recording: Sendable, Encodable {
         /// Host of the last segment; nil if unknown.
         package var host: String?
+        /// Number of segments.
         package var segments: Int
         /// Envelopes in its segments; the summary counts shared envelopes once.
         package var envelopes: Int
@@ -22,9 +25,11 @@ package struct CaptureSummary: Sendable, Encodable {
 
     /// Ids that are missing, both ends included.
     package struct Hole: Sendable, Encodable, Equatable {
-        /// First and last missing id, inclusive.
+        /// First missing id.
         package var from: UInt64
+        /// Last missing id.
         package var to: UInt64
+        /// The label of a ``GapCause``, or the reason of a `dropped` event.
         package var cause: String
 
         /// Number of ids.
@@ -33,8 +38,9 @@ package struct CaptureSummary: Sendable, Encodable {
 
     /// A counter that went back.
     package struct Reset: Sendable, Encodable, Equatable {
-        /// The id before and the id after.
+        /// The id before.
         package var from: UInt64
+        /// The id after.
         package var to: UInt64
     }
 
@@ -42,8 +48,11 @@ package struct CaptureSummary: Sendable, Encodable {
     package struct Counters: Sendable, Encodable, Equatable {
         /// The ids of one of them.
         package struct Part: Sendable, Encodable, Equatable {
+            /// Number of the database that holds the counter.
             package var database: Int
+            /// First id assigned by this counter.
             package var firstID: UInt64
+            /// Last id assigned by this counter.
             package var lastID: UInt64
 
             enum CodingKeys: String, CodingKey {
@@ -53,6 +62,7 @@ package struct CaptureSummary: Sendable, Encodable {
             }
         }
 
+        /// Number of counters.
         package var count: Int
         /// True if each id can be assigned to a counter: only if the relay could read the key in each database.
         package var separable: Bool
@@ -62,26 +72,35 @@ package struct CaptureSummary: Sendable, Encodable {
 
     /// What one channel holds.
     package struct Channel: Sendable, Encodable {
+        /// The event key, or prefix and type of the hub.
         package var channel: String
+        /// Envelopes recorded on the channel.
         package var envelopes = 0
         /// Payload bytes.
         package var bytes = 0
+        /// Messages by kind, for example `hub` or `group`.
         package var messages: [String: Int] = [:]
+        /// Envelopes that do not decode, by the label of the reason.
         package var undecodable: [String: Int] = [:]
         /// Envelopes that nodes decode but would not write, by anomaly; one may count under several.
         package var oddities: [String: Int] = [:]
+        /// Payload bytes of the smallest envelope.
         package var smallest = 0
+        /// Payload bytes of the largest envelope.
         package var largest = 0
+        /// Id of the first envelope; nil if none has an id.
         package var firstID: UInt64?
+        /// Id of the last envelope; nil if none has an id.
         package var lastID: UInt64?
         /// Sum over all holes.
         package var missingIDs: UInt64 = 0
         /// The first ``CaptureSummary/listedHoles``; `missingIDs` covers all.
         package var holes: [Hole] = []
-        /// All of them; `holes` lists the first.
+        /// Number of all holes, also of those that `holes` does not list.
         package var holeCount = 0
         /// Ids that came twice in a row.
         package var duplicateIDs = 0
+        /// In the order of the capture.
         package var counterResets: [Reset] = []
         /// nil if it is certain that no ids are missing after the last one.
         package var mayBeMissing: RecordingDoubt?
@@ -93,19 +112,25 @@ package struct CaptureSummary: Sendable, Encodable {
 
     static let listedHoles = 1_000
 
+    /// The files, in order of time.
     package var segments: [Segment] = []
+    /// More than one if several relays recorded in parallel.
     package var recordings: [Recording] = []
-    /// Receive times of the first and last envelope, RFC 3339; nil without envelopes.
+    /// Receive time of the first envelope, RFC 3339; nil without envelopes.
     package var firstReceivedAt: String?
+    /// Receive time of the last envelope, RFC 3339; nil without envelopes.
     package var lastReceivedAt: String?
     /// From the first to the last envelope.
     package var durationSeconds = 0.0
+    /// Envelopes of all channels.
     package var envelopes = 0
+    /// Payload bytes of all channels.
     package var bytes = 0
     /// Bytes of all files together.
     package var fileBytes: UInt64 = 0
     /// Events by name.
     package var events: [String: Int] = [:]
+    /// Event keys of SignalR 2 first, then hubs of ASP.NET Core.
     package var channels: [Channel] = []
     /// Envelopes over time, and where some are missing.
     package var profile = RateProfile()
@@ -157,7 +182,7 @@ package struct CaptureSummary: Sendable, Encodable {
         var order: [String] = []
         var hubs: OrdinalNameMap<CoreChannelCounter> = [:]
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
-        // Possibly the turn of another counter, which only shows later.
+        // The ids may come from another counter, which only later events show.
         var doubtful: [(channel: String, gap: CaptureEvent.Withdrawn, at: UInt64)] = []
         var first: UInt64?
         var last: UInt64 = 0

@@ -10,6 +10,7 @@ extension CaptureWriter {
         package private(set) var backplanes: [BackplaneChannel]
         /// Their names.
         package private(set) var channels: [String]
+        /// How chunks are compressed while the recorder keeps up; see ``CompressionChoice``.
         package var compression: Compression
         /// When the next segment begins.
         package var rotation: RotationPolicy
@@ -27,6 +28,7 @@ extension CaptureWriter {
                 rotation: rotation, durability: durability)
         }
 
+        /// - Parameter backplanes: event keys and hubs, in index order.
         package init(
             directory: String, backplanes: [BackplaneChannel], compression: Compression = .zstd(level: 1),
             rotation: RotationPolicy = RotationPolicy(),
@@ -121,7 +123,10 @@ package protocol CaptureWriterObserver: AnyObject {
 }
 
 extension CaptureWriterObserver {
+    /// Ignored by default.
     package func chunkLeftUncompressed() {}
+    /// Ignored by default.
     package func segmentEnded(path: String) {}
+    /// Ignored by default.
     package func segmentLost(_ loss: SegmentLoss) {}
 }

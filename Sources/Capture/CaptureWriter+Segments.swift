@@ -190,7 +190,9 @@ package struct SegmentLoss: Sendable, Equatable {
         case moved = "segment_moved"
     }
 
+    /// Of the open segment, as it was created.
     package var path: String
+    /// What was done to the file.
     package var cause: Cause
     /// By channel index.
     package var lost: [ChannelTally]

@@ -88,7 +88,7 @@ package struct CaptureWriter: ~Copyable {
         }
     }
 
-    /// Takes envelopes of more channels from now on, behind those it has.
+    /// Adds channels, after the existing ones in index order.
     ///
     /// - Precondition: the segment is closed, since each says at its start which channels it holds.
     package mutating func attach(_ channels: [BackplaneChannel]) {
@@ -104,7 +104,7 @@ package struct CaptureWriter: ~Copyable {
 
     var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
 
-    // MARK: - Into the chunk
+    // MARK: - Filling the chunk
 
     /// True if the chunk should be flushed before a payload of this size is appended.
     @inline(__always)
@@ -170,7 +170,7 @@ package struct CaptureWriter: ~Copyable {
         }
     }
 
-    // MARK: - Onto the disk
+    // MARK: - Writing to the disk
 
     /// When ``tick(_:)`` is next due, on the monotonic clock; nil if nothing is pending.
     package var nextDeadline: UInt64? {

@@ -8,8 +8,8 @@ struct CompressionChoice {
     /// The recorder is behind above this fill of its queue, and until it falls below the lower mark.
     static let behind = 0.25
     static let caughtUp = 0.0625
-    /// Half-life of measurements, in nanoseconds: several sync intervals. An option not used meanwhile is tried again,
-    /// because an earlier measurement may have been a stall.
+    /// Half-life of measurements, in nanoseconds: several sync intervals. An option not used for so long is tried
+    /// again, because an earlier measurement may have been a stall.
     static let halfLife: UInt64 = 4_000_000_000
 
     private struct Encoding {

@@ -1,6 +1,6 @@
 import Backplane
 import MCAP
-import Time
+package import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -105,5 +105,16 @@ enum OrphanRecovery {
             }
         }
         return contents
+    }
+}
+
+/// A segment that its relay could not close.
+package enum AbandonedSegment {
+    /// Closes it after its last intact chunk, as the next start would.
+    ///
+    /// - Returns: what was done, as a sentence; nil if nothing was needed, or it is being written.
+    /// - Throws: ``CaptureError``; the file is then unchanged.
+    package static func close(_ path: String, at now: Moment) throws -> String? {
+        try OrphanRecovery.closeIfOrphan(path, at: now)
     }
 }

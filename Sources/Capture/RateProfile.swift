@@ -19,6 +19,7 @@ package struct RateProfile: Sendable, Equatable, Encodable {
         case holes
     }
 
+    /// No envelopes yet.
     package init() {}
 
     /// Length of a span in seconds.

@@ -15,7 +15,7 @@ struct Recordings {
         all = Self.sideBySide(Self.chains(of: segments, &ends), &ends)
     }
 
-    // MARK: - Behind each other
+    // MARK: - Consecutive segments
 
     /// Each segment names its predecessor. Times alone are wrong if a clock was set.
     private static func chains(of segments: [CaptureSegment], _ ends: inout SegmentEnds) -> [[CaptureSegment]] {
@@ -63,7 +63,7 @@ struct Recordings {
         return successors
     }
 
-    // MARK: - Beside each other
+    // MARK: - Parallel recordings
 
     fileprivate struct Lane {
         var segments: [CaptureSegment]

@@ -28,7 +28,7 @@ package struct CheckOutcome: Sendable, Encodable {
 /// One line of the table.
 package struct CheckRow: Sendable, Encodable, Equatable {
     package let check: CheckStep
-    /// Over what: `6 clients on 2 nodes`.
+    /// The scope: `6 clients on 2 nodes`.
     package let over: String
     /// Expected deliveries or answers.
     package let expected: Int

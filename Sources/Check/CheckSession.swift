@@ -9,13 +9,13 @@ import SignalRClient
 /// A running check: connected clients, and functions shared by the steps.
 struct CheckSession: Sendable {
     static let hub = "chatHub"
-    /// Attempts for operations that a lost envelope can spoil.
+    /// Attempts for operations that fail if an envelope is lost.
     static let attempts = 5
     private static let pause: Duration = .milliseconds(200)
     /// A fence is one envelope; if it is lost, another follows after a random time in this range, so that periodic
     /// interruptions do not hit every fence.
     private static let fenceMilliseconds: ClosedRange<Int64> = 500...2_500
-    /// How long a node may receive nothing before the check gives up on it.
+    /// How long the check waits for a node that receives nothing.
     private static let fencing: Duration = .seconds(30)
 
     let nodes: [CheckedNode]

@@ -8,6 +8,7 @@ package struct Digest: Hashable, Sendable {
     /// Lower-case hexadecimal digits.
     package var hex: String { bytes.hex }
 
+    /// Takes the same time whether or not they are equal, so that timing reveals nothing.
     package static func == (left: Digest, right: Digest) -> Bool {
         guard left.bytes.count == right.bytes.count else { return false }
         return zip(left.bytes, right.bytes).reduce(0) { $0 | $1.0 ^ $1.1 } == 0

@@ -14,16 +14,15 @@ import SystemPackage
     import Musl
 #endif
 
-/// A SignalR node: serves hubs to clients of SignalR 2 over HTTP and shares their messages with the other nodes through
-/// Redis; serves the first of them to clients of ASP.NET Core SignalR, too (``CoreBroker``).
+/// A SignalR node: serves hubs to clients of SignalR 2 over HTTP, and shares their messages with other nodes through
+/// Redis. The first hub is also served to clients of ASP.NET Core SignalR (``CoreBroker``).
 ///
 /// The path of a message: ``RedisMessageBus`` (subscription) -> ``MessageBroker`` (recipients) -> the webSocket or the
 /// response (``PullTransport``) of each recipient. The path of a call: ``WebSocketHandler`` or ``SignalREndpoint`` ->
 /// ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
 ///
-/// What differs by generation is in `SignalR2` and `Core`: the wire of the backplane, the codec of clients, their cursors
-/// and tokens, what their messages are.
-/// Hubs, groups, outboxes, webSockets and limits are there once.
+/// `SignalR2` and `Core` contain what differs between the generations: the backplane's wire format, the client codec,
+/// cursors and tokens, messages. Hubs, groups, outboxes, webSockets and limits are shared.
 public struct HubNode: Service {
     private let configuration: HubNodeConfiguration
     private let hubs: [Hub]
@@ -261,7 +260,7 @@ public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Is notified of a node's activity on the backplane; the end-to-end check uses it to determine which envelope was lost
+/// Observes a node's activity on the backplane; the end-to-end check uses it to determine which envelope was lost
 /// where.
 ///
 /// All calls are on the node's event loop and must not block.
@@ -270,7 +269,7 @@ package protocol HubNodeObserver: Sendable {
     func published(id: UInt64, message: Message)
     /// The node receives everything published from now on, and can publish.
     func opened()
-    /// The node's subscription or publishing connection has ended: until ``opened()`` it is deaf.
+    /// The node's subscription or publishing connection has ended: until ``opened()`` it receives nothing.
     func closed(reason: String)
     /// Ids that the node missed, both included.
     func missed(from: UInt64, to: UInt64)

@@ -29,7 +29,7 @@ public struct HubNodeConfiguration: Sendable {
     public var limits: HubNodeLimits
     /// Timeouts and intervals.
     public var timing: HubNodeTiming
-    /// How the first hub is served to clients of ASP.NET Core SignalR; nil: to none.
+    /// Serves the first hub to clients of ASP.NET Core SignalR; nil: not served.
     public var core: CoreHubSettings? = CoreHubSettings()
     /// Of the program, for metrics.
     public var version: String

@@ -2,13 +2,13 @@ import Hummingbird
 import NIOCore
 import NIOPosix
 
-/// What a node is put together from; all of it lives on one event loop.
+/// The parts of a node; all run on one event loop.
 struct HubNodeParts: Sendable {
     let configuration: HubNodeConfiguration
     let dispatcher: HubDispatcher
     let metrics: HubMetrics
     let broker: MessageBroker
-    /// nil where no client of ASP.NET Core SignalR is served.
+    /// Nil if no clients of ASP.NET Core SignalR are served.
     let core: CoreBroker?
     let group: MultiThreadedEventLoopGroup
 
@@ -58,7 +58,7 @@ struct HubNodeParts: Sendable {
         }
     }
 
-    /// Ends all that waits.
+    /// Ends everything that is waiting.
     func shutDown() async {
         await broker.shutDown()
         await core?.shutDown()

@@ -1,6 +1,6 @@
 /// A string in JSON text, in place: the text between the quotation marks, with validated but undecoded escapes.
 package struct JSONString {
-    /// Between the quotation marks, as it stands in the text.
+    /// The bytes between the quotation marks, unchanged.
     package let raw: UnsafeRawBufferPointer
     /// Whether a backslash is in it; without one the raw bytes are the text.
     package let hasEscapes: Bool

@@ -13,9 +13,12 @@ package enum JSONTree: Sendable {
 
     /// A name and its value in an object. A name may come twice.
     package struct Member: Sendable {
+        /// The decoded name.
         package var name: String
+        /// The value of the member.
         package var value: JSONTree
 
+        /// - Parameter name: not escaped.
         package init(_ name: String, _ value: JSONTree) {
             self.name = name
             self.value = value
@@ -105,6 +108,7 @@ package struct JSONParseError: Error, Equatable, Sendable, CustomStringConvertib
     /// Bytes before the fault.
     package let offset: Int
 
+    /// - Parameter offset: bytes before the fault.
     package init(offset: Int) {
         self.offset = offset
     }
@@ -204,6 +208,7 @@ extension JSONWriter {
 // MARK: - Comparing and literals
 
 extension JSONNumber: Equatable {
+    /// By value: 1 is 1.0. Numbers that are not whole, or exceed `Int64`, are compared as `Double`.
     package static func == (left: JSONNumber, right: JSONNumber) -> Bool {
         switch (left.integer() as Int64?, right.integer() as Int64?) {
         case (let left?, let right?): left == right
@@ -214,6 +219,7 @@ extension JSONNumber: Equatable {
 }
 
 extension JSONTree: Equatable {
+    /// As JSON defines equality; see ``JSONTree``.
     package static func == (left: JSONTree, right: JSONTree) -> Bool {
         switch (left, right) {
         case (.null, .null): true
@@ -234,11 +240,18 @@ extension JSONTree: Equatable {
 extension JSONTree: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
+    /// For literals and interpolations.
     package init(stringLiteral value: String) { self = .string(value) }
+    /// For integer literals.
     package init(integerLiteral value: Int64) { self = .integer(value) }
+    /// For literals with a point or an exponent.
     package init(floatLiteral value: Double) { self = .double(value) }
+    /// For `true` and `false`.
     package init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// For array literals.
     package init(arrayLiteral elements: JSONTree...) { self = .array(elements) }
+    /// For dictionary literals; members stay in their order.
     package init(dictionaryLiteral elements: (String, JSONTree)...) { self = .object(elements.map(Member.init)) }
+    /// For `nil`: the JSON value null.
     package init(nilLiteral: ()) { self = .null }
 }

@@ -1,10 +1,13 @@
 package import Backplane
+package import Redis
 
 /// What is watched of ASP.NET Core SignalR on one Redis.
 package struct CoreAttachment: Sendable, Equatable {
     /// Each PUBLISH of a Redis is compared with all of its patterns: more than this number requires the operator's
     /// consent.
     package static let fewPatterns = 40
+    /// The most hubs, with the operator's consent too: a hub stays watched when its nodes have gone.
+    package static let mostHubs = 250
 
     /// The `ChannelPrefix` of the nodes; empty for none.
     package var prefix: String
@@ -19,6 +22,7 @@ package struct CoreAttachment: Sendable, Equatable {
     /// Whether discovered hubs may need more patterns than ``fewPatterns``.
     package var permitsManyPatterns: Bool
 
+    /// The defaults watch nothing.
     package init(
         prefix: String = "", hubs: [String] = [], findsHubs: Bool = false, excluded: [String] = [],
         includesConnections: Bool = false, permitsManyPatterns: Bool = false
@@ -51,11 +55,47 @@ package struct CoreAttachment: Sendable, Equatable {
         !findsHubs || permitsManyPatterns || hubs <= self.hubs.count || patterns(hubs: hubs) <= Self.fewPatterns
     }
 
-    /// Those of the hubs that are found which may be watched besides others, as ``admits(hubs:)`` has it.
+    /// The discovered hubs that may be watched in addition to others, within the limit of ``admits(hubs:)``.
     ///
-    /// - Parameter count: hubs that are watched already, the named ones among them.
+    /// - Parameter count: number of hubs already watched, including the named ones.
     package func admitted(_ found: [CoreHub], besides count: Int) -> [CoreHub] {
-        guard !permitsManyPatterns else { return found }
-        return Array(found.prefix(max(0, Self.fewPatterns / patterns(hubs: 1) - count)))
+        let most = permitsManyPatterns ? Self.mostHubs : Self.fewPatterns / patterns(hubs: 1)
+        return Array(found.prefix(max(0, most - count)))
+    }
+}
+
+/// The ACL that a relay needs, as a command for redis-cli.
+package struct RelayAccess: Sendable {
+    private static let commands =
+        "-@all +subscribe +psubscribe +unsubscribe +punsubscribe +ping +info +role +pubsub|numsub +pubsub|channels +client|setname +client|id +client|list +config|get +time +acl|whoami"
+    /// Commands for reading the counters of event keys.
+    private static let counterCommands = " +get +select"
+
+    private let hubs: [CoreHub]
+    private let includesConnections: Bool
+    private let channels: [String]
+    private let hasReadOnlyKeys: Bool
+
+    /// - Parameters:
+    ///   - channels: event keys of SignalR 2.
+    ///   - server: from INFO; nil if not permitted.
+    package init(hubs: [CoreHub], includesConnections: Bool, channels: [String], server: RedisServerInfo?) {
+        self.hubs = hubs
+        self.includesConnections = includesConnections
+        self.channels = channels
+        // Read-only key patterns exist since Redis 7 and in every version of Valkey.
+        let major = server.flatMap { $0.version.split(separator: ".").first }.flatMap { Int($0) }
+        hasReadOnlyKeys = server?.product == "Valkey" || major ?? 7 >= 7
+    }
+
+    /// Creates a separate user. The operator must replace the password `SECRET`.
+    package var command: String {
+        let names = channels.map { String(decoding: RedisGlob.escaped($0.utf8), as: UTF8.self) }
+        let keys = names.map { (hasReadOnlyKeys ? "%R~" : "~") + $0 }
+        let rules =
+            keys + names.map { "&" + $0 }
+            + hubs.map { CoreWatch($0, connections: includesConnections).aclRules }
+        return
+            "ACL SETUSER relay on >SECRET resetkeys resetchannels \(rules.joined(separator: " ")) \(Self.commands)\(channels.isEmpty ? "" : Self.counterCommands)"
     }
 }

@@ -11,14 +11,15 @@ package struct Preflight {
     private let channels: [String]
     private let core: CoreAttachment?
 
-    /// The whole look, over connections of its own, as `run --check-only` does it.
+    /// The complete pre-flight check over its own connections, as in `run --check-only`.
     ///
     /// - Parameters:
     ///   - channels: event keys of SignalR 2.
-    ///   - core: what of ASP.NET Core is going to be watched; nil for nothing.
-    ///   - directory: the record directory; nil if nothing is going to be recorded.
-    ///   - maxChannelScan: channels up to which Redis is asked for their names.
-    /// - Returns: what was found; where Redis cannot be reached, or is lost meanwhile, that and what does not need it.
+    ///   - core: what to watch of ASP.NET Core; nil for nothing.
+    ///   - directory: the record directory; nil if nothing will be recorded.
+    ///   - maxChannelScan: maximum number of channels for which Redis is asked for names.
+    /// - Returns: the report. If Redis cannot be reached, or the connection is lost, the report says so and contains
+    ///   only what does not need Redis.
     package static func run(
         redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil, directory: String?,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
@@ -73,7 +74,7 @@ package struct Preflight {
         return report
     }
 
-    /// What lives on a Redis, for a relay that begins: nothing but its channels is looked at.
+    /// The part of the check that concerns the choice of backplanes, for a relay that starts: examines only channels.
     ///
     /// - Throws: `RedisError` if Redis cannot be reached or will not serve.
     package static func backplanes(
@@ -106,7 +107,7 @@ package struct Preflight {
         self.core = core
     }
 
-    /// Everything that one connection can find out.
+    /// Everything that can be queried over one connection.
     package func look() async throws -> PreflightReport {
         var report = PreflightReport()
         report.endpoint = client.endpoint
@@ -126,7 +127,7 @@ package struct Preflight {
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
         }
-        // Most of the following would have no reply there, or a meaningless one.
+        // Such a server refuses most of the following commands, or its replies mean nothing.
         guard report.objection == nil else { return report }
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
@@ -145,7 +146,7 @@ package struct Preflight {
         return list.map { SubscribedClients(list: $0) }
     }
 
-    /// The hubs that are going to be watched, and what was meant by channels to which nobody listens.
+    /// Queries the hubs to watch, and finds similar names for channels without subscribers.
     private func lookAround(limit: Int, _ report: inout PreflightReport) async throws {
         let lonely = report.channels.indices.filter { report.isLonely(report.channels[$0]) }
         guard !lonely.isEmpty || core != nil else { return }
@@ -193,7 +194,7 @@ package struct Preflight {
             let seconds = parts[0].text.flatMap({ Int64($0) }), let microseconds = parts[1].text.flatMap({ Int64($0) })
         else { return nil }
         let after = Moment.now()
-        // Redis read its clock somewhere in between: the middle is off by at most half of the round trip.
+        // Redis read its clock in between, so the middle is wrong by at most half of the round trip.
         let middle = before.realtime / 2 + after.realtime / 2
         return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
     }

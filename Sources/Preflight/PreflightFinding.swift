@@ -3,13 +3,15 @@ package import Redis
 
 /// Something in a ``PreflightReport`` that an operator should know before using the relay.
 package struct PreflightFinding: Sendable, Equatable {
+    /// Whether the relay can run in spite of the finding.
     package enum Severity: String, Sendable {
-        /// It works, but not as well as it could, or not forever.
+        /// The relay can run, with a restriction now or a failure later.
         case warning
         /// The relay cannot run as configured.
         case problem
     }
 
+    /// Whether the relay can run in spite of it.
     package var severity: Severity
     /// The problem, its consequence, and the remedy.
     package var text: String
@@ -21,19 +23,21 @@ package struct PreflightFinding: Sendable, Equatable {
         case connection([ConnectionSetting])
         case minimumFreeDisk
         case buffer
-        /// To watch the hubs of ASP.NET Core that have this prefix.
+        /// Watch the hubs of ASP.NET Core with this prefix.
         case core(prefix: String)
         case eventKey(String)
         case prefix(String)
         case hub(CoreHub)
-        /// Naming hubs instead of finding them, or to be asked for more channels.
+        /// Name hubs instead of discovering them, or permit listing more channels.
         case hubNames
         case manyPatterns
         case exclusion
         case connections
     }
 
+    /// - Parameter text: the problem, its consequence, and the remedy.
     package static func warning(_ text: String) -> PreflightFinding { PreflightFinding(severity: .warning, text: text) }
+    /// - Parameter text: the problem, its consequence, and the remedy.
     package static func problem(_ text: String) -> PreflightFinding { PreflightFinding(severity: .problem, text: text) }
 
     static func warning(_ text: String, setting: Setting) -> PreflightFinding {
@@ -50,8 +54,11 @@ extension PreflightReport {
     package static let smallOutputBuffer = 8 << 20
     /// Lua writes larger numbers with an exponent.
     package static let lastPlainID: UInt64 = 99_999_999_999_999
+    /// In nanoseconds. Above it, latencies may mean nothing, because the nodes' clocks may differ as well.
     package static let largeClockDifference: Int64 = 500_000_000
+    /// In nanoseconds. Above it, the relay may read too slowly, so that its output buffer in Redis fills up.
     package static let slowRoundTrip: UInt64 = 50_000_000
+    /// In bytes per second. Below it, the recorder may not keep up with a busy backplane.
     package static let slowDisk = 20_000_000.0
 
     /// - Parameter minimumFreeBytes: the relay does not record with less free space.
@@ -66,7 +73,7 @@ extension PreflightReport {
         var findings: [PreflightFinding] = []
         let name = "channel '\(channel.name)'"
         if let refusal = channel.refusal { findings.append(.problem("\(name) cannot be subscribed to: \(refusal)")) }
-        // Nor does a counter matter there.
+        // The counter does not matter then.
         if isLonely(channel), let instead = findingOfHubs(instead: channel) { return findings + [instead] }
         if channel.subscribers == 0 {
             findings.append(

@@ -14,10 +14,14 @@ import Time
 package struct PreflightReport: Sendable {
     /// `client-output-buffer-limit` for subscribers, in bytes and seconds; 0 bytes is no limit.
     package struct OutputBufferLimit: Sendable, Equatable {
+        /// Redis closes the connection at once above this size.
         package var hardBytes: Int
+        /// Redis closes the connection above this size if it lasts ``softSeconds``.
         package var softBytes: Int
+        /// How long the soft limit may be exceeded.
         package var softSeconds: Int
 
+        /// - Parameters: 0 bytes for no limit.
         package init(hardBytes: Int, softBytes: Int, softSeconds: Int) {
             self.hardBytes = hardBytes
             self.softBytes = softBytes
@@ -41,7 +45,9 @@ package struct PreflightReport: Sendable {
     package var roundTripNanoseconds: UInt64 = 0
     /// nil if INFO is not permitted.
     package var server: RedisServerInfo?
+    /// nil if INFO is not permitted.
     package var memory: RedisMemory?
+    /// nil if INFO is not permitted.
     package var persistence: RedisPersistence?
     /// The ACL user; nil if ACL WHOAMI is not permitted or not known (Redis before 6).
     package var user: String?
@@ -49,14 +55,15 @@ package struct PreflightReport: Sendable {
     package var outputBufferLimit: OutputBufferLimit?
     /// The clock of Redis minus ours; nil if TIME is not permitted.
     package var clockDifferenceNanoseconds: Int64?
+    /// The event keys of SignalR 2 to watch, in the given order.
     package var channels: [ChannelReport] = []
-    /// nil if nothing of ASP.NET Core is going to be watched.
+    /// nil if nothing of ASP.NET Core is to be watched.
     package var core: CoreReport?
-    /// Hubs of ASP.NET Core with nodes, if an event key has no subscribers; nobody knows them otherwise.
+    /// Hubs of ASP.NET Core with nodes. Searched only if an event key has no subscribers.
     package var hubsHere: [FoundHub] = []
     /// Why no suggestion for a channel name is possible; nil if none was needed.
     package var namesUnknown: String?
-    /// Because there are more channels than the limit.
+    /// True if ``namesUnknown`` because there are more channels than the limit.
     package var hasTooManyNames = false
     /// Commands that were not permitted, in the order tried.
     package var notPermitted: [String] = []
@@ -76,15 +83,18 @@ package struct ChannelReport: Sendable, Equatable {
         case other(String)
     }
 
+    /// The event key.
     package var name: String
     /// PUBSUB NUMSUB; nil if it is not permitted.
     package var subscribers: Int?
+    /// The value of the key with the channel's name.
     package var counter: Counter
     /// Why SUBSCRIBE was refused; nil if it was not, or not tried.
     package var refusal: String?
     /// A similar channel that has subscribers; nil if there is none, or it is unknown.
     package var meant: String?
 
+    /// The defaults are those of a channel about which nothing is known.
     package init(name: String, subscribers: Int? = nil, counter: Counter = .unknown, refusal: String? = nil) {
         self.name = name
         self.subscribers = subscribers
@@ -103,6 +113,7 @@ package struct RedisMemory: Sendable, Equatable {
 
 /// Persistence of Redis across a restart.
 package struct RedisPersistence: Sendable, Equatable {
+    /// Whether Redis writes an append-only file.
     package var appendOnlyFile: Bool
     /// The rules of RDB snapshots, empty for none; nil if CONFIG is not permitted.
     package var snapshots: String?
@@ -115,6 +126,7 @@ package struct SubscribedClients: Sendable, Equatable {
     /// All others: possibly nodes.
     package var others: Int
 
+    /// - Parameters: number of clients.
     package init(observers: Int, others: Int) {
         self.observers = observers
         self.others = others
@@ -147,17 +159,19 @@ package struct SubscribedClients: Sendable, Equatable {
         return count > observers ? .mayBeNodes : .unclear
     }
 
-    /// Whether the list consists of the subscribers of a channel with this many.
+    /// Whether a channel with this many subscribers has all subscribers of the server.
     package func areAll(of count: Int) -> Bool { count == observers + others }
 }
 
 /// The state of the record directory.
 package struct DirectoryReport: Sendable, Equatable {
+    /// The record directory.
     package var path: String
     /// False if `run` would create it.
     package var exists: Bool
     /// Why recording is impossible there; nil if it is possible.
     package var problem: String?
+    /// Free bytes on its file system; nil if unknown.
     package var freeBytes: UInt64?
     /// Throughput of writes with sync, in bytes per second; nil if not measured.
     package var bytesPerSecond: Double?

@@ -98,7 +98,7 @@ package actor SignalRClient {
         await aborting?.value
     }
 
-    // MARK: - The state machine's servant
+    // MARK: - Actions of the state machine
 
     private func requireNoOwner() throws {
         guard owner == nil else { throw SignalRClientError.misuse("start() or reconnect() is still under way") }

@@ -24,6 +24,7 @@ package struct TimeSpan: Comparable, Sendable, CustomStringConvertible {
     /// - Parameter count: at most 5,124,095.
     package static func hours(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 3_600_000_000_000) }
 
+    /// By length.
     package static func < (first: TimeSpan, second: TimeSpan) -> Bool { first.nanoseconds < second.nanoseconds }
 
     /// In the largest unit, up to hours, that divides it exactly.

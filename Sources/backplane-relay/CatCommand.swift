@@ -25,8 +25,8 @@ struct CatCommand: ParsableCommand {
 
             Without --json it prints a line per message: time, id, signal, hub.method and size; --values adds the \
             arguments. On a terminal times are local (--utc for UTC) and lines end at its width; in a pipe they are \
-            whole, and times are RFC 3339 in UTC. With --json it prints one object per envelope. Standard error says \
-            where a hub of ASP.NET Core was attached; envelopes from before are not in the capture.
+            complete, and times are RFC 3339 in UTC. With --json it prints one object per envelope. Standard error \
+            reports when a hub of ASP.NET Core was attached; earlier envelopes are not in the capture.
 
             Exit status 3 if part of the capture could not be read, or the recording lost envelopes in what is \
             selected; standard error says what.

@@ -16,17 +16,18 @@ struct ChannelsCommand: AsyncParsableCommand {
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
                 backplane-relay channels --json
 
-            SignalR 2 is recognized by a counter, a key of the channel's name that holds a number; ASP.NET Core by \
-            its channel names, all of one hub in one row. An event key on which nothing was published yet looks like \
-            neither. For each backplane it prints the command that watches it; a hub's channel prefix is a guess.
+            SignalR 2 is recognized by its counter, a key with the name of the channel and a number as its value; \
+            ASP.NET Core by its channel names, combined into one row per hub. An event key without any publication so \
+            far looks like neither. For each backplane it prints the command that watches it; a hub's channel prefix is \
+            a guess.
 
-            It uses PUBSUB CHANNELS, which blocks Redis while it lists all names (0.2 s for 200,000). Above \
-            --max-channel-scan channels it does not ask, says so, and exits 1. It changes nothing.
+            It uses PUBSUB CHANNELS, which blocks Redis while it lists all names (0.2 s for 200,000). With more than \
+            --max-channel-scan channels it lists none, says so, and exits 1. It changes nothing.
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: ArgumentHelp("Do not list the channels of a Redis that has more than this.", valueName: "count"))
+    @Option(help: ArgumentHelp("Do not list the channels of a Redis with more than this number.", valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
     @Flag(help: "Print one JSON object.")
@@ -61,7 +62,7 @@ struct ChannelsCommand: AsyncParsableCommand {
 
 /// The outcome of `channels`.
 struct ChannelList {
-    /// Rows that are no backplane, for people.
+    /// Maximum number of rows for channels that are not a backplane.
     private static let listedOthers = 100
 
     let redis: String

@@ -6,7 +6,7 @@ import Time
 struct EraseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "erase",
-        abstract: "Write captures again without what concerns one person.",
+        abstract: "Write copies of captures without the data of one person.",
         discussion: """
             Examples:
               backplane-relay erase captures --user alice -o captures-erased
@@ -15,28 +15,28 @@ struct EraseCommand: ParsableCommand {
               backplane-relay erase captures --user alice --names-key-file names.key \\
                 -o captures-erased
 
-            Taken out is what the backplane itself says of the person: envelopes for the user or the connection, \
-            messages that the connection sent, commands that add it to groups or remove it, the acks and results that \
-            answer them. Where others exclude the connection from a message, its id is replaced. Not found are texts: \
-            a name in the arguments of a broadcast, in JSON or in the name of a group. The command counts the envelopes \
-            that still have the name; --matching takes them out too, but for what is compressed, encoded or hashed.
+            It removes what the backplane itself assigns to the person: envelopes for the user or the connection, \
+            messages that the connection sent, commands that add it to groups or remove it from them, and the acks and \
+            results that answer them. If a message excludes the connection, the connection's id is replaced. It does \
+            not find texts: a name in the arguments of a broadcast, in JSON or in the name of a group. It counts the \
+            envelopes that still have the name; --matching removes these too, unless the name is compressed, encoded \
+            or hashed.
 
-            The originals are not touched: delete them, and their copies. Ids stay complete, since an envelope of \
-            SignalR 2 keeps its id without its message. What was taken out is counted in the new files, not whom it \
-            concerned.
+            The originals are not changed: delete them, and their copies. Ids stay complete: an envelope of SignalR 2 \
+            keeps its id without its messages. The new files state how much was removed, not for whom.
 
             Exit status 3 if part of a capture could not be read; that part is not in the new files.
             """)
 
-    @OptionGroup var captures: CaptureArguments
+    @OptionGroup var captures: CaptureFileArguments
 
     @Option(
-        help: ArgumentHelp("Erase what is for this user. Repeat it for more.", valueName: "name"),
+        help: ArgumentHelp("Erase messages for this user. Repeat it for more.", valueName: "name"),
         transform: SelectionValue.text)
     var user: [String] = []
 
     @Option(
-        help: ArgumentHelp("Erase what is about this connection id. Repeat it for more.", valueName: "id"),
+        help: ArgumentHelp("Erase messages for or from this connection id, and commands about it. Repeat it for more.", valueName: "id"),
         transform: SelectionValue.text)
     var connection: [String] = []
 
@@ -49,7 +49,7 @@ struct EraseCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Key of the hashes, where the captures were recorded with --names hash.", valueName: "file"))
+            "File with the key of the hashes, if the captures were recorded with --names hash.", valueName: "file"))
     var namesKeyFile: String?
 
     @Option(
@@ -65,7 +65,7 @@ struct EraseCommand: ParsableCommand {
     }
 
     func run() throws {
-        let capture = try captures.open(streams: .refuse)
+        let capture = try captures.open()
         var erasure: CaptureErasure
         do {
             erasure = try CaptureErasure(
@@ -78,7 +78,7 @@ struct EraseCommand: ParsableCommand {
         let outcome = try erasure.write(to: output, at: .now()) { bar.update(done: $0) }
         bar.finish()
         for line in lines(outcome) { print(line) }
-        tell(outcome)
+        report(outcome)
         for damage in outcome.damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if !outcome.damage.isEmpty { throw ExitCode.lossOrDamage }
     }
@@ -105,16 +105,16 @@ struct EraseCommand: ParsableCommand {
         return lines + ["written".padding(to: 14) + "\(files) in '\(output)'"]
     }
 
-    private func tell(_ outcome: CaptureErasure.Outcome) {
+    private func report(_ outcome: CaptureErasure.Outcome) {
         if outcome.removed + outcome.changed == 0 {
             StandardError.print("nothing was found; is the name spelled as the application spells it?")
         }
         if outcome.mentions > 0 {
             let envelopes = Format.count(outcome.mentions, "envelope still has", "envelopes still have")
             StandardError.print(
-                "warning: \(envelopes) the name or text somewhere in it; 'cat --grep' shows them, --matching takes them out"
+                "warning: \(envelopes) the name or text; 'cat --grep' shows which, --matching erases them too"
             )
         }
-        StandardError.print("the originals still hold all of it")
+        StandardError.print("the originals still contain everything")
     }
 }

@@ -7,7 +7,7 @@ import Redis
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hub",
-        abstract: "Run a SignalR node with a chat page, beside the application's own nodes.",
+        abstract: "Run a SignalR node with a chat page, next to the application's own nodes.",
         discussion: """
             Examples:
               backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat \\
@@ -20,7 +20,7 @@ struct HubCommand: AsyncParsableCommand {
 
             The same hub is served to clients of SignalR 2 (--path) and of ASP.NET Core SignalR (--core-path). The node \
             joins the backplane of SignalR 2 (--channel), of ASP.NET Core (--core-hub), or both. Without --core-hub, \
-            clients of ASP.NET Core meet those of their own node only.
+            clients of ASP.NET Core reach only those of their own node.
 
             SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and exits.
             """)

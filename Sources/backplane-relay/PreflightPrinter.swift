@@ -1,4 +1,6 @@
 import Backplane
+import Logging
+import NIOPosix
 import Preflight
 import Redis
 import Relay
@@ -103,7 +105,7 @@ struct PreflightPrinter {
             "\(channel.name): \(subscribers), \(counter), SUBSCRIBE \(channel.refusal == nil ? "permitted" : "refused")"
     }
 
-    /// Excluded hubs that are named.
+    /// Maximum number of excluded hubs listed.
     private static let shownHubs = 20
 
     private func lines(of core: CoreReport) -> [String] {
@@ -116,7 +118,7 @@ struct PreflightPrinter {
         if !core.excluded.isEmpty {
             let names = core.excluded.prefix(Self.shownHubs).map(\.type).joined(separator: ", ")
             let more = core.excluded.count - Self.shownHubs
-            lines.append(line("left out", names + (more > 0 ? " and \(Format.count(more)) more" : "")))
+            lines.append(line("excluded", names + (more > 0 ? " and \(Format.count(more)) more" : "")))
         }
         guard !core.hubs.isEmpty else { return lines }
         lines.append(
@@ -128,8 +130,8 @@ struct PreflightPrinter {
             line(
                 "connections",
                 attachment.includesConnections
-                    ? "watched: PUBLISH answers 1 or more for a connection that is gone"
-                    : "not watched: what PUBLISH answers to nodes stays as it is"))
+                    ? "watched: PUBLISH returns 1 or more even for a connection that is gone"
+                    : "not watched: the result of PUBLISH for nodes is unchanged"))
         let access = RelayAccess(
             hubs: core.hubs.map(\.hub), includesConnections: attachment.includesConnections,
             channels: report.channels.map(\.name), server: report.server)
@@ -169,5 +171,49 @@ struct PreflightPrinter {
         if let free = directory.freeBytes { text += ", \(Format.bytes(Int(clamping: free))) free" }
         if let speed = directory.bytesPerSecond { text += ", takes \(Format.decimal(speed / 1e6, digits: 0)) MB/s" }
         return text
+    }
+}
+
+/// Warnings in a relay's first log lines about backplanes on its Redis that it does not watch, with the options that
+/// would watch them.
+struct BackplaneNotice {
+    /// The longest wait for each answer, in milliseconds: an unavailable Redis delays no relay.
+    private static let patience: Int64 = 500
+    /// The same if hubs are watched: the answer may then end the command.
+    private static let longPatience: Int64 = 2_000
+
+    private let findings: [PreflightFinding]
+    /// Whether there is nothing to watch if hubs cannot be discovered.
+    private let needsHubs: Bool
+
+    /// - Parameters:
+    ///   - channels: event keys of SignalR 2.
+    ///   - core: nil if nothing of ASP.NET Core is watched.
+    static func look(
+        at redis: RedisConfiguration, channels: [String], core: CoreAttachment?, maxChannelScan: Int
+    ) async -> BackplaneNotice {
+        var redis = redis
+        redis.clientName += "-watch"
+        redis.shorten(to: core == nil ? patience : longPatience)
+        let report = try? await Preflight.backplanes(
+            redis: redis, channels: channels, core: core, maxChannelScan: maxChannelScan,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        return BackplaneNotice(
+            findings: report?.backplaneFindings ?? [],
+            needsHubs: channels.isEmpty && core?.hubs.isEmpty ?? false)
+    }
+
+    /// - Throws: ``ExplainedError`` for a problem that the relay must not start with; it names the options to change.
+    func require() throws {
+        let problem = findings.first { finding in
+            finding.severity == .problem && (finding.setting != .hubNames || needsHubs)
+        }
+        if let problem { throw ExplainedError(OptionNames.explained(problem)) }
+    }
+
+    func log(to logger: Logger) {
+        for finding in findings {
+            logger.warning("pre-flight", metadata: ["cause": "\(OptionNames.explained(finding))"])
+        }
     }
 }

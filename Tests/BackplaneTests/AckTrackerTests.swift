@@ -8,7 +8,7 @@ import Testing
         Array(id.utf8).withUnsafeBytes(body)
     }
 
-    @Test func anAckTellsHowLongItTook() {
+    @Test func anAckReportsItsDuration() {
         var tracker = AckTracker()
         bytes("a") { tracker.sent(commandID: $0, at: 5 * Self.second) }
         bytes("b") { tracker.sent(commandID: $0, at: 6 * Self.second) }
@@ -19,7 +19,7 @@ import Testing
         #expect(tracker.expire(at: 500 * Self.second) == 0)
     }
 
-    @Test func whatWaitsForLongerThanANodeIsMissing() {
+    @Test func anAckLaterThanANodesTimeoutIsMissing() {
         var tracker = AckTracker()
         bytes("a") { tracker.sent(commandID: $0, at: 10 * Self.second) }
         bytes("b") { tracker.sent(commandID: $0, at: 20 * Self.second) }
@@ -29,11 +29,11 @@ import Testing
         #expect(tracker.expire(at: 40 * Self.second + 1) == 1)
         #expect(tracker.expire(at: 61 * Self.second) == 1)
         #expect(tracker.expire(at: 900 * Self.second) == 0)
-        // An answer that comes too late is none.
+        // An ack after the timeout is ignored.
         #expect(bytes("a") { tracker.answered(commandID: $0, at: 62 * Self.second) } == nil)
     }
 
-    @Test func aClockThatGoesBackIsNoDuration() {
+    @Test func aClockSetBackGivesNoDuration() {
         var tracker = AckTracker()
         bytes("a") { tracker.sent(commandID: $0, at: 10) }
         #expect(bytes("a") { tracker.answered(commandID: $0, at: 3) } == 0)
@@ -41,7 +41,7 @@ import Testing
         #expect(tracker.expire(at: 3) == 0)
     }
 
-    @Test func afterAHoleNothingIsMissing() {
+    @Test func afterAGapNothingIsReportedMissing() {
         var tracker = AckTracker()
         bytes("a") { tracker.sent(commandID: $0, at: 1) }
         tracker.forget()
@@ -49,7 +49,7 @@ import Testing
         #expect(bytes("a") { tracker.answered(commandID: $0, at: 2) } == nil)
     }
 
-    @Test func boundedHoweverManyAreSent() {
+    @Test func boundedForAnyNumberOfCommands() {
         var tracker = AckTracker()
         let count = AckTracker.maximumPending * 5
         for number in 0..<count { bytes("\(number)") { tracker.sent(commandID: $0, at: UInt64(number)) } }
@@ -58,8 +58,8 @@ import Testing
         #expect(tracker.expire(at: .max) == AckTracker.maximumPending - 1)
     }
 
-    /// Many that are answered at once do not push out the one that waits.
-    @Test func oneThatWaitsAmongManyThatDoNot() {
+    /// Many commands with prompt acks do not evict the one that is pending.
+    @Test func aPendingCommandAmongManyAcknowledged() {
         var tracker = AckTracker()
         bytes("lonely") { tracker.sent(commandID: $0, at: 0) }
         for number in 0..<AckTracker.maximumPending * 10 {

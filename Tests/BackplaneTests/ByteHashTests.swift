@@ -7,8 +7,8 @@ import Testing
         Array(text.utf8).withUnsafeBytes { ByteHash(seed: seed).of($0) }
     }
 
-    /// Keys that differ in a few digits, thrown into 1,024 boxes by the low bits and by the high ones: as many boxes stay
-    /// empty as chance leaves empty, whatever the seed.
+    /// Keys that differ in a few digits, put into 1,024 buckets by the low and by the high bits: the number of empty
+    /// buckets is that of random hashes, for any seed.
     @Test(
         arguments: [UInt64(0), 1, 0x8000_0000_0000_0000, .max, 0x0123_4567_89AB_CDEF] + (2..<20).map { $0 << 56 | $0 })
     func likeKeysFallApart(seed: UInt64) {

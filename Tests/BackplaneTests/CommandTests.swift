@@ -85,7 +85,7 @@ import Testing
         (#"{"Id":"a","CommandType":""}"#, .badType),
         (#"{"Id":"a","CommandType":0,"Value":1}"#, .badValue),
         (#"{"Id":"a","CommandType":0,"Value":nul}"#, .badValue),
-        // What else is in the value of a message.
+        // Other values of messages.
         (#"{"H":"chatHub","M":"broadcastMessage","A":[]}"#, .badID),
     ]
 

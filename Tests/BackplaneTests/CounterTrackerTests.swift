@@ -5,11 +5,11 @@ import Testing
 struct IDHistory: CustomTestStringConvertible, Sendable {
     let testDescription: String
     var ids: [UInt64]
-    /// How many counters are recognized.
+    /// Number of recognized counters.
     var counters = 1
-    /// Ids that go on with another counter than the id before, from the recognition on.
+    /// Ids that continue another counter than the previous id, since it was recognized.
     var turns = 0
-    /// At the end, without reports that were retracted.
+    /// At the end, without retracted reports.
     var missing: UInt64 = 0
     var gaps: [ClosedRange<UInt64>] = []
     var resets: [[UInt64]] = []
@@ -26,7 +26,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
     }
 }
 
-/// One counter, or several: what the ids say.
+/// Whether ids come from one counter or several.
 @Suite struct CounterTrackerTests {
     static let histories: [IDHistory] = [
         // One counter.
@@ -61,34 +61,34 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         IDHistory("two counters that meet", [10, 4, 11, 5, 12, 6, 7, 8, 9, 10], counters: 2, turns: 3),
         IDHistory("far apart", [9_000_000_000, 3, 9_000_000_001, 4, 9_000_000_002, 5], counters: 2, turns: 3),
         IDHistory(
-            "the higher one comes second", [1, 2, 500, 3, 501, 4, 502, 5, 503, 6], counters: 2, turns: 3, late: 2),
+            "the higher one appears second", [1, 2, 500, 3, 501, 4, 502, 5, 503, 6], counters: 2, turns: 3, late: 2),
         IDHistory(
             "three", [10, 200, 3, 11, 201, 4, 12, 202, 5, 13, 203, 6], counters: 3, turns: 7, late: 1),
         IDHistory(
-            "a real gap within the turns", [10, 2, 11, 3, 12, 4, 15, 5, 16, 6], counters: 2, turns: 6, missing: 2,
+            "a real gap while alternating", [10, 2, 11, 3, 12, 4, 15, 5, 16, 6], counters: 2, turns: 6, missing: 2,
             gaps: [13...14]),
         IDHistory(
-            "a real gap before the turns", [20, 21, 30, 31, 5, 32, 6, 33], counters: 2, turns: 2, missing: 8,
+            "a real gap before alternating", [20, 21, 30, 31, 5, 32, 6, 33], counters: 2, turns: 2, missing: 8,
             gaps: [22...29]),
         IDHistory(
-            "a gap of the counter that is heard", [10, 2, 11, 3, 12, 13, 16, 17, 4, 18], counters: 2, turns: 4,
+            "a gap of the active counter", [10, 2, 11, 3, 12, 13, 16, 17, 4, 18], counters: 2, turns: 4,
             missing: 2,
             gaps: [14...15]),
         IDHistory(
-            "late within the turns", [10, 2, 11, 3, 14, 4, 12, 5, 15], counters: 2, turns: 3, missing: 1,
+            "late while alternating", [10, 2, 11, 3, 14, 4, 12, 5, 15], counters: 2, turns: 3, missing: 1,
             gaps: [12...13],
             late: 1),
         IDHistory("a duplicate within the turns", [10, 2, 11, 3, 11, 4, 12], counters: 2, turns: 2, duplicates: 1),
         IDHistory(
-            "the turns end, then a real gap and a real reset",
+            "after alternating, a real gap and a real reset",
             [10, 2, 11, 3, 12, 4] + Array(13...1_200) + [2_000, 2_001, 1, 2], counters: 2, turns: 4, missing: 799,
             gaps: [1_201...1_999], resets: [[2_001, 1]]),
         IDHistory(
-            "a slow one comes back after long",
+            "a slow one returns after a long time",
             [10, 2, 11, 3, 12, 4] + Array(13...1_200) + [5, 1_201, 6], counters: 2, turns: 7),
     ]
 
-    @Test(arguments: histories) func idsAreTakenForWhatTheyAre(_ history: IDHistory) {
+    @Test(arguments: histories) func idsAreClassified(_ history: IDHistory) {
         var tracker = CounterTracker()
         var found = IDHistory(history.testDescription, history.ids)
         for id in history.ids {
@@ -114,7 +114,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         #expect(found.late == history.late, "late")
     }
 
-    @Test func itIsNewsOnceForEachCounter() {
+    @Test func eachCounterIsReportedOnce() {
         var tracker = CounterTracker()
         var news = 0
         for id in ids(of: "three") where tracker.observe(id) == .turn(isNews: true) { news += 1 }
@@ -124,8 +124,8 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         }
     }
 
-    /// Two counters at the same id differ from one id received twice in that the envelopes differ.
-    @Test func twinsAreOfTwoCounters() {
+    /// Two counters at the same id are told from a repeated id by their different envelopes.
+    @Test func equalIDsOfDifferentEnvelopesAreTwoCounters() {
         var tracker = CounterTracker()
         var turns = 0
         for id in 1...50 as ClosedRange<UInt64> {
@@ -144,8 +144,8 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         #expect(tracker.heard.map(\.ids) == [1...50, 1...50])
     }
 
-    /// One that was set back by one gives one pair, and perhaps another much later.
-    @Test func onePairIsNoCounter() {
+    /// A counter set back by one gives one pair, and possibly another much later.
+    @Test func onePairIsNotASecondCounter() {
         var tracker = CounterTracker()
         for id in 1...1_000 as ClosedRange<UInt64> {
             _ = tracker.observe(id)
@@ -161,12 +161,12 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         for id in ids(of: "the example: nodes in databases 0 and 1") { _ = tracker.observe(id) }
         #expect(tracker.heard.map(\.ids) == [2...7, 1...14])
         tracker = CounterTracker()
-        for id in ids(of: "the higher one comes second") { _ = tracker.observe(id) }
+        for id in ids(of: "the higher one appears second") { _ = tracker.observe(id) }
         #expect(tracker.heard.map(\.ids) == [1...6, 500...503])
     }
 
-    /// Whatever comes: bounded, and no trap.
-    @Test func anything() {
+    /// Random ids: bounded memory, no trap.
+    @Test func randomIDs() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<200 {
             var tracker = CounterTracker()

@@ -2,8 +2,8 @@ import Backplane
 import TestSupport
 import Testing
 
-/// Payloads that were cut, flipped or made up: always a typed error or a whole envelope, never a crash, and the walk, the
-/// copying decoder and the reference decoder agree about which.
+/// Payloads that were cut, flipped or made up: always a typed error or a whole envelope, never a crash. The walk, the
+/// copying decoder and the reference decoder agree.
 @Suite struct DamageTests {
     @Test func aPayloadCutAtAnyByteIsAnError() async throws {
         for vector in try Vector.envelopes() {
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    /// The outer length alone gives a cut away; with it put right, every field has to notice by itself.
+    /// The outer length alone reveals a cut; with the length corrected, every field must detect it by itself.
     @Test func aBodyCutAtAnyByteIsAnErrorEvenIfItsLengthFits() async throws {
         for vector in try Vector.envelopes() {
             let body = Array(vector.envelope.body.encoded()[4...])
@@ -34,12 +34,12 @@ import Testing
         }
     }
 
-    /// Only one vector is large; its middle is one long run of text, so its ends stand for it.
+    /// Only one vector is large; its middle is one long text, so only its ends are tested.
     private func cuts(_ count: Int) -> [Int] {
         count < 2_000 ? Array(0..<count) : Array(0..<1_000) + Array(count - 1_000..<count)
     }
 
-    @Test func everyBitOfAPayloadMayFlip() async throws {
+    @Test func anyFlippedBitIsHandled() async throws {
         let notable = try Vector.envelopes().filter { [1, 11, 24, 27, 35, 259, 260].contains($0.envelope.id) }
         #expect(notable.count == 7)
         for vector in notable {
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func anyByteOfAPayloadMayBecomeAnyOther() async throws {
+    @Test func anyChangedByteIsHandled() async throws {
         var random = SplitMix64.announced()
         let small = try Vector.envelopes().filter { $0.payload.count < 2_000 }
         for round in 0..<20_000 {
@@ -67,12 +67,12 @@ import Testing
         }
     }
 
-    @Test func randomBytesAreNoEnvelopeOrAWholeOne() async throws {
+    @Test func randomBytesAreAWholeEnvelopeOrAnError() async throws {
         var random = SplitMix64.announced()
         for round in 0..<20_000 {
             await Task.yield()
             var body = random.bytes(Int.random(in: 0...80, using: &random))
-            // Mostly zeros: lengths and counts that are small enough to get past the first field.
+            // Mostly zeros: lengths and counts small enough to get past the first field.
             for index in body.indices where Int.random(in: 0..<4, using: &random) > 0 { body[index] = 0 }
             expectAgreement(on: body, "round \(round), raw")
             expectAgreement(on: "\(round) ".utf8 + littleEndian(Int32(body.count)) + body, "round \(round), framed")
@@ -86,7 +86,7 @@ import Testing
         if copied != walked { Issue.record("decoder: \(copied), walk: \(walked), \(what())") }
         switch copied {
         case .success(let envelope):
-            if envelope != reference { Issue.record("decoded what the reference does not, \(what())") }
+            if envelope != reference { Issue.record("decoded a payload that the reference rejects, \(what())") }
         case .failure(let error):
             if reference != nil { Issue.record("\(error), but the reference decodes it, \(what())") }
             if !(0...payload.count).contains(error.offset) { Issue.record("\(error) lies outside, \(what())") }
@@ -98,11 +98,11 @@ func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }
 
-/// A second decoder of payloads, written from the description of the format alone: slow, simple, and sharing no code with
-/// the real one, so that a mistake would have to be made twice to go unseen. It takes what .NET's `ulong.Parse` and
-/// `BinaryReader` take.
+/// A second decoder of payloads, written from the format's description alone: slow, simple, without code shared with
+/// the real one, so that a mistake would have to be made twice to go unnoticed. It accepts what .NET's `ulong.Parse`
+/// and `BinaryReader` accept.
 enum ReferenceDecoder {
-    /// - Returns: nil for anything that a real node throws at.
+    /// - Returns: nil if a real node would throw.
     static func decode(_ payload: [UInt8]) -> Envelope? {
         guard let space = payload.firstIndex(of: 0x20), let id = id(payload[..<space]) else { return nil }
 
@@ -111,7 +111,7 @@ enum ReferenceDecoder {
         rest = rest.prefix(length)
         guard let count = integer(4, &rest) else { return nil }
         var messages: [Message] = []
-        // A message takes at least ten bytes, so this ends early enough for any count.
+        // A message has at least ten bytes, so this ends early for any count.
         while messages.count < count {
             guard let message = message(&rest) else { return nil }
             messages.append(message)
@@ -148,7 +148,7 @@ enum ReferenceDecoder {
             guard let byte = take(1, &rest)?[0] else { return nil }
             length += Int(byte % 128) << (7 * place)
             if byte < 128 {
-                // 32 bits, whose highest is the sign.
+                // 32 bits; the highest is the sign.
                 length %= 1 << 32
                 guard length < 1 << 31 else { return nil }
                 return take(length, &rest).map { String(decoding: $0, as: UTF8.self) }

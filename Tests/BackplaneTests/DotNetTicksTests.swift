@@ -8,7 +8,7 @@ import Testing
         (621_355_967_999_999_999, -100),
         // 2026-11-23T12:56:51.9552000Z, the second of a real envelope.
         (639_309_840_609_843_520, 1_795_387_260_984_352_000),
-        // The last and first that 64 bits of nanoseconds reach, and their neighbours.
+        // The last and first times within the range of 64 bits of nanoseconds, and their neighbours.
         (713_589_688_368_547_758, 9_223_372_036_854_775_800),
         (713_589_688_368_547_759, nil),
         (529_122_247_631_452_242, -9_223_372_036_854_775_800),

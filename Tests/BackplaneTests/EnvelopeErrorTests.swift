@@ -1,7 +1,7 @@
 import Backplane
 import Testing
 
-/// Each reason, at the offset where it shows.
+/// Each error, at the offset where it is detected.
 @Suite struct EnvelopeErrorTests {
     struct Case: CustomTestStringConvertible {
         var testDescription: String
@@ -83,7 +83,7 @@ import Testing
         #expect(Set(Self.cases.map(\.reason)) == Set(EnvelopeError.Reason.allCases))
     }
 
-    @Test func aWalkThatThrewThrowsTheSameAgain() throws {
+    @Test func aFailedWalkKeepsThrowingTheSameError() throws {
         try Self.oneMessage([0, 0] + littleEndian(Int32(-1)) + Self.padding).withUnsafeBytes { bytes in
             var walk = try EnvelopeWalk(bytes)
             let first = #expect(throws: EnvelopeError.self) { _ = try walk.next() }
@@ -101,18 +101,18 @@ import Testing
         }
     }
 
-    @Test func theIDIsReadWhereTheRestDoesNotDecode() throws {
+    @Test func theIDIsReadEvenIfTheRestDoesNotDecode() throws {
         let id = try Array("18446744073709551615 junk".utf8).withUnsafeBytes { try EnvelopeID.parse($0) }
         #expect(id == (UInt64.max, 21))
     }
 
-    @Test func labelsAreSnakeCaseAndDifferent() {
+    @Test func labelsAreSnakeCaseAndUnique() {
         let labels = EnvelopeError.Reason.allCases.map(\.label)
         #expect(Set(labels).count == labels.count)
         #expect(labels.allSatisfy { $0.allSatisfy { $0 == "_" || $0.isNumber || ("a"..."z").contains($0) } })
     }
 
-    @Test func theDescriptionSaysWhatAndWhere() {
+    @Test func theDescriptionNamesTheErrorAndItsOffset() {
         let error = #expect(throws: EnvelopeError.self) { try Envelope(decoding: Array("1e+14 ".utf8)) }
         #expect(
             error?.description

@@ -8,7 +8,7 @@ import Testing
         var testDescription: String
         var payload: [UInt8]
         var oddities: EnvelopeOddities
-        /// What a node would have written.
+        /// The node's form of the same envelope.
         var plain: [UInt8]
 
         init(_ name: String, _ payload: [UInt8], _ oddities: EnvelopeOddities, as plain: [UInt8]) {
@@ -85,7 +85,7 @@ import Testing
         #expect(EnvelopeOddities.allCases.allSatisfy { reached.contains($0) })
     }
 
-    @Test func labelsAreDifferent() {
+    @Test func labelsAreUnique() {
         let labels = EnvelopeOddities.allCases.map(\.label)
         #expect(Set(labels).count == labels.count && !labels.contains("other"))
         #expect(EnvelopeOddities([.id, .utf8]).labels == ["id", "utf8"])
@@ -93,7 +93,7 @@ import Testing
 
     // MARK: - Real nodes
 
-    /// One line of Vectors/real-nodes/envelopes.jsonl: a payload, and what the real decoder made of it.
+    /// A line of Vectors/real-nodes/envelopes.jsonl: a payload, and the real decoder's result.
     struct Line: Decodable, Sendable {
         struct Decoded: Decodable, Sendable {
             var id: String
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func thereAreAsManyLinesAsWereGiven() throws {
+    @Test func allGivenLinesArePresent() throws {
         #expect(try Self.lines().count == 46)
     }
 

@@ -19,18 +19,18 @@ struct ForwardMarkTests {
     }
 
     @Test(
-        "one more entry in each filter, and nothing else is changed",
+        "adds an entry to each filter, and changes nothing else",
         arguments: [[""], ["c-1"], ["", "c-1|c-2"], [String(repeating: "x", count: 120)]])
     func marks(filters: [String]) throws {
         guard case .marked(let marked) = try mark(blob(filters)) else {
-            Issue.record("it has been nowhere")
+            Issue.record("reported as returned without a mark")
             return
         }
         #expect(marked == blob(filters.map { $0 + "|backplane-relay:aa" }))
     }
 
     @Test(
-        "an envelope that has been at a place is told by whole entries",
+        "places are compared by whole entries",
         arguments: [
             ("|backplane-relay:aa", ["aa"], true), ("c-1|backplane-relay:bb|backplane-relay:aa", ["aa"], true),
             ("|backplane-relay:aa", ["cc", "aa"], true), ("|backplane-relay:aa", ["bb"], false),
@@ -51,7 +51,7 @@ struct ForwardMarkTests {
         var bytes = blob([""])
         for place in ["aa", "bb", "cc"] {
             guard case .marked(let next) = try mark(bytes, leaving: place, unlessBeenAt: ["dd"]) else {
-                Issue.record("it has not been at dd")
+                Issue.record("reported as returned from dd")
                 return
             }
             bytes = next
@@ -61,7 +61,7 @@ struct ForwardMarkTests {
         }
     }
 
-    @Test("what is cut anywhere or has no message is refused; a byte too many is left out")
+    @Test("a payload that is cut or has no message is refused; a surplus byte is dropped")
     func broken() throws {
         let whole = blob(["c-1"])
         for end in whole.indices {

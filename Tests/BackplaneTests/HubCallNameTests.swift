@@ -9,7 +9,7 @@ import Testing
         }
     }
 
-    /// Names of every length around a word of eight bytes, and an end of the value as near as can be.
+    /// Names of every length around eight bytes, each value ending directly after the name.
     @Test(arguments: 0...20)
     func namesOfEveryLength(length: Int) {
         let hub = String(repeating: "h", count: length)
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    /// An escape at each place of either name: ``HubInvocation`` has to read it.
+    /// An escape at each position of either name: ``HubInvocation`` must decode it.
     @Test func anEscapeAnywhere() {
         for place in 0...20 {
             let name = String(repeating: "n", count: place) + #"\""# + String(repeating: "n", count: 20 - place)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// Cut at every byte: nil until both names are whole.
+    /// Cut at every byte: nil until both names are complete.
     @Test func cutAnywhere() {
         let whole = #"{"H":"chatHub","M":"broadcastMessage""#
         for count in 0..<whole.utf8.count { #expect(names(String(whole.prefix(count))) == nil) }

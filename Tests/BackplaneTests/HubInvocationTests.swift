@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func namesAreGivenAsTheyStand() throws {
+    @Test func namesKeepTheirCase() throws {
         try Array(#"{"H":"ch\u0061t","M":"say","A":[]}"#.utf8).withUnsafeBytes { bytes in
             let invocation = try #require(HubInvocation(scanning: bytes))
             #expect(invocation.hub.elementsEqual(#"ch\u0061t"#.utf8))
@@ -43,16 +43,16 @@ import Testing
 
     static let others: [String] = [
         "", " ", "null", "1", #""H""#, "[]", "{}", #"[{"H":"h","M":"m","A":[]}]"#,
-        // What else crosses the bus.
+        // Other messages on the bus.
         #"{"I":"P|0","P":{"I":"0","D":1}}"#,
         #"{"R":1,"I":"0"}"#,
         #"{"WaitForAck":false,"Id":"35940c40","CommandType":0,"Value":null}"#,
         #""batched echo""#,
-        // Members missing, or of another kind.
+        // Members missing, or of another type.
         #"{"H":"h","M":"m"}"#, #"{"H":"h","A":[]}"#, #"{"M":"m","A":[]}"#, #"{"h":"h","m":"m","a":[]}"#,
         #"{"H":1,"M":"m","A":[]}"#, #"{"H":"h","M":null,"A":[]}"#, #"{"H":"h","M":"m","A":{}}"#,
         #"{"H":"h","M":"m","A":null}"#, #"{"H":"h","M":"m","A":[],"A":1}"#, #"{"HH":"h","M":"m","A":[]}"#,
-        // Broken.
+        // Malformed.
         #"{"H":"h","M":"m","A":[]"#, #"{"H":"h","M":"m","A":[}"#, #"{"H":"h","M":"m","A":[1,]}"#,
         #"{"H":"h","M":"m","A":[]}}"#, #"{"H":"h","M":"m","A":[]}x"#, #"{"H":"h","M":"m","A":[],}"#,
         #"{"H":"h","M":"m" "A":[]}"#, #"{"H" "h","M":"m","A":[]}"#, #"{H:"h","M":"m","A":[]}"#,
@@ -67,12 +67,12 @@ import Testing
         }
     }
 
-    @Test func anInvocationCutAnywhereIsNone() {
+    @Test func aCutInvocationIsRejected() {
         for invocation in Self.invocations {
             let whole = Array(invocation.json.utf8)
             let end = (whole.lastIndex(of: UInt8(ascii: "}")) ?? 0)
             for cut in 0...end {
-                // A copy of its own, so that reading behind the cut does not find the rest.
+                // A separate copy, so that a read past the cut does not find the rest.
                 Array(whole[..<cut]).withUnsafeBytes { bytes in
                     #expect(HubInvocation(scanning: bytes) == nil, "\(invocation.json) cut at \(cut)")
                 }
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func argumentsMayNestAsDeepAsTheLimit() {
+    @Test func argumentsMayNestUpToTheLimit() {
         func isInvocation(depth: Int) -> Bool {
             let argument = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
             return Array(#"{"H":"h","M":"m","A":[\#(argument)]}"#.utf8).withUnsafeBytes { bytes in

@@ -19,11 +19,11 @@ import Testing
         (#"{"H":"h","M":"m","A":[],"I":NaN}"#, request("h", "m", [], "NaN")),
         (#"{"H":"h","M":"m","A":[],"I":null}"#, request("h", "m", [], nil)),
         (#"{"H":"h","M":"m","A":[]}"#, request("h", "m", [], nil)),
-        // Names in any case, numbers and truth values for names.
+        // Names in any case; numbers and booleans as names.
         (#"{"h":"h","m":"m","a":[1],"i":3}"#, request("h", "m", ["1"], "3")),
         (#"{"H":1,"M":false}"#, request("1", "false", [], nil)),
         (#"{"H":"h","h":"g","M":"m"}"#, request("g", "m", [], nil)),
-        // As Newtonsoft.Json takes it.
+        // As accepted by Newtonsoft.Json.
         (#"{'H':'h',"M":'it\'s "m"'}"#, request("h", #"it's "m""#, [], nil)),
         ("{H:'h',/*c*/M:'m',// d\nA:[1,],}", request("h", "m", ["1"], nil)),
         (#"/*c*/{"H":"h","M":"m"} x"#, request("h", "m", [], nil)),
@@ -49,7 +49,7 @@ import Testing
                 ],
                 nil)
         ),
-        // Texts that are times to it.
+        // Texts that Newtonsoft.Json reads as times.
         (
             #"{"H":"h","M":"m","A":["2020-01-02T03:04:05Z","2020-01-02T03:04:05.1200","2020-02-29T23:59:59+01:30","/Date(0)/"]}"#,
             request(
@@ -95,14 +95,14 @@ import Testing
 
     static let others: [String] = [
         "", " ", "null", "1", #""H""#, "[]", "{}", "notjson", #"[{"H":"h","M":"m","A":[]}]"#,
-        // What else crosses a transport.
+        // Other data on a transport.
         #"{"I":"0","R":1}"#, #"{"C":"s-0,1","M":[]}"#, #"{"WaitForAck":false,"Id":"a","CommandType":0,"Value":null}"#,
-        // Members missing, or of another kind.
+        // Members missing, or of another type.
         #"{"H":"h"}"#, #"{"M":"m"}"#, #"{"H":null,"M":"m"}"#, #"{"H":"h","M":null}"#,
         #"{"H":"h","M":["m"]}"#, #"{"H":"h","M":"m","A":{}}"#, #"{"H":"h","M":"m","A":"x"}"#,
         #"{"H":"h","M":"m","A":1}"#, #"{"H":"h","M":"m","I":[]}"#, #"{"H":"h","M":"m","S":[]}"#,
         #"{"H":"h","M":"m","S":{"a":"\#(String(repeating: "s", count: 4_096))"}}"#,
-        // Broken.
+        // Malformed.
         #"{,"H":"h","M":"m"}"#, #"{"H":"h","M":"m",,}"#, #"{"H":"h" "M":"m"}"#, #"{"H":"h","M":"m","A":[1}"#,
         #"{"H":"h","M":"m","A":[1 2]}"#, #"{"H":"h","M":"m","A":[08]}"#, #"{"H":"h","M":"m","A":[1e999]}"#,
         #"{"H":"h","M":"m","A":[+1]}"#, #"{"H":"h","M":"m","A":[new Date(1)]}"#, #"{"H":"h","M":"m","A":[1]"#,
@@ -136,7 +136,7 @@ import Testing
         #expect(HubRequest(decoding: nested(500_000)) == nil)
     }
 
-    @Test func aCallCutAnywhereIsNoneOrTheSame() {
+    @Test func aCutCallIsRejectedOrUnchanged() {
         for example in Self.requests {
             let json = Array(example.json.utf8)
             for cut in 0..<json.count {
@@ -147,7 +147,7 @@ import Testing
         }
     }
 
-    @Test func anyByteMayBecomeAnyOther() async {
+    @Test func anyChangedByteIsHandled() async {
         var random = SplitMix64.announced()
         let alphabet = Array(#"[]{},:"\uHMAIS019 ntf"#.utf8)
         for _ in 0..<50_000 {
@@ -161,7 +161,7 @@ import Testing
         }
     }
 
-    @Test func randomBytesAreNone() {
+    @Test func randomBytesAreRejected() {
         var random = SplitMix64.announced()
         for _ in 0..<20_000 {
             let bytes = random.bytes(Int.random(in: 0...60, using: &random))
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    /// Whatever was read, each of its arguments is JSON.
+    /// Each argument of a decoded call is valid JSON.
     private func expectSound(_ json: [UInt8]) {
         guard let request = HubRequest(decoding: json) else { return }
         if !request.arguments.allSatisfy({ ReferenceJSON.accepts($0) }) {

@@ -2,7 +2,7 @@ import Backplane
 import FoundationEssentials
 import Testing
 
-/// Names as real nodes tell them apart: by bytes, or by .NET's `OrdinalIgnoreCase`.
+/// Names compared like on real nodes: by bytes, or by .NET's `OrdinalIgnoreCase`.
 @Suite struct NameTests {
     static let same: [(String, String)] = [
         ("room", "ROOM"), ("\u{E9}", "\u{C9}"), ("\u{430}", "\u{410}"), ("\u{3C3}", "\u{3C2}"), ("\u{B5}", "\u{3BC}"),
@@ -19,11 +19,11 @@ import Testing
     }
 
     static let others: [(String, String)] = [
-        // Equal to Swift, or to languages.
+        // Equal in Swift, or in some languages.
         ("\u{E9}", "e\u{301}"), ("\u{AC00}", "\u{1100}\u{1161}"), ("K", "\u{212A}"), ("k", "\u{212A}"),
         ("\u{E5}", "\u{212B}"), ("\u{3C9}", "\u{2126}"), ("ss", "\u{DF}"), ("\u{DF}", "\u{1E9E}"), ("i", "\u{130}"),
         ("I", "\u{131}"), ("s", "\u{17F}"), ("\u{FB01}", "fi"), ("\u{149}", "\u{2BC}N"),
-        // Beyond 16 bits case does not matter.
+        // Case is not ignored beyond 16 bits.
         ("\u{10428}", "\u{10400}"), ("room", "room "), ("a", ""),
     ]
 
@@ -39,21 +39,21 @@ import Testing
         #expect(map[first] == 1 && map[second] == 2 && map.count == 2)
     }
 
-    @Test func upperCaseIsOneForOneAndFinal() {
+    @Test func upperCasingIsOneToOneAndIdempotent() {
         for unit in UInt16.min...UInt16.max {
             let upper = OrdinalCase.uppercased(unit)
-            // Once is enough, surrogates stay, and only ASCII becomes ASCII.
+            // A second application changes nothing, surrogates stay, and only ASCII becomes ASCII.
             if OrdinalCase.uppercased(upper) != upper { Issue.record("\(unit)") }
             if unit >= 0x80, upper < 0x80 { Issue.record("\(unit) became ASCII") }
             if (0xD800...0xDFFF).contains(unit), upper != unit { Issue.record("\(unit)") }
             guard let scalar = Unicode.Scalar(unit), unit != 0x131, unit != 0x17F else { continue }
-            // Where Unicode's full mapping is one character, it is the simple one; Swift's tables may be newer.
+            // If Unicode's full mapping is one character, it equals the simple one; Swift's tables may be newer.
             let full = scalar.properties.uppercaseMapping.unicodeScalars
             if upper != unit, full.count == 1, full.first?.value != UInt32(upper) { Issue.record("\(unit)") }
         }
     }
 
-    @Test func malformedBytesCountAsReplaced() {
+    @Test func malformedBytesCompareLikeReplacementCharacters() {
         let bytes: [UInt8] = [0x61, 0xFF]
         #expect(bytes.withUnsafeBytes { CaselessName($0) } == "A\u{FFFD}")
         #expect(bytes.withUnsafeBytes { CaselessName("a\u{FFFD}").equals($0) })
@@ -65,7 +65,7 @@ import Testing
         #expect(first != Signal(key: "hu-chatHub.zoe\u{301}"))
     }
 
-    @Test func mapsKeepBothThroughJSON() throws {
+    @Test func mapsKeepBothNamesThroughJSON() throws {
         var map: OrdinalNameMap<UInt64> = ["zo\u{E9}": 1, "plain": 2]
         let plain = try JSONEncoder().encode(map)
         #expect(try JSONDecoder().decode([String: UInt64].self, from: plain).count == 2)

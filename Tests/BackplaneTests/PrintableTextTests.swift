@@ -19,7 +19,7 @@ import Testing
         #expect(PrintableText.lines(text) == "a\u{FFFD}b")
     }
 
-    @Test func whatOnlySpeaksStays() {
+    @Test func printableTextStays() {
         for text in ["chat", "café", "Боб", "日本", "نام\u{200C}ها", "👩\u{200D}💻", "", "a b"] {
             #expect(PrintableText.line(text) == text)
             #expect(PrintableText.json(text) == text)
@@ -27,7 +27,7 @@ import Testing
         #expect(PrintableText.line([0x61, 0xFF, 0x62]) == "a\u{FFFD}b")
     }
 
-    @Test func linesOfOursStayLines() {
+    @Test func ownLineBreaksStay() {
         #expect(PrintableText.lines("a\n\tb\u{9B}") == "a\n\tb\u{FFFD}")
         #expect(PrintableText.line("a\nb\tc") == "a\u{FFFD}b\u{FFFD}c")
         #expect(PrintableText.json("{\n\t\"a\": 1}") == "{\n\t\"a\": 1}")

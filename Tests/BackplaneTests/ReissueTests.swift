@@ -21,7 +21,7 @@ import Testing
         ("1234567890123456789012345 blob", nil),
     ]
 
-    @Test(arguments: payloads) func theBlobBehindTheID(payload: String, blob: String?) {
+    @Test(arguments: payloads) func theBlobAfterTheID(payload: String, blob: String?) {
         let found = Array(payload.utf8).withUnsafeBytes { bytes in
             Reissue.blob(of: bytes).map { String(decoding: $0, as: UTF8.self) }
         }

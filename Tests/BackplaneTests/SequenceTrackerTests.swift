@@ -13,8 +13,8 @@ import Testing
 
     static let stories: [Story] = [
         Story(testDescription: "dense", steps: [(1, .first), (2, .inOrder), (3, .inOrder)]),
-        Story(testDescription: "joining late is no gap", steps: [(1000, .first), (1001, .inOrder)]),
-        Story(testDescription: "going on from a known id", lastID: 7, steps: [(8, .inOrder)]),
+        Story(testDescription: "joining late is not a gap", steps: [(1000, .first), (1001, .inOrder)]),
+        Story(testDescription: "continuing from a known id", lastID: 7, steps: [(8, .inOrder)]),
         Story(
             testDescription: "a gap up to the first id", lastID: 7,
             steps: [(10, .gap(from: 8, to: 9)), (11, .inOrder)],
@@ -23,10 +23,10 @@ import Testing
             testDescription: "a gap of one", steps: [(1, .first), (3, .gap(from: 2, to: 2))], openGaps: [2...2],
             missing: 1),
         Story(
-            testDescription: "the last id again and again",
+            testDescription: "the last id repeatedly",
             steps: [(5, .first), (5, .duplicate), (5, .duplicate), (6, .inOrder), (6, .duplicate)]),
         Story(
-            testDescription: "an id before the last is a reset, and tracking goes on from there",
+            testDescription: "an id before the last is a reset, and tracking continues from there",
             steps: [(103, .first), (50, .counterReset(from: 103, to: 50)), (51, .inOrder), (51, .duplicate)]),
         Story(
             testDescription: "an id seen before the last one is a reset, not a duplicate",
@@ -115,7 +115,7 @@ import Testing
             var tracker = SequenceTracker()
             var model = Model()
             for _ in 0..<200 {
-                // Mostly onwards by little steps; gaps stay fewer than are remembered.
+                // Mostly forward in small steps; fewer gaps than the limit.
                 let id = UInt64.random(in: 0...40, using: &random)
                 let next = Bool.random(using: &random) ? id : (model.last ?? 0) + id % 4
                 #expect(tracker.observe(next) == model.observe(next))
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    /// The same rules over a plain set, unbounded.
+    /// The same rules with a plain set, unbounded.
     private struct Model {
         var last: UInt64?
         var open: Set<UInt64> = []
@@ -155,7 +155,7 @@ import Testing
     }
 
     /// Ids that the counter issued and the tracker never received.
-    @Test func whatIsKnownToBeMissingIsNotMissingOnceMore() {
+    @Test func missingIDsAreReportedOnce() {
         var tracker = SequenceTracker(lastID: 10)
         #expect(tracker.missed(through: 13) == .gap(from: 11, to: 13))
         #expect(tracker.missed(through: 13) == nil)

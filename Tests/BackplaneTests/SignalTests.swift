@@ -74,7 +74,7 @@ import Testing
         #expect(try kindSeenByAWalk(over: message) == kind)
     }
 
-    @Test func everyKindIsReachedAndHasALabelOfItsOwn() {
+    @Test func everyKindIsReachedAndHasItsOwnLabel() {
         #expect(Set((Self.keys.map(\.kind) + Self.flags.map(\.kind))) == Set(MessageKind.allCases))
         #expect(
             MessageKind.allCases.map(\.label) == [
@@ -83,7 +83,7 @@ import Testing
             ])
     }
 
-    @Test func aKindHasOneNameOnItsWireAndInTheViewOverBoth() {
+    @Test func aKindHasTheSameNameOnItsWireAndInTheCommonView() {
         for kind in MessageKind.allCases { #expect(EnvelopeKind(kind).label == kind.label) }
         for kind in CoreKind.allCases { #expect(EnvelopeKind(kind).label == kind.label) }
         #expect(Set(EnvelopeKind.allCases.map(\.label)).count == EnvelopeKind.allCases.count)

@@ -2,7 +2,7 @@ import Backplane
 import Foundation
 import Testing
 
-/// A payload that a real SignalR 2.4 node published, and what the real decoder made of it.
+/// A payload published by a real SignalR 2.4 node, and the real decoder's result.
 struct Vector: Decodable {
     var payload: [UInt8]
     var note: String

@@ -3,9 +3,9 @@ import Foundation
 import JSON
 import Testing
 
-/// What real nodes published, read as the real decoder reads it and written back to the same bytes.
+/// Payloads of real nodes, decoded like the real decoder and encoded to the same bytes.
 @Suite struct VectorTests {
-    @Test func thereAreAsManyVectorsAsWereRecorded() throws {
+    @Test func allRecordedVectorsArePresent() throws {
         #expect(try Vector.ordinary().count == 71)
         #expect(try Vector.hugeIDs().count == 4)
         #expect(try Vector.envelopes().count == 73)
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func aWalkKnowsTheEnvelopeBeforeItsMessages() throws {
+    @Test func aWalkReadsTheEnvelopeBeforeItsMessages() throws {
         for vector in try Vector.envelopes() {
             try vector.payload.withUnsafeBytes { bytes in
                 let walk = try EnvelopeWalk(bytes)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func everyCommandOfARealNodeIsWrittenBackToTheSameBytes() throws {
+    @Test func everyCommandOfARealNodeEncodesToTheSameBytes() throws {
         var seen: [CommandType: Int] = [:]
         for message in try Vector.envelopes().flatMap(\.envelope.body.messages) where message.kind == .command {
             let command = try Command(decoding: message.value)

@@ -6,7 +6,7 @@ import Time
 @testable import Capture
 
 @Suite struct CaptureDirectoryTests {
-    @Test func idsAreCarriedIntoTheNextRun() throws {
+    @Test func theNextRunContinuesFromTheIDs() throws {
         let directory = try TemporaryDirectory()
         #expect(try CaptureDirectory.prepare(directory.path, at: .start) { _ in } == CaptureDirectory.Previous())
         var writer = makeWriter(directory.path, channels: ["chat", "game"])
@@ -16,7 +16,7 @@ import Time
         var previous = try CaptureDirectory.prepare(directory.path, at: .start) { _ in }
         #expect(previous == CaptureDirectory.Previous(segment: directory.names[0], lastIDs: ["chat": 5, "game": 9]))
 
-        // The next run records one of them only; the other is not forgotten.
+        // The next run records one of them only; the other is kept.
         var next = makeWriter(directory.path, channels: ["chat"], previous: previous)
         try next.close(try next.record(6...8, from: Moment.start.after(milliseconds: 60_000)))
         let start = try metadata("capture", in: try bytes(ofFile: directory.files[1]))
@@ -26,8 +26,8 @@ import Time
         #expect(previous == CaptureDirectory.Previous(segment: directory.names[1], lastIDs: ["chat": 8, "game": 9]))
     }
 
-    /// Two channels to Redis, one name to Swift.
-    @Test func namesInTwoFormsOfUnicodeAreTwoChannels() throws {
+    /// Two channels in Redis, one name in Swift.
+    @Test func namesInTwoUnicodeFormsAreTwoChannels() throws {
         let names = ["zo\u{E9}", "zoe\u{301}"]
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, channels: names)
@@ -53,11 +53,11 @@ import Time
         }
     }
 
-    /// Each segment names the one before it; start times lie.
-    @Test func theOrderIsThatOfTheRecordingThoughTheClockWasSet() throws {
+    /// Each segment names its predecessor; start times may be wrong.
+    @Test func segmentsKeepTheirOrderWhenTheClockIsSet() throws {
         let directory = try TemporaryDirectory()
         let hour: UInt64 = 3_600_000_000_000
-        // On time, an hour ahead, two hours behind, on time again.
+        // Correct, an hour ahead, two hours behind, correct again.
         let clock: [UInt64] = [2 * hour, 3 * hour, 0, 2 * hour + 1_000_000_000]
         var previous = CaptureDirectory.Previous()
         for (number, offset) in clock.enumerated() {
@@ -75,14 +75,14 @@ import Time
         #expect(ids == Array(1...20))
     }
 
-    @Test func aSegmentWithoutAnEndTellsItsLastIDs() throws {
+    @Test func theLastIDsOfAnUnclosedSegmentAreFound() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, channels: ["chat", "game"], previous: .init(lastIDs: ["game": 7]))
         try writer.record(1...5, from: .start)
         #expect(try OrphanRecovery.ends(of: FileSource(path: directory.files[0])).lastIDs == ["chat": 5, "game": 7])
     }
 
-    @Test func otherFilesAreNoSegments() throws {
+    @Test func otherFilesAreNotSegments() throws {
         let directory = try TemporaryDirectory()
         try write(Array("x".utf8), toFile: directory.path + "/notes.txt")
         try write(Array("x".utf8), toFile: directory.path + "/.hidden.mcap")
@@ -96,7 +96,7 @@ import Time
         }
     }
 
-    @Test func aFileInItsPlaceIsSaid() throws {
+    @Test func aFileInPlaceOfTheDirectoryIsReported() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/capture"
         try write(Array("x".utf8), toFile: path)

@@ -41,7 +41,7 @@ import Testing
         #expect(Array(text.utf8).withUnsafeBytes { CaptureEvent(json: $0) } == nil)
     }
 
-    @Test func unknownMembersAreOfALaterVersion() {
+    @Test func unknownMembersFromLaterVersionsAreIgnored() {
         let json = Array(#"{"event":"new_thing","weight":3}"#.utf8)
         #expect(json.withUnsafeBytes { CaptureEvent(json: $0) } == CaptureEvent(event: "new_thing"))
     }

@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func noCaptureIsSaidToBeNone() throws {
+    @Test func otherFilesAreReportedAsSuch() throws {
         let directory = try TemporaryDirectory()
         let cases: [(name: String, bytes: [UInt8], says: String)] = [
             ("empty", [], "is empty, not an MCAP file"),
@@ -52,7 +52,7 @@ import Testing
         #expect(try #require(refusal(empty.path + "/none")).contains("does not exist"))
     }
 
-    @Test func aSocketIsNoCapture() throws {
+    @Test func aSocketIsNotACapture() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/s"
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -69,8 +69,8 @@ import Testing
         #expect(try #require(refusal(path)).contains("is a socket, not an MCAP file"))
     }
 
-    /// A file cut down to a part of its magic is one that was cut.
-    @Test func aTornStartIsDamage() throws {
+    /// A file shorter than its magic number counts as cut.
+    @Test func aCutMagicNumberIsDamage() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/a.mcap"
         try write([0x89, 0x4D, 0x43], toFile: path)
@@ -79,9 +79,9 @@ import Testing
 
     // MARK: - Pipes
 
-    /// Writes into a pipe on a thread of its own.
+    /// Writes into a pipe on a separate thread.
     private func pipe(_ bytes: [UInt8]) throws -> (path: String, close: () -> Void) {
-        // A reader may be gone before all is written.
+        // The reader may close before everything is written.
         signal(SIGPIPE, SIG_IGN)
         var ends: [CInt] = [0, 0]
         try #require(Glibc.pipe(&ends) == 0)
@@ -136,7 +136,7 @@ import Testing
         #expect(throws: CaptureError.needsFile(path: refused)) { try CaptureReader(paths: [refused], streams: .refuse) }
     }
 
-    @Test func noCaptureThroughAPipe() throws {
+    @Test func otherDataThroughAPipeIsReported() throws {
         for (bytes, says) in [
             (Array("hello\n".utf8), "is text"), ([], "is empty"), ([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0], "gzip -dc"),
         ] as [([UInt8], String)] {
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    /// What arrived is handed out, though the pipe stays open.
+    /// Chunks that have arrived are returned while the pipe stays open.
     @Test func chunksComeAsTheyArrive() throws {
         let (bytes, _) = try smallSegment(.zstd(level: 1), closed: true)
         let ends = try chunks(in: bytes).map { Int($0.end) }
@@ -163,7 +163,7 @@ import Testing
         try CaptureReader(paths: ["/dev/fd/\(pipe[0])"]).forEach { item in
             guard case .envelope = item else { return }
             seen += 1
-            // Each time that all of a chunk is here, and not before, the next one is sent.
+            // The next chunk is sent only when the previous one was received completely.
             guard seen.isMultiple(of: 10), sent < 2 else { return }
             send(ends[sent]..<ends[sent + 1])
             sent += 1

@@ -7,7 +7,8 @@ import Time
 @testable import Capture
 
 @Suite struct CaptureReaderTests {
-    /// Two channels, four closed segments, events between: ids n on `chat` at n seconds, 100 + n on `game` a little later.
+    /// Two channels, four closed segments, events in between: id n of `chat` at n seconds, id 100 + n of `game`
+    /// slightly later.
     private func makeCapture(_ directory: TemporaryDirectory) throws {
         var writer = makeWriter(
             directory.path, channels: ["chat", "game"], rotation: RotationPolicy(segmentDuration: 10_000_000_000))
@@ -27,7 +28,7 @@ import Time
     @Test func segmentsAreReadInTheOrderOfTime() throws {
         let directory = try TemporaryDirectory()
         try makeCapture(directory)
-        // Names and the order of arguments say nothing.
+        // Neither names nor the order of arguments matter.
         let files = directory.files
         #expect(files.count >= 3)
         for (index, file) in files.enumerated() {
@@ -42,7 +43,7 @@ import Time
         #expect(starts == starts.sorted() && starts.allSatisfy { $0 >= Moment.start.realtime })
     }
 
-    @Test func aDirectoryAndAFileOfAnotherAreOneCapture() throws {
+    @Test func aDirectoryAndAnotherFileAreOneCapture() throws {
         let (one, other) = (try TemporaryDirectory(), try TemporaryDirectory())
         var writer = makeWriter(one.path)
         try writer.close(try writer.record(4...6, from: Moment.start.after(milliseconds: 10_000)))
@@ -71,7 +72,7 @@ import Time
 
     private static func second(_ number: UInt64) -> UInt64 { Moment.start.realtime + number * 1_000_000_000 }
 
-    @Test(arguments: filters) func aFilterTakesWhatItSays(_ filter: CaptureSelection, _ name: String) throws {
+    @Test(arguments: filters) func aFilterSelects(_ filter: CaptureSelection, _ name: String) throws {
         let directory = try TemporaryDirectory()
         try makeCapture(directory)
         let all = try Reading(directory.path)
@@ -85,7 +86,7 @@ import Time
         #expect(indexed.report.segments.map(\.envelopes).reduce(0, +) == expected.count)
         #expect(indexed.damage == [])
 
-        // Without its last byte a file has no summary to seek by.
+        // Without its last byte a file has no usable summary.
         for file in directory.files { try write(try bytes(ofFile: file).dropLast(), toFile: file) }
         let streamed = try Reading(directory.path, filter: filter)
         #expect(streamed.envelopes == expected)
@@ -112,7 +113,7 @@ import Time
         #expect(try Reading(directory.path, filter: filter).states == [.closed])
     }
 
-    @Test func aTornTailOfALiveSegmentIsNoDamage() async throws {
+    @Test func anIncompleteTailOfAnOpenSegmentIsNotDamage() async throws {
         let directory = try TemporaryDirectory()
         let (bytes, name) = try smallSegment(.zstd(level: 1), closed: false)
         let whole = try chunks(in: bytes)
@@ -128,9 +129,9 @@ import Time
         }
     }
 
-    // MARK: - What is no capture
+    // MARK: - Other files
 
-    @Test func whatIsNotThereIsNamed() throws {
+    @Test func aMissingFileIsNamed() throws {
         let directory = try TemporaryDirectory()
         #expect(throws: CaptureError.noSegments(path: directory.path)) {
             _ = try CaptureReader(paths: [directory.path])

@@ -4,7 +4,7 @@ import Testing
 @testable import Capture
 
 @Suite struct CaptureRecoveryTests {
-    @Test func chunksBeforeAndBehindTheDamageAreSaved() throws {
+    @Test func chunksBeforeAndAfterTheDamageAreSaved() throws {
         let (source, target) = (try TemporaryDirectory(), try TemporaryDirectory())
         let (bytes, name) = try smallSegment(.zstd(level: 1), closed: true)
         let whole = try chunks(in: bytes)
@@ -18,7 +18,7 @@ import Testing
             #expect(outcome.paths == [directory + "/" + name])
             #expect(outcome.chunks == 2)
             #expect(!outcome.damage.isEmpty)
-            // `recover` itself must not advise to recover.
+            // `recover` must not recommend itself.
             #expect(outcome.damage.allSatisfy { !$0.contains("recover ") })
 
             let saved = try Reading(directory)
@@ -72,7 +72,7 @@ import Testing
         return (outcome, try Reading(target.path))
     }
 
-    @Test(arguments: [false, true]) func shiftedBytesCostWhatTheyTouch(closed: Bool) throws {
+    @Test(arguments: [false, true]) func shiftedBytesCostOnlyTheChunksTheyTouch(closed: Bool) throws {
         let (bytes, _) = try smallSegment(.none, closed: closed)
         let envelopes = try chunks(in: bytes).map(\.envelopes)
         let second = Int(try chunks(in: bytes)[0].end) + 300
@@ -95,10 +95,10 @@ import Testing
         }
     }
 
-    @Test func filesBehindEachOtherBecomeFiles() throws {
+    @Test func concatenatedFilesAreSplit() throws {
         let (first, _) = try smallSegment(.zstd(level: 1), closed: true)
         let directory = try TemporaryDirectory()
-        // The same channel ids mean other channels.
+        // The same channel ids belong to other channels.
         var writer = makeWriter(directory.path, channels: ["other", "chat"])
         try writer.close(try writer.record(50...60, from: .start.after(milliseconds: 5_000)))
         let second = try content(of: directory.files[0])
@@ -113,12 +113,12 @@ import Testing
             let events = try (chunks(in: first) + chunks(in: second)).reduce(0) { $0 + $1.events }
             #expect(outcome.messages == expected.count + events)
         }
-        // Twice the same file is not twice the envelopes.
+        // The same file twice does not duplicate its envelopes.
         let (_, reading) = try recovered(first + first)
         #expect(reading.envelopes.map(\.payload) == (try chunks(in: first).flatMap(\.envelopes)))
     }
 
-    @Test func ofNoCaptureNothingIsWritten() throws {
+    @Test func fromOtherFilesNothingIsWritten() throws {
         let (source, target) = (try TemporaryDirectory(), try TemporaryDirectory())
         let path = source.path + "/notes.mcap"
         try write(Array("Ceci n'est pas une capture.".utf8), toFile: path)

@@ -6,7 +6,7 @@ import Time
 @testable import Capture
 
 @Suite struct CaptureSummaryTests {
-    @Test func holesResetsAndDuplicatesAreNamed() throws {
+    @Test func gapsResetsAndDuplicatesAreReported() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, channels: ["chat", "game"])
         let ids: [UInt64] = [1, 2, 3, 7, 7, 10, 15, 2, 3]
@@ -56,7 +56,7 @@ import Time
         #expect(summary.verdict.isComplete == false && summary.verdict.exitStatus == 3)
     }
 
-    @Test func whatIsOddIsCounted() throws {
+    @Test func odditiesAreCounted() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         let odd = [payload(1), Array("+".utf8) + payload(2), Array("0".utf8) + payload(3) + [0], payload(4)]
@@ -69,7 +69,7 @@ import Time
         #expect(json?["oddities"] as? [String: Int] == ["id": 2, "trailing_bytes": 1])
     }
 
-    @Test func aCaptureInOrderIsComplete() throws {
+    @Test func aCaptureWithoutGapsIsComplete() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, rotation: RotationPolicy(segmentSize: 1))
         var now = Moment.start
@@ -87,7 +87,7 @@ import Time
         #expect(damaged.envelopes == 5)
     }
 
-    @Test func holesAreListedUpToALimitAndAllCounted() throws {
+    @Test func gapsAreListedUpToALimitAndAllCounted() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         for id in 0...1_200 as ClosedRange<UInt64> { writer.append(Array("\(id * 2 + 1) ".utf8), at: .start) }
@@ -98,8 +98,8 @@ import Time
         #expect(chat.missingIDs == 1_200)
     }
 
-    /// The loss of an outage is reported before events within it: here a counter reset.
-    @Test func whatAnOutageCostOfANewCounterCounts() throws {
+    /// The loss of an outage is reported before events within the outage: here a counter reset.
+    @Test func lossesOfANewCounterInAnOutageCount() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         let now = try writer.record(1...10, from: .start)
@@ -117,7 +117,7 @@ import Time
     }
 
     /// The new counter is above the old one's last id when recording continues: only the event shows the reset.
-    @Test func aResetHiddenByAnOutageIsNoGap() throws {
+    @Test func aResetHiddenByAnOutageIsNotAGap() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         let now = try writer.record([1, 4], from: .start)
@@ -133,7 +133,7 @@ import Time
         #expect(chat.counterResets == [CaptureSummary.Reset(from: 4, to: 9)])
     }
 
-    /// Both looked like something else at first; captures of before have the event, and say no more of it.
+    /// Both looked like something else at first; captures of earlier versions have the event without details.
     @Test(arguments: [[10, 2, 11, 3, 12], [1, 2, 500, 3, 501, 4, 502, 5]] as [[UInt64]], [true, false])
     func whatWasToldOfSeveralCountersBeforeTheyWereKnownIsWithdrawn(ids: [UInt64], isToldOnTime: Bool) throws {
         let directory = try TemporaryDirectory()
@@ -168,7 +168,7 @@ import Time
     }
 
     /// Two counters that are at the same id: each id comes twice, in two envelopes.
-    @Test(arguments: [true, false]) func idsThatCameTwiceInDifferentEnvelopes(isSameEnvelope: Bool) throws {
+    @Test(arguments: [true, false]) func idsOfTwoDifferentEnvelopes(isSameEnvelope: Bool) throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         for id in 1...5 as ClosedRange<UInt64> {
@@ -188,7 +188,7 @@ import Time
         #expect(summary.events["duplicate"] == (isSameEnvelope ? 5 : nil))
     }
 
-    @Test func withoutEnvelopesThereAreNoTimes() throws {
+    @Test func aCaptureWithoutEnvelopesHasNoTimes() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         try writer.connected(runID: nil, redisVersion: nil, at: .start)

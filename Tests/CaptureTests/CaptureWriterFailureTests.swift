@@ -12,9 +12,9 @@ import Testing
         setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
     }
 
-    /// Chunks of about 8 KB until one does not fit into 20 kB any more.
+    /// Writes chunks of about 8 KB until one exceeds 20 kB.
     ///
-    /// - Returns: the error of the write that failed, and the first id that is not written.
+    /// - Returns: the error of the failed write, and the first id that was not written.
     static func recordUntilFailure(_ writer: inout CaptureWriter) -> (error: CaptureError?, first: UInt64) {
         for first in stride(from: 1 as UInt64, to: 1_000, by: 10) {
             for id in first...first + 9 { writer.append(payload(id, size: 700), at: .start) }
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func aDiscardedChunkIsWhatWasLost() async {
+    @Test func aDiscardedChunkIsReportedLost() async {
         await #expect(processExitsWith: .success) {
             let directory = try TemporaryDirectory()
             Self.limitFileSize(to: 20_000)
@@ -71,7 +71,7 @@ import Testing
             let reading = try Reading(directory.path)
             #expect(reading.ids == (1..<first).map { $0 } + [100, 101])
             #expect(reading.damage == [])
-            // Only what was written counts as the last id before a segment.
+            // Only written envelopes count as the last id before a segment.
             let start = try metadata("capture", in: try bytes(ofFile: directory.files[1]))
             #expect(start?["last_ids"] == "{\"chat\":\(first - 1)}")
         }
@@ -91,10 +91,10 @@ import Testing
         }
     }
 
-    @Test func anUnusableDirectoryLosesNothingOnceItIsBack() throws {
+    @Test func nothingIsLostIfTheDirectoryReturns() throws {
         let parent = try TemporaryDirectory()
         let path = parent.path + "/capture"
-        // A directory that is gone would be made again; a file in its place cannot be.
+        // A missing directory would be recreated; one replaced by a file cannot be.
         try write([], toFile: path)
         var writer = makeWriter(path)
         writer.append(payload(1), at: .start)

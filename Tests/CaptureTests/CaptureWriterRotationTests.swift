@@ -28,7 +28,7 @@ import Time
         try expectChain(directory, reading)
     }
 
-    /// Each segment names the one before it, in its event and in its metadata, and begins where that one ended.
+    /// Each segment names its predecessor, in its event and in its metadata, and starts where that one ended.
     private func expectChain(_ directory: TemporaryDirectory, _ reading: Reading) throws {
         let names = directory.names
         let previous = [nil] + names.dropLast()
@@ -44,7 +44,7 @@ import Time
         }
     }
 
-    /// What a segment keeps in memory until its end is bounded, too.
+    /// Data kept in memory until the end of a segment is bounded too.
     @Test func bySizeOfTheIndex() throws {
         let directory = try TemporaryDirectory()
         var rotation = RotationPolicy()
@@ -57,7 +57,7 @@ import Time
             try writer.tick(now)
         }
         try writer.close(now)
-        // An index of a chunk with one or two channels takes less than 100 bytes.
+        // The index of a chunk with one or two channels has less than 100 bytes.
         #expect((7...12).contains(directory.names.count), "\(directory.names.count)")
         let reading = try Reading(directory.path)
         #expect(reading.ids == (1...50).map { UInt64($0) })
@@ -92,7 +92,7 @@ import Time
         #expect(directory.names.count == 1)
     }
 
-    @Test func twoSegmentsOfOneMillisecondGetTwoNames() throws {
+    @Test func twoSegmentsInOneMillisecondGetDifferentNames() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, rotation: RotationPolicy(segmentSize: 1))
         for id in 1...3 as ClosedRange<UInt64> {
@@ -105,7 +105,7 @@ import Time
         #expect(try Reading(directory.path).ids == [1, 2, 3])
     }
 
-    @Test func anotherServerBeginsASegment() throws {
+    @Test func anotherServerStartsANewSegment() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, source: CaptureSource(relayVersion: "1", host: "h", redis: "r:1"))
         try writer.connected(runID: "a", redisVersion: "7", at: .start)
@@ -122,7 +122,7 @@ import Time
         #expect(try Reading(directory.files[1]).ids == [1])
     }
 
-    @Test func theWriterCanGoOnAfterAClose() throws {
+    @Test func theWriterCanContinueAfterAClose() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         try writer.close(try writer.record(1...2, from: .start))
@@ -159,7 +159,7 @@ import Time
         let policy = RotationPolicy()
         #expect(policy.segmentSize == 268_435_456)
         #expect(policy.segmentDuration == 3_600_000_000_000)
-        // With the record that passes it, it still lies below 16 MiB.
+        // Including the record that exceeds the limit, it is below 16 MiB.
         #expect(policy.indexSize == 15_728_640)
     }
 }

@@ -33,7 +33,7 @@ import Time
         #expect(log.chunks.map(\.payloadBytes).reduce(0, +) == total)
     }
 
-    @Test func anOversizedPayloadIsAChunkOfItsOwn() throws {
+    @Test func anOversizedPayloadGetsItsOwnChunk() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         for payload in [payload(1), payload(2, size: 600_000), payload(3)] {
@@ -46,7 +46,7 @@ import Time
         #expect(written[1].envelopes == [payload(2, size: 600_000)])
     }
 
-    @Test func aChunkIsFlushedAtItsAge() throws {
+    @Test func aChunkIsFlushedAtItsMaximumAge() throws {
         let directory = try TemporaryDirectory()
         let log = WriterLog()
         var writer = makeWriter(directory.path, log: log)
@@ -61,7 +61,7 @@ import Time
         #expect(log.chunks.map(\.envelopes) == [2])
     }
 
-    @Test func nothingIsWrittenWithoutAnythingToWrite() throws {
+    @Test func anEmptyFlushWritesNothing() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         try writer.flush(.start)
@@ -91,7 +91,7 @@ import Time
         writer.append(payload(3), at: Moment.start.after(milliseconds: 5))
         try writer.close(back)
         let start = Moment.start.realtime
-        // The last one is the event of the segment itself, made at the flush.
+        // The last one is the segment's own event, created at the flush.
         #expect(
             try chunks(in: try bytes(ofFile: directory.files[0])).flatMap(\.logTimes)
                 == [start, start, start, start + 5_000_000, start + 5_000_000])
@@ -138,7 +138,7 @@ import Time
 
     // MARK: - Metadata
 
-    @Test func aSegmentStandsAlone() throws {
+    @Test func aSegmentIsSelfContained() throws {
         let directory = try TemporaryDirectory()
         let previous = CaptureDirectory.Previous(segment: "old.mcap", lastIDs: ["chat": 41, "elsewhere": 9])
         var writer = makeWriter(directory.path, channels: ["chat", "game"], previous: previous)
@@ -188,7 +188,7 @@ import Time
         (.never, 0), (.interval(nanoseconds: 1_000_000_000), 2), (.eachFlush, 4),
     ]
 
-    /// Three flushes 0.4 s apart, then the close: by interval that is one sync at 1 s and one at the close.
+    /// Three flushes 0.4 s apart, then the close: with `interval` one sync at 1 s and one at the close.
     @Test(arguments: durabilities) func durability(_ durability: Durability, syncs: Int) throws {
         let directory = try TemporaryDirectory()
         let log = WriterLog()

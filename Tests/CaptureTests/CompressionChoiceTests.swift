@@ -7,7 +7,7 @@ import Time
 @Suite struct CompressionChoiceTests {
     private static let start: UInt64 = 7_000_000_000
 
-    /// A megabyte, compressed to a quarter and stored as it is, and what each took in milliseconds.
+    /// One megabyte compressed to a quarter, and stored uncompressed, with the time of each in milliseconds.
     private func measured(
         compressing: UInt64, storing: UInt64, writing: UInt64, syncing: UInt64 = 0
     ) -> CompressionChoice {
@@ -24,7 +24,7 @@ import Time
         choice.compresses(backlog: backlog, at: Self.start)
     }
 
-    @Test func whatKeepsUpIsCompressed() {
+    @Test func chunksAreCompressedWhileThatKeepsUp() {
         var choice = measured(compressing: 900, storing: 1, writing: 1)
         #expect(compresses(&choice, 0))
         #expect(compresses(&choice, 0.24))
@@ -35,7 +35,7 @@ import Time
         #expect(compresses(&choice, 1))
     }
 
-    /// Per megabyte: 5 ms and a quarter of the writing against 1 ms and all of it.
+    /// Per megabyte: 5 ms plus a quarter of the writing, against 1 ms plus all of it.
     @Test(arguments: [
         (writing: 0 as UInt64, syncing: 0 as UInt64, expected: false),
         (writing: 5, syncing: 0, expected: false),
@@ -50,7 +50,7 @@ import Time
         #expect(compresses(&choice, 1) == expected)
     }
 
-    @Test func itLastsUntilTheRecorderHasCaughtUp() {
+    @Test func storingLastsUntilTheRecorderHasCaughtUp() {
         var choice = measured(compressing: 5, storing: 1, writing: 1)
         let steps: [(backlog: Double, expected: Bool)] = [
             (0.24, true), (0.25, false), (0.9, false), (0.1, false), (0.063, false), (0.0625, true), (0.24, true),
@@ -61,7 +61,7 @@ import Time
         }
     }
 
-    /// The disk stood still for two seconds and is as fast as before: that is not held against it for long.
+    /// The disk stalled for two seconds and is as fast as before: the stall is forgotten soon.
     @Test func aStallIsForgotten() {
         var choice = measured(compressing: 5, storing: 1, writing: 2_000)
         #expect(compresses(&choice, 1))
@@ -76,7 +76,7 @@ import Time
         #expect((1...5).contains(halfLives), "\(halfLives)")
     }
 
-    /// One chunk took a thousand times as long as it should, whichever way: the other way is not taken for ever.
+    /// One chunk took a thousand times too long, in either mode: that mode is tried again later.
     @Test(arguments: [(compressing: 5 as UInt64, storing: 1_000 as UInt64), (1_000, 5)])
     func aStallInOneChunkIsForgotten(compressing: UInt64, storing: UInt64) {
         var choice = measured(compressing: compressing, storing: storing, writing: 1)
@@ -92,11 +92,11 @@ import Time
         Issue.record("the other way was never tried again")
     }
 
-    @Test func theWriterStoresChunksMeanwhile() throws {
+    @Test func theWriterStoresChunksUncompressedMeanwhile() throws {
         let directory = try TemporaryDirectory()
         let log = WriterLog()
         var writer = makeWriter(directory.path, log: log)
-        // Far more than this machine can be wrong by.
+        // Far beyond any measurement error of this machine.
         writer.choice.encoded(1_000, into: 250, compressing: true, nanoseconds: 1_000_000_000_000)
         writer.choice.wrote(1_000, nanoseconds: 1)
         var now = Moment.start

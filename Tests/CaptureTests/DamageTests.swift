@@ -50,15 +50,15 @@ import Time
                 #expect(reading.envelopes == original.envelopes, "\(context)")
                 #expect(reading.events == original.events, "\(context)")
             }
-            // A flipped byte costs at most the chunk that it lies in; only the header's length, which nothing checks before
-            // it is used, can hide more.
+            // A flipped byte costs at most its own chunk; only the header's length, which is used before it can be
+            // checked, can hide more.
             #expect(reading.envelopes.count >= 20 || place < 17, "\(context)")
             try handle.seek(toOffset: UInt64(place))
             try handle.write(contentsOf: [bytes[place]])
         }
     }
 
-    /// What is read by the summary is checked by the chunk's own CRC, no less.
+    /// Data read through the summary is checked by the chunk's CRC as well.
     @Test func everyByteFlippedUnderAFilter() throws {
         var random = SplitMix64.announced()
         let directory = try TemporaryDirectory()
@@ -81,7 +81,7 @@ import Time
 }
 
 extension Array where Element: Equatable {
-    /// True if it is `other` with nothing but some elements left out.
+    /// Whether it is `other` with some elements left out.
     fileprivate func isSubsequence(of other: [Element]) -> Bool {
         var rest = other[...]
         for element in self {

@@ -17,13 +17,13 @@ import Testing
             #expect(DirectoryClaim.objection(to: path) == .recorded(directory: path, segment: nil, process: Self.ours))
             withExtendedLifetime(claim) {}
         }
-        // As after a crash: nothing is left of it.
+        // As after a crash: no lock is left.
         #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
         #expect(DirectoryClaim.objection(to: path) == nil)
         #expect(try DirectoryClaim.take(path) != nil)
     }
 
-    @Test func anOpenSegmentTellsOfARelayThatTakesNoLock() throws {
+    @Test func anOpenSegmentRevealsARelayWithoutALock() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         let end = try writer.record(1...3, from: .start)
@@ -36,7 +36,7 @@ import Testing
         #expect(try DirectoryClaim.take(directory.path) != nil)
     }
 
-    @Test func theOrphanOfACrashDoesNotKeepTheNextRunOut() throws {
+    @Test func anOrphanOfACrashDoesNotBlockTheNextRun() throws {
         let directory = try TemporaryDirectory()
         let (bytes, name) = try smallSegment(.none, closed: false)
         try write(bytes, toFile: directory.path + "/" + name)
@@ -54,11 +54,11 @@ import Testing
         ("", nil),
     ]
 
-    @Test(arguments: lists) func whoHoldsALock(list: String, process: Int?) {
+    @Test(arguments: lists) func theHolderOfALock(list: String, process: Int?) {
         #expect(FileLocks.holder(inode: 77, in: list) == process)
     }
 
-    /// nil where this namespace does not see it.
+    /// Nil if the process is outside this namespace.
     private static var ours: Int? {
         guard let list = try? String(contentsOfFile: "/proc/locks", encoding: .utf8) else { return nil }
         let id = Int(ProcessInfo.processInfo.processIdentifier)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct EnvelopeJSONTests {
     private static let receivedAt: UInt64 = 1_795_383_660_000_000_500
-    /// 0.25 s before.
+    /// 0.25 s earlier.
     private static let ticks = DotNetTicks(unixNanoseconds: 1_795_383_659_750_000_500).rawValue
 
     private func line(_ payload: [UInt8], channel: String = "chat") -> String {
@@ -70,7 +70,7 @@ import Testing
         ([0xFF, 0x00, 0x7F], "/wB/"), (Array("not json".utf8), "bm90IGpzb24="), (Array("{\"a\":1".utf8), "eyJhIjox"),
     ]
 
-    @Test(arguments: values) func aValueThatIsNoJSONIsBase64(value: [UInt8], base64: String) throws {
+    @Test(arguments: values) func aValueThatIsNotJSONIsBase64(value: [UInt8], base64: String) throws {
         #expect(try messages(line([Message(source: "", key: "h-a", value: value)]))[0]["value"] as? String == base64)
     }
 
@@ -81,8 +81,8 @@ import Testing
         #expect((messages[0]["value"] as? NSObject) == (expected as? NSObject))
     }
 
-    /// A call as deep as we take it stays JSON; a deeper one is base64, as any value. Brackets in strings, however many,
-    /// are no depth.
+    /// A call up to the depth limit stays JSON; a deeper one is base64, like any other value. Brackets in strings do
+    /// not count.
     @Test(arguments: 50...80) func aDeepCall(depth: Int) throws {
         for (text, isJSON) in [
             (#"{"H":"h","M":"m","A":"# + Self.nested(depth - 1) + "}", depth <= 64),
@@ -117,7 +117,7 @@ import Testing
         #expect(message["method"] as? String == "é")
     }
 
-    @Test func whatIsOddIsNamed() throws {
+    @Test func odditiesAreNamed() throws {
         let plain = Envelope(id: 7, body: ScaleoutMessage(messages: [], createdTicks: Self.ticks)).encoded()
         #expect(try object(line(plain))["oddities"] == nil)
         let odd = try object(line(Array("+".utf8) + plain + [0]))
@@ -141,7 +141,7 @@ import Testing
         #expect(object["messages"] == nil)
     }
 
-    @Test func damageBehindAMessageLeavesNoHalfLine() throws {
+    @Test func damageAfterAMessageLeavesNoPartialLine() throws {
         let whole = Envelope(
             id: 7,
             body: ScaleoutMessage(
@@ -165,7 +165,7 @@ import Testing
         #expect((object["created_at"] is String) == isKnown)
     }
 
-    @Test func randomBytesMakeAValidLine() throws {
+    @Test func randomBytesGiveAValidLine() throws {
         var random = SplitMix64.announced()
         for _ in 0..<500 {
             let value = random.bytes(Int.random(in: 0...40, using: &random))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Capture
 
-/// Files that Python's `mcap` wrote, where it is installed.
+/// Files written by Python's `mcap`, if it is installed.
 @Suite(.enabled(if: PythonMCAP.isInstalled)) struct ForeignFileTests {
     private func reading(
         _ options: String, encoding: String = CaptureMetadata.envelopeEncoding, at given: String? = nil,
@@ -43,7 +43,7 @@ import Testing
         #expect(reading.report.foreignTopics == ["/camera": 10])
     }
 
-    /// By its index, where it has one that lists all messages.
+    /// Through the index, if the file has one that lists all messages.
     @Test(arguments: ["compression=CompressionType.LZ4, chunk_size=100", "use_chunking=False"])
     func aRangeIsRead(options: String) throws {
         let reading = try reading(options, filter: CaptureSelection(from: 3_000, until: 6_000))
@@ -51,7 +51,7 @@ import Testing
         #expect(reading.damage == [])
     }
 
-    /// Chunks by lz4 with a schema, or messages without a chunk: no copy of a chunk is possible.
+    /// Chunks with lz4 and a schema, or messages without a chunk: chunks cannot be copied.
     @Test(arguments: ["compression=CompressionType.LZ4", "use_chunking=False"])
     func isRecovered(options: String) throws {
         let (source, target) = (try TemporaryDirectory(), try TemporaryDirectory())
@@ -66,7 +66,7 @@ import Testing
         #expect(saved.damage == [])
     }
 
-    @Test func otherChannelsArePassedOver() throws {
+    @Test func otherChannelsAreSkipped() throws {
         let reading = try reading("compression=CompressionType.NONE", encoding: "json")
         #expect(reading.envelopes.isEmpty)
         #expect(reading.events.isEmpty)

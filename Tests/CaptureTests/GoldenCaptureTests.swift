@@ -6,11 +6,11 @@ import Time
 
 @testable import Capture
 
-/// Where captures are to be written; nil in an ordinary run of the tests.
+/// The directory to write captures into; nil in an ordinary test run.
 private let goldenDirectory = ProcessInfo.processInfo.environment["GOLDEN"]
 
-/// Writes the captures of `Golden`, one directory a kind, as this version writes them. Run by hand, see `Golden/write`;
-/// what is there is read by `IntegrationTests.GoldenTests`.
+/// Writes the captures of `Golden`, one directory per kind, in this version's format. Run by hand, see `Golden/write`;
+/// `IntegrationTests.GoldenTests` reads them.
 @Suite(.enabled(if: goldenDirectory != nil)) struct GoldenCaptureTests {
     private func path(_ kind: String) throws -> String {
         let path = try #require(goldenDirectory) + "/" + kind
@@ -101,7 +101,7 @@ private let goldenDirectory = ProcessInfo.processInfo.environment["GOLDEN"]
         try writer.close(now)
     }
 
-    /// What real nodes published, the odd ones among it.
+    /// Payloads of real nodes, including odd ones.
     private func realEnvelopes() throws -> [[UInt8]] {
         struct Line: Decodable { let payload: Data }
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -124,13 +124,13 @@ private let goldenDirectory = ProcessInfo.processInfo.environment["GOLDEN"]
         for first in stride(from: 1, to: 60, by: 10) as StrideTo<UInt64> {
             now = try writer.record(first...first + 9, size: 40, from: now).after(milliseconds: 50)
         }
-        // Another server process begins a segment of its own.
+        // Another server process starts a new segment.
         try writer.connected(runID: "b2", redisVersion: "8.0.0", at: now)
         now = try writer.record(61...64, from: now)
         try writer.close(now)
     }
 
-    /// As a relay leaves it that was killed.
+    /// As left by a killed relay.
     @Test func open() throws {
         var writer = try writer("open")
         try writer.record(4...6, from: writer.record(1...3, from: .start))

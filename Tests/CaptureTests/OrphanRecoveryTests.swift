@@ -20,7 +20,7 @@ import Testing
             _ = try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) }
             #expect(log.count == 1, "cut at \(cut)")
             if cut == 0 {
-                #expect(directory.names == [], "an empty file holds nothing")
+                #expect(directory.names == [], "an empty file is removed")
                 continue
             }
             let reading = try Reading(path)
@@ -34,19 +34,19 @@ import Testing
                 #expect(try content(of: path) == Array(bytes[..<cut]), "cut at \(cut)")
             }
 
-            // Once is enough.
+            // A second recovery changes nothing.
             log = []
             _ = try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) }
             #expect(log == [] || reading.states != [.closed], "cut at \(cut): \(log)")
         }
-        // Before its first marker is whole there is nothing to go on from, and nothing in it.
+        // Before the first complete marker there is nothing to continue from, and no content.
         #expect(leftAlone == Array(1..<(leftAlone.count + 1)))
         #expect(leftAlone.count < Int(whole[0].end))
     }
 
     private func content(of path: String) throws -> [UInt8] { try bytes(ofFile: path) }
 
-    @Test func theEndSaysWhatTheRelayWouldHaveSaid() throws {
+    @Test func theEndMatchesThatOfAGracefulStop() throws {
         let directory = try TemporaryDirectory()
         let (bytes, name) = try smallSegment(.none, closed: false)
         let path = directory.path + "/" + name
@@ -64,7 +64,7 @@ import Testing
             ])
     }
 
-    @Test func aTornWriteIsCutOffAndSaid() throws {
+    @Test func anIncompleteWriteIsCutOffAndReported() throws {
         let directory = try TemporaryDirectory()
         let (bytes, name) = try smallSegment(.none, closed: false)
         let path = directory.path + "/" + name
@@ -86,7 +86,7 @@ import Testing
         #expect(previous.lastIDs == ["chat": 77])
     }
 
-    @Test func whatAnotherRelayWritesIsLeftAlone() throws {
+    @Test func aSegmentOpenInAnotherRelayIsLeftAlone() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         let now = try writer.record(1...3, from: .start)
@@ -111,7 +111,7 @@ import Testing
         #expect(try content(of: path) == before)
     }
 
-    @Test func damageInTheMiddleIsForRecover() throws {
+    @Test func damageInTheMiddleIsLeftToRecover() throws {
         let directory = try TemporaryDirectory()
         var (damaged, name) = try smallSegment(.none, closed: false)
         let path = directory.path + "/" + name

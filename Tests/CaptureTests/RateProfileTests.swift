@@ -6,7 +6,7 @@ import Testing
     private static let second: UInt64 = 1_000_000_000
     private static let start: UInt64 = 1_795_400_000 * second
 
-    @Test(arguments: [0.001, 1, 59, 3_600, 3_456_000] as [Double]) func eachLengthTakesTheSameMemoryAndLosesNothing(
+    @Test(arguments: [0.001, 1, 59, 3_600, 3_456_000] as [Double]) func anyDurationTakesTheSameMemoryAndLosesNothing(
         seconds: Double
     ) {
         var profile = RateProfile()
@@ -28,7 +28,7 @@ import Testing
         #expect(profile.counts == [2])
     }
 
-    @Test func aHoleStaysWhereItWasWhenSpansDouble() {
+    @Test func aGapKeepsItsPositionWhenSpansDouble() {
         var profile = RateProfile()
         profile.addEnvelope(at: Self.start)
         profile.addHole(at: Self.start + Self.second * 3)

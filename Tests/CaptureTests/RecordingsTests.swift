@@ -5,11 +5,11 @@ import Time
 
 @testable import Capture
 
-/// What several relays recorded beside each other, in one directory.
+/// Recordings of several relays in one directory.
 @Suite struct RecordingsTests {
     private static func at(_ seconds: UInt64) -> Moment { Moment.start.after(milliseconds: seconds * 1_000) }
 
-    /// One second an envelope, from the second that its id says.
+    /// One envelope per second, starting at the second given by its id.
     private static func record(_ ids: ClosedRange<UInt64>, into writer: inout CaptureWriter) throws {
         for id in ids {
             writer.append(payload(id), at: at(id))
@@ -37,7 +37,7 @@ import Time
         let directory = try TemporaryDirectory()
         var one = Self.writer(directory.path, isOld: isOld)
         try Self.record(1...20, into: &one)
-        // The second starts beside it; versions before this one let it name the open segment.
+        // The second relay starts while the first records; earlier versions let it name the open segment.
         var other = Self.writer(directory.path, isOld: isOld, previous: isOld ? directory.names[0] : nil)
         try Self.record(10...20, into: &other)
         for id in 21...60 as ClosedRange<UInt64> {
@@ -62,7 +62,7 @@ import Time
         #expect(summary.segments.count == 4)
     }
 
-    @Test func anOldRelayThatNeverRotatedIsNoPredecessor() throws {
+    @Test func anOldRelayThatNeverRotatedIsNotAPredecessor() throws {
         let directory = try TemporaryDirectory()
         var one = Self.writer(directory.path, isOld: true)
         try Self.record(1...5, into: &one)
@@ -77,7 +77,7 @@ import Time
         #expect(try Self.counts(directory.path).sorted() == [1, 2])
     }
 
-    @Test func whatOneLostAndTheOtherHasIsNoHole() throws {
+    @Test func anEnvelopeInOneRecordingIsNotMissing() throws {
         let directory = try TemporaryDirectory()
         var one = Self.writer(directory.path)
         var other = Self.writer(directory.path)
@@ -94,12 +94,12 @@ import Time
         try other.close(Self.at(50))
         let reading = try Reading(directory.path)
         #expect(reading.ids == Array(1...30))
-        // No other recording covers what follows the last envelope.
+        // No other recording covers the time after the last envelope.
         #expect(reading.events.filter { $0.event != "segment" }.map(\.event) == ["gap"])
         #expect(reading.events.contains { $0.event == "gap" && $0.from == 21 && $0.to == 40 })
     }
 
-    @Test func whatBothLackIsOneHoleWithItsCause() throws {
+    @Test func aGapInBothRecordingsIsReportedOnceWithItsCause() throws {
         let directory = try TemporaryDirectory()
         for _ in 0..<2 {
             var writer = Self.writer(directory.path)
@@ -113,7 +113,7 @@ import Time
         #expect(summary.events["gap"] == 1)
     }
 
-    @Test func aFilterLooksAtWhatIsInItsPlace() throws {
+    @Test func aFilterReadsTheMatchingSegments() throws {
         let directory = try TemporaryDirectory()
         for _ in 0..<2 {
             var writer = Self.writer(directory.path)
@@ -145,7 +145,7 @@ import Time
         try writer.close(Self.at(31))
         try FileManager.default.copyItem(atPath: directory.files[1], toPath: directory.path + "/copy.mcap")
         #expect(try Reading(directory.path).ids == Array(1...30))
-        // One file named twice is one.
+        // A file given twice is read once.
         #expect(try Reading(directory.path, directory.files[2]).ids == Array(1...30))
     }
 
@@ -160,17 +160,17 @@ import Time
             try writer.close(Self.at(run * 10 + 10))
         }
         #expect(try Self.counts(directory.path) == [8])
-        // Retention took some out of the middle.
+        // Retention deleted some segments in the middle.
         try FileManager.default.removeItem(atPath: directory.files[3])
         #expect(try Self.counts(directory.path) == [7])
-        // Another relay's directory of before, copied to it.
+        // The earlier directory of another relay, copied into this one.
         var elsewhere = Self.writer(directory.path)
         try Self.record(100...110, into: &elsewhere)
         try elsewhere.close(Self.at(111))
         #expect(try Self.counts(directory.path) == [8])
     }
 
-    @Test func moreThanCanBeToldApartIsAnError() throws {
+    @Test func moreRecordingsThanTheLimitAreAnError() throws {
         let directory = try TemporaryDirectory()
         for _ in 0..<65 {
             var writer = Self.writer(directory.path)
@@ -180,7 +180,7 @@ import Time
         #expect(throws: CaptureError.tooManyRecordings(65, limit: 64)) { try Reading(directory.path) }
     }
 
-    @Test func theNextRunGoesOnBehindTheRecordingThatEndedLast() throws {
+    @Test func theNextRunContinuesTheRecordingThatEndedLast() throws {
         let directory = try TemporaryDirectory()
         var one = Self.writer(directory.path)
         var other = Self.writer(directory.path)

@@ -16,7 +16,7 @@ import Time
         #expect(try mode(of: path + "/" + name) == 0o600)
     }
 
-    @Test func theLockIsHeldWhileItIsOpen() throws {
+    @Test func theLockIsHeldWhileTheFileIsOpen() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/a.mcap"
         var file = try SegmentFile.create(path: path)
@@ -29,14 +29,14 @@ import Time
         #expect(try SegmentFile.reopen(path: path) != nil)
     }
 
-    @Test func aNameIsTakenOnce() throws {
+    @Test func aNameIsUsedOnce() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/a.mcap"
         #expect(try SegmentFile.create(path: path) != nil)
         #expect(try SegmentFile.create(path: path) == nil)
     }
 
-    @Test func writesWhereItIsTold() throws {
+    @Test func writesAtTheGivenOffset() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/a.mcap"
         let file = try #require(try SegmentFile.create(path: path))
@@ -80,7 +80,7 @@ import Time
         ("nul\0l", "nul_l"), (String(repeating: "x", count: 300), String(repeating: "x", count: 100)),
     ]
 
-    @Test(arguments: channels) func aChannelMadeSafe(channel: String, name: String) {
+    @Test(arguments: channels) func aChannelNameIsMadeSafe(channel: String, name: String) {
         #expect(SegmentName.safe(channel) == name)
     }
 }

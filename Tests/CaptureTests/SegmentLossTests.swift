@@ -5,7 +5,7 @@ import Time
 
 @testable import Capture
 
-/// Changes to the open file from outside are noticed, named by id, and survived.
+/// External changes to the open file are detected, reported by id, and survived.
 @Suite struct SegmentLossTests {
     private static func identity(
         _ path: String, published: ClosedRange<UInt64>, _ cause: SegmentLoss.Cause
@@ -32,7 +32,7 @@ import Time
         var writer = makeWriter(directory.path, log: log)
         var now = try writer.record(1...10, from: .start)
         unlink(directory.files[0])
-        // The very next flush notices, however soon it comes.
+        // The next flush detects it, however soon.
         now = try writer.record(11...20, from: now)
         try writer.close(now)
         #expect(try Self.identity(directory.path, published: 1...20, .removed).missing == [1...10])
@@ -44,7 +44,7 @@ import Time
         #expect(log.losses.map(\.cause) == [.removed] && log.losses.map(\.envelopes) == [10])
     }
 
-    /// Nothing follows that would show the hole.
+    /// No later envelope reveals the loss.
     @Test func aDeletionBeforeTheEndIsCounted() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
@@ -56,7 +56,7 @@ import Time
         #expect(summary.channels[0].holes.map(\.cause) == ["segment_removed"])
     }
 
-    @Test func aCutAtAnyPlaceLosesWhatLiesBehindIt() throws {
+    @Test func aCutLosesOnlyWhatFollowsIt() throws {
         var random = SplitMix64.announced()
         for _ in 0..<40 {
             let directory = try TemporaryDirectory()
@@ -80,7 +80,7 @@ import Time
         }
     }
 
-    @Test func whatTheLostPartSaidOfMissingIdsIsSaidAgain() throws {
+    @Test func missingIdsReportedInTheLostPartAreReportedAgain() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         writer.append(.dropped(channel: "chat", envelopes: 3, bytes: 9, reason: "write_error", ids: 1...3), at: .start)
@@ -96,7 +96,7 @@ import Time
             ])
     }
 
-    @Test func aRemovedDirectoryIsMadeAgain() throws {
+    @Test func aRemovedDirectoryIsRecreated() throws {
         let parent = try TemporaryDirectory()
         let path = parent.path + "/capture"
         _ = try CaptureDirectory.prepare(path, at: .start) { _ in }
@@ -117,7 +117,7 @@ import Time
         let path = directory.files[0]
         rename(path, elsewhere.path + "/moved.mcap")
         try write(Array("another file".utf8), toFile: path)
-        // Looked for once a second.
+        // Checked once a second.
         now = now.after(milliseconds: 1_001)
         try writer.tick(now)
         now = try writer.record(6...9, from: now)
@@ -129,7 +129,7 @@ import Time
         #expect(try CaptureReader(paths: [directory.path]).forEach { _ in }.losses.isEmpty, "it is not lost")
     }
 
-    @Test func idsAreNamedExactlyAcrossACounterReset() throws {
+    @Test func idsAreReportedExactlyAcrossACounterReset() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         for id in [98, 99, 100] as [UInt64] { writer.append(payload(id), at: .start) }
@@ -142,7 +142,7 @@ import Time
         #expect(lost.map(\.from) == [98, 1] && lost.map(\.to) == [100, 2] && lost.map(\.envelopes) == [3, 2])
     }
 
-    @Test func theLedgerIsBoundedAndThenCoarse() {
+    @Test func theLedgerIsBoundedAndBecomesCoarse() {
         var ledger = ChunkLedger(limit: 4)
         for chunk in 1...9 as ClosedRange<UInt64> {
             var tally = ChannelTally()
@@ -155,7 +155,7 @@ import Time
         #expect(ledger.lost(behind: 900, channels: 1)[0].ids == [])
     }
 
-    /// Where something else moves the counter, each id is a range of its own.
+    /// If something else moves the counter, each id is a separate range.
     @Test func theLedgerIsBoundedInRangesToo() {
         var ledger = ChunkLedger(limit: 1_000, rangeLimit: 4_000)
         var id: UInt64 = 0

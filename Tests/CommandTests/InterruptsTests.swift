@@ -3,15 +3,15 @@ import Testing
 @testable import backplane_relay
 
 @Suite struct InterruptsTests {
-    /// A signal that comes while a command still makes its directory.
-    @Test func oneBeforeTheWorkCancelsIt() async throws {
+    /// A signal while a command is still creating its directory.
+    @Test func aSignalBeforeTheWorkCancelsIt() async throws {
         let interrupts = Interrupts()
         interrupts.cancel()
         let ended: Void? = try await interrupts.run { try await Task.sleep(for: .seconds(60)) }
         #expect(ended == nil)
     }
 
-    @Test func whoWaitsIsCancelled() async {
+    @Test func waitingTasksAreCancelled() async {
         let interrupts = Interrupts()
         let waiting = Task { await interrupts.next() }
         waiting.cancel()

@@ -5,7 +5,7 @@ import Testing
 @testable import backplane_relay
 
 @Suite struct LogDestinationTests {
-    @Test func aFileThatWasMovedAwayIsOpenedAnew() throws {
+    @Test func aMovedFileIsReopened() throws {
         let folder = "/tmp/backplane-relay-log-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }

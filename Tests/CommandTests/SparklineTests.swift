@@ -21,14 +21,14 @@ import Testing
         #expect(line.peakPerSecond == 800_000)
     }
 
-    @Test func lessRoomDrawsSeveralSpansAsOne() {
+    @Test func spansAreCombinedInANarrowTerminal() {
         let line = Sparkline(profile([1, 1, 1, 1, 2, 2, 2, 2, 4, 4], holes: [9]), width: 5)
         #expect(line.bars == "▂▂▄▄█")
         #expect(line.marks == "    ×")
         #expect(line.peakPerSecond == 4_000)
     }
 
-    @Test func nothing() {
+    @Test func noSpans() {
         let line = Sparkline(RateProfile(), width: 10)
         #expect(line.bars.isEmpty && line.marks.isEmpty)
     }

@@ -10,7 +10,7 @@ import Testing
         RelaySnapshot.Channel(name: name, isCalm: isCalm, sentence: sentence, times: times, missing: missing)
     }
 
-    @Test func oneChannelSaysItsSentenceAndWhatIsWritten() {
+    @Test func oneChannelShowsItsStateAndTheRecording() {
         var line = StatusLine()
         let chat = channel("chat", "healthy: 12 envelopes/s, nothing missing since {0}", 1_795_400_000_000_000_000)
         _ = line.text(
@@ -27,7 +27,7 @@ import Testing
                 == "chat  healthy: 1...")
     }
 
-    @Test func ofSeveralThoseThatCallForSomebody() {
+    @Test func ofSeveralChannelsThoseThatNeedActionAreShown() {
         var line = StatusLine()
         let calm = [channel("a", "healthy: x"), channel("b", "quiet: y")]
         #expect(
@@ -47,11 +47,11 @@ import Testing
         for index in hubs.indices { hubs[index].isHub = true }
         #expect(
             line.text(RelaySnapshot(channels: hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
-                == "2 hubs, no trouble, completeness cannot be told")
+                == "2 hubs, no trouble, completeness unknown")
         #expect(
             line.text(
                 RelaySnapshot(channels: [calm[0]] + hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
-                == "1 channel and 2 hubs, nothing missing of SignalR 2, of ASP.NET Core it cannot be told")
+                == "1 channel and 2 hubs, nothing missing of SignalR 2, unknown for ASP.NET Core")
         hubs[1].isCalm = false
         hubs[1].sentence = "no nodes: z"
         #expect(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Cryptography
 
-/// Against the vectors of the standards, and of what swift-crypto sealed before.
+/// Test vectors of the standards, and data sealed earlier by swift-crypto.
 @Suite struct CryptographyTests {
     private static func bytes(_ hex: String) -> [UInt8] {
         let digits = Array(hex)
@@ -54,7 +54,7 @@ import Testing
         #expect(AESGCM.open(Self.bytes(sealed), key: key, purpose: [])?.hex == text)
     }
 
-    @Test func `what is sealed is opened, and only whole, under its key and for its purpose`() throws {
+    @Test func `sealed data opens only unchanged, with its key and for its purpose`() throws {
         let key = SymmetricKey.random()
         for text in [[], Array("7c5d:ann".utf8), [UInt8](repeating: 7, count: 10_000)] {
             let sealed = try #require(AESGCM.seal(text, key: key, purpose: [1]))
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `no text shows a key`() {
+    @Test func `no description shows a key`() {
         #expect("\(SymmetricKey(Array("secret".utf8)))" == "(key)")
         #expect(String(reflecting: SymmetricKey(Array("secret".utf8))) == "(key)")
     }

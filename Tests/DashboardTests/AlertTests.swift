@@ -23,13 +23,13 @@ struct AlertTests {
 
     @Test("the alerts fire when they should, and only then", .needs(.promtool))
     func behaviour() async throws {
-        // Some ten seconds of one core; CI has less than one.
+        // Takes about ten seconds of one core; CI has less than one.
         let check = try await Finished.running(
             .promtool, ["test", "rules", Self.folder + "/tests.yaml"], within: .seconds(240))
         #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
     }
 
-    @Test("each alert has a test in which it fires, and one in which it does not", arguments: names)
+    @Test("each alert has a test in which it fires and one in which it does not", arguments: names)
     func tested(name: String) throws {
         let lines = try Repository.text("dashboards/prometheus/tests.yaml").split(separator: "\n")
         var outcomes: Set<String> = []
@@ -37,11 +37,11 @@ struct AlertTests {
             outcomes.insert(next.hasSuffix("[]") ? "silent" : "fires")
         }
         #expect(outcomes == ["silent", "fires"])
-        // Silence before the alert fires is not enough: there must be a case of its own.
+        // Silence before the alert fires is not enough: a separate case is required.
         #expect(lines.contains { $0.contains("'\(name) does not fire") })
     }
 
-    @Test("no test is for an alert that is not there")
+    @Test("every tested alert exists")
     func noStrayTest() throws {
         let tested = try Repository.text("dashboards/prometheus/tests.yaml").split(separator: "\n")
             .filter { $0.contains(" alertname: ") }.compactMap { $0.split(separator: " ").last.map(String.init) }
@@ -58,7 +58,7 @@ struct AlertTests {
         #expect(!summary.contains("{{") && summary.hasSuffix("."))
         let description = try #require(alert.fields["description"])
         #expect(description.contains("{{ $labels.instance }}") || description.contains("$labels.instance"))
-        // One place to change scheme and host of all: an external label.
+        // Scheme and host are changed in one place: an external label.
         let manual = #"{{ or $externalLabels.manual (printf "http://%s/manual" $labels.instance) }}"#
         #expect(alert.fields["runbook_url"] == "'\(manual)/metrics-and-alerts#\(name.lowercased())'")
         let article = try Repository.text("Sources/backplane-relay/Documentation.docc/MetricsAndAlerts.md")

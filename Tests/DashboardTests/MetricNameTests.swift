@@ -4,10 +4,10 @@ import Testing
 
 @Suite("Metric names of rules and dashboards")
 struct MetricNameTests {
-    /// Prometheus makes these itself.
+    /// Created by Prometheus itself.
     private static let ofPrometheus: Set = ["up", "ALERTS", "ALERTS_FOR_STATE"]
 
-    /// What the sources register, found as text.
+    /// Metrics registered in the sources, found by text search.
     private static let registered: Set<String> = {
         let sources = Repository.folder.appending(path: "Sources")
         let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
@@ -33,7 +33,7 @@ struct MetricNameTests {
         }
     }
 
-    @Test("every metric of a panel is one that we export", arguments: Repository.dashboardNames)
+    @Test("every metric of a panel is exported", arguments: Repository.dashboardNames)
     func panels(name: String) throws {
         let known = Self.registered.union(Self.ofPrometheus)
         for (owner, expression) in try Repository.dashboard(name).expressions {
@@ -41,7 +41,7 @@ struct MetricNameTests {
         }
     }
 
-    @Test("every metric of a rule is one that we export or record", arguments: ["rules.yaml", "alerts.yaml"])
+    @Test("every metric of a rule is exported or recorded", arguments: ["rules.yaml", "alerts.yaml"])
     func rules(name: String) throws {
         let recorded = try RuleFile(Repository.text("dashboards/prometheus/rules.yaml")).recorded
         let known = Self.registered.union(Self.ofPrometheus).union(recorded)

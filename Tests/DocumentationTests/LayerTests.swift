@@ -1,16 +1,17 @@
 import Foundation
 import Testing
 
-/// No module knows one above it: `Package.swift` and the imports in `Sources` keep to the order below.
+/// No module depends on one above it: `Package.swift` and the imports in `Sources` keep the order below.
 @Suite struct LayerTests {
-    /// Ground floor first.
+    /// Lowest layer first. `Forward` and `LivePage` are above `Relay` because they consume its events (`RelayConsumer`);
+    /// `Replay` and `Export` need nothing of it.
     private static let modules = [
         "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "JSON", "Time", "Cryptography",
         "Prometheus", "HTTPGuard", "MCAP", "Backplane", "TLS", "Redis", "Capture", "Preflight", "Relay", "LivePage",
         "Forward", "Replay", "Export", "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench",
         "backplane-relay",
     ]
-    /// Modules that may do no I/O, so import nothing but what is named here.
+    /// Modules that must not do I/O, so they import only the modules named here.
     private static let pure = [
         "JSON": Set<String>(), "Backplane": ["JSON", "Time"], "MCAP": ["CZstd", "CDeflate", "CLZ4"],
     ]
@@ -25,7 +26,7 @@ import Testing
         #expect(Set(found) == Set(Self.modules))
     }
 
-    @Test(arguments: modules) func `a module imports only what stands below it`(module: String) throws {
+    @Test(arguments: modules) func `a module imports only lower modules`(module: String) throws {
         let below = Set(Self.modules.prefix { $0 != module })
         for (file, imported) in try imports(of: module) where Self.modules.contains(imported) {
             #expect(below.contains(imported), "\(file) imports \(imported)")
@@ -50,7 +51,7 @@ import Testing
         }
     }
 
-    /// The names in quotes in the `dependencies` of a target, products of other packages left out.
+    /// The names in quotes in the `dependencies` of a target, without products of other packages.
     private static func dependencies(of module: String, in manifest: String) -> [String]? {
         let targets = manifest.split(separator: /\n        \.(target|executableTarget)\(/)
         guard
@@ -61,7 +62,7 @@ import Testing
         return own.matches(of: /"([^"]+)"/).map { String($0.output.1) }
     }
 
-    /// Modules in which two folders still know each other.
+    /// Modules with two folders that depend on each other.
     private static let entangled: Set<String> = ["HubNode", "MCAP", "Prometheus", "Redis", "backplane-relay"]
 
     @Test(arguments: modules.filter { !entangled.contains($0) })
@@ -78,7 +79,7 @@ import Testing
         }
     }
 
-    /// By folder below a module: the types that stand in it, and all words of its code.
+    /// By folder of a module: the types declared in it, and all words of its code.
     private func folders(of module: String) throws -> [String: (types: Set<String>, words: Set<String>)] {
         let folder = Self.sources.appending(path: module)
         let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []

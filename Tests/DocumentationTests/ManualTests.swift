@@ -4,7 +4,7 @@ import Testing
 
 @testable import backplane_relay
 
-/// What README and manual say is there: articles, anchors, commands, options, metrics, types.
+/// Articles, anchors, commands, options, metrics and types named in README and manual exist.
 @Suite struct ManualTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `every option of every command stands in the manual`() throws {
+    @Test func `every option of every command is in the manual`() throws {
         let manual = ManualTopic.all.map(\.text).joined()
         let words = Set(manual.matches(of: /--[a-z][a-z0-9-]*/).map { String($0.output.dropFirst(2)) })
         let root = try #require(CommandDescription.root())
@@ -57,8 +57,8 @@ import Testing
         }
     }
 
-    /// Names that some source registers or some dashboard asks for.
-    @Test func `every metric stands in MetricsAndAlerts`() throws {
+    /// Names that a source registers or a dashboard queries.
+    @Test func `every metric is in MetricsAndAlerts`() throws {
         let article = try #require(ManualTopic.file("MetricsAndAlerts")).text
         let written = Set(article.matches(of: /(?:signalr_backplane|backplane_relay|process)_[a-z_]+/).map(\.output))
         var names: Set<String> = []
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func `what HowItIsBuilt names in its diagrams is a type`() throws {
+    @Test func `every name in the diagrams of HowItIsBuilt is a type`() throws {
         let article = try #require(ManualTopic.file("HowItIsBuilt")).text
         let sources = try Self.files(below: "Sources", ending: ".swift").map { try Self.text($0) }.joined()
         let types = Set(sources.matches(of: /\b(?:struct|class|enum|actor|protocol) (\w+)/).map(\.output.1))
@@ -97,8 +97,8 @@ import Testing
         }
     }
 
-    /// The table says where the types of the diagrams are: each in a file of its name, in a folder of its row.
-    @Test func `what HowItIsBuilt names in its diagrams is in the folder that it says`() throws {
+    /// The table gives the location of the types in the diagrams: each in a file of its name, in the folder of its row.
+    @Test func `every type in the diagrams of HowItIsBuilt is in the folder that it names`() throws {
         let article = try #require(ManualTopic.file("HowItIsBuilt")).text
         let table = try #require(article.components(separatedBy: "| folder in `Sources` | types |\n|---|---|\n").last)
         var placed: Set<Substring> = ["WebSocketLine"]
@@ -119,13 +119,13 @@ import Testing
         }
     }
 
-    @Test(arguments: texts) func `every command is one that the parser takes`(path: String) throws {
+    @Test(arguments: texts) func `the parser accepts every command`(path: String) throws {
         for line in CommandLines.find(in: try Self.text(path)) {
             let arguments = line.arguments
             do {
                 _ = try BackplaneRelay.parseAsRoot(arguments)
             } catch {
-                // Help and version end the parser with success.
+                // The parser throws for help and version, with exit status 0.
                 guard BackplaneRelay.exitCode(for: error) != .success else { continue }
                 Issue.record("\(path): \(line.text): \(BackplaneRelay.message(for: error))")
             }
@@ -133,13 +133,13 @@ import Testing
     }
 }
 
-/// The command lines of this program in a Markdown text, as a shell would split them.
+/// The commands of this program in a Markdown text, split like in a shell.
 struct CommandLines {
     let text: String
-    /// Without the program's name.
+    /// Without the name of the program.
     let arguments: [String]
 
-    /// Those in fences that begin with the program, after an assignment or a `$`.
+    /// Commands in fences that start with the program's name, possibly after an assignment or a `$`.
     static func find(in markdown: String) -> [CommandLines] {
         let fences = markdown.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
         return fences.flatMap { fence -> [CommandLines] in
@@ -153,7 +153,7 @@ struct CommandLines {
     private static func commands(of line: String) -> [CommandLines] {
         var found: [CommandLines] = []
         for words in split(line) {
-            // A variable before the command; who stands before `exec`, `sudo` or another program is not ours.
+            // A variable may precede the command; commands started by `exec`, `sudo` or another program are skipped.
             let variables = words.prefix { $0.wholeMatch(of: /[A-Z_]+=.*/) != nil }
             let rest = words.dropFirst(variables.count)
             guard let program = rest.first, program == "backplane-relay" else { continue }
@@ -162,7 +162,7 @@ struct CommandLines {
                 into: Array(rest.dropFirst()),
                 environment: Dictionary(environment.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { _, last in last }
             ).arguments
-            // An address that the reader is to have in the environment.
+            // The address is expected in the reader's environment.
             if let command = arguments.first, ["run", "tail", "hub", "check", "channels"].contains(command),
                 !arguments.contains(where: { $0.hasPrefix("--redis=") || $0 == "--redis" })
             {
@@ -175,7 +175,7 @@ struct CommandLines {
         return found
     }
 
-    /// Words by command: quotes are taken off, a redirection is left out.
+    /// Splits a command into words: removes quotes and redirections.
     private static func split(_ line: String) -> [[String]] {
         var commands: [[String]] = [[]]
         var word: String?

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// Below the executable nothing names an option of the command line, or a variable that sets one: an error names what is
-/// missing, and the command adds the option.
+/// Modules below the executable name no option of the command line and no variable that sets one: an error names what
+/// is missing, and the command adds the option.
 @Suite struct OptionNameTests {
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")
 
-    /// Looks like an option, but is not one of this program; each with its reason.
+    /// Looks like an option of this program but is not one; each with the reason.
     private static let allowed: [String: Set<String>] = [
         // Arguments of redis-server.
         "Loopback/RedisServerProcess.swift": [
@@ -44,14 +44,14 @@ import Testing
     }
 
     private static func names(in line: Substring) -> [String] {
-        // Most lines have none.
+        // Fast path: most lines contain none.
         guard line.contains("--") || line.contains("BACKPLANE") else { return [] }
         return withoutComment(line).matches(of: /(?:^|[^-!])(--[a-z][a-z-]+|BACKPLANE_RELAY_)/).map {
             String($0.output.1)
         }
     }
 
-    /// A comment begins at slashes with an even number of quotes before them.
+    /// A comment starts at slashes that follow an even number of quotes.
     private static func withoutComment(_ line: Substring) -> Substring {
         let starts = line.indices.filter { line[$0...].hasPrefix("//") }
         let comment = starts.first { start in

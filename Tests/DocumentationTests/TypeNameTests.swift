@@ -1,12 +1,13 @@
 import Foundation
 import Testing
 
-/// One name for one thing, over all modules.
+/// A type name is used once in all modules.
 @Suite struct TypeNameTests {
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")
 
-    /// Types inside of others have their owner's name before them, private ones are seen by one file: both are left out.
+    /// Nested types are distinguished by their owner's name, and private types are visible in one file only: both are
+    /// ignored.
     @Test func `no two modules have a type of the same name`() throws {
         var modules: [String: Set<String>] = [:]
         for (module, text) in try Self.files() {
@@ -36,7 +37,7 @@ import Testing
         #expect(Self.names(in: text) == ["A", "B", "C", "D", "E", "G", "H"])
     }
 
-    /// What reads a clock, or knows a calendar, is in one module; so is what an error number means.
+    /// Reading a clock, knowing a calendar, and describing error numbers each belong to one module.
     @Test(arguments: [
         ("Time", #"\b(clock_gettime|gettimeofday|gmtime(_r)?|localtime(_r)?|mktime|timegm)\b"#),
         ("Time", #"\btime\((nil|&)"#), ("Time", #"\bDate\(\)|\bDate\.now\b|\b146_?097\b"#),

@@ -28,7 +28,7 @@ import Testing
         #expect(String(decoding: output, as: UTF8.self) == CSVExporter.columns.joined(separator: ",") + "\r\n")
     }
 
-    @Test func fieldsThatNeedItAreQuoted() {
+    @Test func fieldsAreQuotedIfNecessary() {
         let message = Message(
             source: "s", key: "h-chatHub", value: Array(#"{"H":"chatHub","M":"say","A":["a\nb"]}"#.utf8), filter: "x\ny"
         )
@@ -38,18 +38,18 @@ import Testing
                 + #""{""H"":""chatHub"",""M"":""say"",""A"":[""a\nb""]}",,,false,false,"x"# + "\n" + #"y",,,"# + "\r\n")
     }
 
-    @Test func aRowAMessage() {
+    @Test func oneRowPerMessage() {
         let messages = ["a", "b"].map { Message(source: "s", key: "h-x", value: Array($0.utf8)) }
         #expect(row(payload(messages)).split(separator: "\r\n").count == 2)
     }
 
-    @Test func bytesThatAreNoTextAreBase64() {
+    @Test func binaryDataIsBase64() {
         let message = Message(
             source: "s", key: "k", value: [0xFF, 0x00], commandID: "c", waitForAck: true, isAck: true)
         #expect(row(payload([message])).hasSuffix(",k,ack,,,,/wA=,c,true,true,,,,\r\n"))
     }
 
-    @Test func whatDoesNotDecodeIsThereAsAWhole() {
+    @Test func anUndecodablePayloadIsExportedAsAWhole() {
         let row = row(Array("9 x".utf8))
         #expect(row.hasPrefix(#""ch,at",9,2023-11-14T22:13:20.000000000Z,,,,,,,,OSB4,,,,,"#))
         #expect(row.contains("not a SignalR envelope"))

@@ -17,7 +17,7 @@ import Testing
                 == "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$\(Self.script.utf8.count)\r\n\(Self.script)\r\n")
     }
 
-    /// payload, what stands behind the channel; nil if it has no place.
+    /// A payload, and the argument after the channel; nil if it is not exported.
     static let payloads: [(payload: [UInt8], blob: [UInt8]?)] = {
         let envelope = Envelope(
             id: 41,

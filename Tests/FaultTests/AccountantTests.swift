@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// The accountant finds every kind of lie; else no fault test could fail.
+/// The accountant detects every kind of wrong capture; otherwise no fault test could fail.
 @Suite("Accountant")
 struct AccountantTests {
     private static func published(_ ids: ClosedRange<UInt64>, epoch: Int = 0) -> [Publication] {
@@ -31,7 +31,7 @@ struct AccountantTests {
         #expect(account.recorded == 10)
     }
 
-    @Test func aReportedHole() {
+    @Test func aReportedGap() {
         let account = Accountant.account(
             for: Self.published(1...10), in: Self.recorded(1...3) + [Self.gap(4, 6)] + Self.recorded(7...10))
         #expect(account.isBalanced)
@@ -47,7 +47,7 @@ struct AccountantTests {
         #expect(account.beyondKnowledge == 4)
     }
 
-    @Test("a file that was lost later is reported behind what follows it")
+    @Test("a file lost later is reported after its successor")
     func lostLater() {
         let lost = TimelineItem.event(
             RelayEvent(event: "lost", channel: "chat", from: 3, to: 5, cause: "segment_removed"))
@@ -57,7 +57,7 @@ struct AccountantTests {
         #expect(account.missing == ["segment_removed": 3])
     }
 
-    @Test("an uncertain outcome may be in a hole, or be found in the capture")
+    @Test("an uncertain publication may be in a gap or in the capture")
     func unknownOutcome() {
         var publications = Self.published(1...6)
         publications[2].outcome = .unknown
@@ -72,7 +72,7 @@ struct AccountantTests {
         #expect(account.published == 6)
     }
 
-    /// A capture of the publications 1 to 10 that does not tell the truth.
+    /// A wrong capture of the publications 1 to 10.
     struct Lie: CustomTestStringConvertible, Sendable {
         let testDescription: String
         let timeline: [TimelineItem]
@@ -98,7 +98,7 @@ struct AccountantTests {
         Lie("a reset that was none", recorded(1...3), [reset], recorded(7...10)),
     ]
 
-    @Test("what is wrong is said", arguments: lies)
+    @Test("each problem is reported", arguments: lies)
     func lie(_ lie: Lie) {
         #expect(!Accountant.account(for: Self.published(1...10), in: lie.timeline).isBalanced)
     }

@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What changes under a relay that stays attached: the master, the password, the certificate.
+/// Changes under an attached relay: of the master, the password, the certificate.
 @Suite("Attach fault", .serialized, .needs(.redisServer, .redisCLI, .python, .openssl), .timeLimit(.minutes(3)))
 struct AttachFaultTests {
     private func withReplica(_ body: (RedisServer, RedisServer, Sentinel) async throws -> Void) async throws {
@@ -20,14 +20,14 @@ struct AttachFaultTests {
         Scene.Options(redisURL: sentinel.url, publisherConfiguration: sentinel.configuration)
     }
 
-    @Test("a failover that the sentinels were asked for")
+    @Test("a failover requested from the sentinels")
     func failover() async throws {
         try await withReplica { master, _, sentinel in
             let account = try await Scene.run(master, options(sentinel)) { scene in
                 try await sentinel.waitForReplica()
                 try await sentinel.failOver()
                 try await scene.relay().waitForMetric("backplane_relay_reconnects_total", atLeast: 1)
-                // The nodes' connections to the demoted master stay open, and it takes no more from them.
+                // The nodes' connections to the demoted master stay open, and it accepts no more writes.
                 try await scene.waitUntilRecording()
             }
             account.expectBalanced("failover")
@@ -35,7 +35,7 @@ struct AttachFaultTests {
         }
     }
 
-    @Test("a master that died: what it had not replicated, its successor counts again")
+    @Test("a master died: its successor reuses the ids that were not replicated")
     func masterDied() async throws {
         try await withReplica { master, _, sentinel in
             let account = try await Scene.run(master, options(sentinel)) { scene in
@@ -50,7 +50,7 @@ struct AttachFaultTests {
         }
     }
 
-    @Test("a password that is changed in Redis first and in the file later")
+    @Test("a password changed first in Redis, then in the file")
     func passwordRotated() async throws {
         try await TemporaryDirectory.with { folder in
             let file = folder + "/password"
@@ -80,7 +80,7 @@ struct AttachFaultTests {
         }
     }
 
-    @Test("a certificate that expired, and its successor")
+    @Test("an expired certificate and its replacement")
     func certificateExpired() async throws {
         try await Certificates.with { certificates in
             try certificates.make("first")

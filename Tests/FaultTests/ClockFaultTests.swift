@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The clock of the day is set while the relay runs.
+/// The wall clock is set while the relay runs.
 @Suite("Clock fault", .serialized, .needs(.redisServer, .python, .gcc), .timeLimit(.minutes(3)))
 struct ClockFaultTests {
-    @Test("an hour back and forth, under traffic, with new segments in between")
+    @Test("an hour back and forth during traffic, with new segments in between")
     func steps() async throws {
         try await TemporaryDirectory.with { folder in
             let clock = try await SteppingClock(in: folder)
@@ -26,7 +26,7 @@ struct ClockFaultTests {
         }
     }
 
-    /// A wait that ends at a time of day would last an hour longer.
+    /// A wait until a wall-clock time would last an hour longer.
     @Test("a step back of an hour does not keep the last chunk in memory")
     func flushAfterStepBack() async throws {
         try await TemporaryDirectory.with { folder in
@@ -38,7 +38,7 @@ struct ClockFaultTests {
                     try await scene.pauseAtBoundary()
                     for round in 1...5 {
                         try await scene.publisher.publishAlone()
-                        // Into the time that the envelope waits for its chunk to close.
+                        // Set while the envelope waits for its chunk to close.
                         try await Task.sleep(for: .milliseconds(Int.random(in: 0...80, using: &random)))
                         try clock.set(seconds: -3_600 * round)
                         try await scene.waitUntilAllIsRecorded(within: .seconds(5))

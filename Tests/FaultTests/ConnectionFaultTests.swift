@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What befalls the relay's connection.
+/// Faults of the relay's connection.
 @Suite("Connection fault", .serialized, .needs(.redisServer, .python), .timeLimit(.minutes(3)))
 struct ConnectionFaultTests {
     @Test("CLIENT KILL")
@@ -33,7 +33,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test("cut off and stopped in full traffic, again and again: each hole keeps its causes")
+    @Test("repeatedly disconnected and stopped in full traffic: each gap keeps its causes")
     func cutOffAndStopped() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -71,7 +71,7 @@ struct ConnectionFaultTests {
             }
             account.expectBalanced("output buffer limit")
             #expect(account.beyondKnowledge == 0)
-            // The server counts such ends from Redis 7.2 on; an older one does not say why it closed.
+            // The server counts such disconnects since Redis 7.2; older ones do not report why they closed.
             let tells = try await redis.command(["INFO", "stats"]).text?.contains("output_buffer_limit_disconnections")
             #expect(Set(account.missing.keys) == [tells == true ? "output_buffer_limit" : "connection_lost"])
         }
@@ -94,14 +94,14 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test("a cable pulled: no FIN, no RST, every packet lost, and later all is as before")
+    @Test("a pulled cable: no FIN, no RST, every packet lost, and later restored")
     func cutWithoutFIN() async throws {
         try await Network.with { network in
             try await RedisServer.with(in: (network.name, [network.publisherSide, network.relaySide])) { redis in
                 let url = "redis://\(network.relaySide):\(redis.port)"
                 let account = try await Scene.run(redis, Scene.Options(redisURL: url)) { scene in
                     try await network.cut()
-                    try await eventually("the relay gives the connection up") {
+                    try await eventually("the relay closes the connection") {
                         try await scene.relay().readiness() == 503 ? true : nil
                     }
                     try await network.heal()
@@ -114,9 +114,9 @@ struct ConnectionFaultTests {
         }
     }
 
-    /// Each is sent where the next reply would begin.
+    /// Each is sent instead of the next reply.
     @Test(
-        "bytes on the wire that are no RESP, or no reply that makes sense",
+        "bytes on the wire that are not RESP, or an impossible reply",
         arguments: [
             "!!!\r\n", "$-5\r\n", "*-2\r\n", "*9999999999999\r\n", ":12a\r\n", "\u{0}\u{1}\u{2}",
             "-ERR something is wrong\r\n", "*2\r\n$7\r\nmessage\r\n$4\r\nchat\r\n",
@@ -144,7 +144,7 @@ struct ConnectionFaultTests {
     }
 
     /// No Redis sends more than `proto-max-bulk-len`, 512 MB by default.
-    @Test("a length that no reply has")
+    @Test("an impossible reply length")
     func absurdLength() async throws {
         try await RedisServer.with { redis in
             try await WireProxy.with(to: redis) { proxy in

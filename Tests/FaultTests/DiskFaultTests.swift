@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What befalls the files of the capture, or the disk that they lie on.
+/// Faults of the capture's files, or of their disk.
 @Suite("Disk fault", .serialized, .needs(.redisServer, .python, .gcc), .timeLimit(.minutes(3)))
 struct DiskFaultTests {
-    @Test("a full disk that is emptied again", .enabled(if: TinyDisk.shouldBeTested, "mounting takes root"))
+    @Test("a full disk that gets space again", .enabled(if: TinyDisk.shouldBeTested, "mounting takes root"))
     func fullDisk() async throws {
         try await TinyDisk.with(megabytes: 8) { disk in
             try await RedisServer.with { redis in
@@ -23,7 +23,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("a full disk, emptied only when the relay is stopped: the capture still shows what is missing")
+    @Test("a full disk that gets space only after the relay has stopped: the capture still shows what is missing")
     func fullDiskUntilTheEnd() async throws {
         try await TemporaryDirectory.with { folder in
             let writes = try await FailingWrites(in: folder)
@@ -46,7 +46,7 @@ struct DiskFaultTests {
     }
 
     @Test(
-        "writes that return EIO, at once or after half of the bytes, and fdatasync",
+        "EIO from writes, at once or after half of the bytes, and from fdatasync",
         arguments: [FailingWrites.Failure.write, .short, .sync])
     func inputOutputError(failure: FailingWrites.Failure) async throws {
         try await TemporaryDirectory.with { folder in
@@ -59,7 +59,8 @@ struct DiskFaultTests {
                     try await scene.publisher.more(200)
                     try writes.end()
                     try await scene.waitUntilRecording()
-                    // A segment whose last write tore, and could not be mended then, is mended at the next start.
+                    // A segment whose last write was incomplete and could not be repaired is repaired at the next
+                    // start.
                     try await scene.stopRelay()
                 }
                 account.expectBalanced("EIO: \(failure)")
@@ -68,7 +69,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("SIGKILL while writes fail, and a start that cannot close the segment either")
+    @Test("SIGKILL while writes fail, and a start that cannot close the segment")
     func killedWhileFailing() async throws {
         try await TemporaryDirectory.with { folder in
             let writes = try await FailingWrites(in: folder)
@@ -111,7 +112,7 @@ struct DiskFaultTests {
     func directoryRemoved() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
-                // The relay may make its next segment between the last one's end and the directory's.
+                // The relay may create its next segment between the deletion of the last one and of the directory.
                 try await eventually("the directory is removed") {
                     (try? FileManager.default.removeItem(atPath: scene.directory)) == nil ? nil : true
                 }
@@ -144,7 +145,7 @@ struct DiskFaultTests {
     func segmentTruncated(to fraction: Double) async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
-                // Just after a write: between two checks of the file the relay cannot see the cut.
+                // Just after a write: the relay cannot detect a cut between two checks of the file.
                 let recorded = "backplane_relay_recorded_envelopes_total"
                 let before = try await scene.relay().metric(recorded)
                 try await scene.relay().waitForMetric(recorded, atLeast: Int(before) + 1)
@@ -156,7 +157,7 @@ struct DiskFaultTests {
                 }
                 try await scene.publisher.more(500)
                 try await scene.waitUntilRecording()
-                // What is left of the file is closed, or removed if nothing is, at the next start.
+                // The rest of the file is closed at the next start, or removed if it is empty.
                 try await scene.stopRelay()
             }
             account.expectBalanced("segment cut to \(fraction)")

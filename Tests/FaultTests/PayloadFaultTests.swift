@@ -3,10 +3,10 @@ import Redis
 import TestSupport
 import Testing
 
-/// Payloads that real nodes do not publish, or only on their worst days.
+/// Payloads that real nodes never or rarely publish.
 @Suite("Payload fault", .serialized, .needs(.redisServer, .python), .timeLimit(.minutes(3)))
 struct PayloadFaultTests {
-    @Test("without an id: recorded as it is")
+    @Test("without an id: recorded unchanged")
     func withoutID() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -35,7 +35,7 @@ struct PayloadFaultTests {
         }
     }
 
-    @Test("64 MB: recorded where --buffer has room for it, and reported where not", arguments: [true, false])
+    @Test("64 MB: recorded if --buffer has room for it, otherwise reported", arguments: [true, false])
     func sixtyFourMegabytes(fits: Bool) async throws {
         let limits = [
             "--client-output-buffer-limit", "pubsub 1gb 0 0", "--client-query-buffer-limit", "512mb",
@@ -58,7 +58,7 @@ struct PayloadFaultTests {
         }
     }
 
-    @Test("two applications on one event key: everything is recorded, and the metrics say that ids make no sense")
+    @Test("two applications on one event key: everything is recorded, and the metrics report interleaved ids")
     func twoApplications() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Several faults at random moments under traffic; each run has a seed, and the account of each must balance.
+/// Several faults at random times during traffic; each run has a seed and must account for every envelope.
 @Suite(
     "Random faults", .serialized, .needs(.redisServer, .python, .gcc),
     .enabled(if: TinyDisk.shouldBeTested, "mounting takes root"))
@@ -13,7 +13,7 @@ struct RandomFaultTests {
         ProcessInfo.processInfo.environment[variable].flatMap { UInt64($0) }
     }
 
-    @Test("three to six faults at random moments")
+    @Test("three to six faults at random times")
     func mixture() async throws {
         let first = Self.number("FAULT_FIRST_SEED") ?? 1
         let count = Self.number("FAULT_SEEDS") ?? 20
@@ -23,7 +23,7 @@ struct RandomFaultTests {
     }
 
     @Test(
-        "the relay ended at a random moment of each fault, and started again",
+        "the relay stopped at a random time during each fault, and restarted",
         arguments: [Fault.relayStopped, .relayKilled])
     func relayEnds(by end: Fault) async throws {
         let first = Self.number("FAULT_FIRST_SEED") ?? 1

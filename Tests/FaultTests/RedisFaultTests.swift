@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What befalls Redis itself.
+/// Faults of Redis itself.
 @Suite("Redis fault", .serialized, .needs(.redisServer, .python), .timeLimit(.minutes(3)))
 struct RedisFaultTests {
     @Test("killed and restarted without its keys: the counter starts over")
@@ -11,8 +11,8 @@ struct RedisFaultTests {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
                 await redis.stop()
-                try await eventually("the relay notices") { try await scene.relay().readiness() == 503 ? true : nil }
-                // Otherwise the new counter may have passed the old one before the relay is back: undetectable.
+                try await eventually("the relay detects it") { try await scene.relay().readiness() == 503 ? true : nil }
+                // Otherwise the new counter might pass the old one before the relay reconnects: undetectable.
                 scene.publisher.isPaused = true
                 try await redis.start()
                 try await scene.relay().waitUntilReady()
@@ -69,7 +69,7 @@ struct RedisFaultTests {
         }
     }
 
-    @Test("DEBUG SLEEP: everybody waits, and nothing is missed")
+    @Test("DEBUG SLEEP: Redis stalls, and nothing is missed")
     func debugSleep() async throws {
         try await RedisServer.with(["--enable-debug-command", "yes"]) { redis in
             let account = try await Scene.run(redis) { scene in
@@ -87,7 +87,7 @@ struct RedisFaultTests {
             let account = try await Scene.run(redis) { scene in
                 redis.freeze()
                 defer { redis.thaw() }
-                try await eventually("the relay gives the connection up") {
+                try await eventually("the relay closes the connection") {
                     try await scene.relay().readiness() == 503 ? true : nil
                 }
                 redis.thaw()

@@ -17,7 +17,7 @@ struct ForwardQueueTests {
         return all
     }
 
-    @Test("gives back what was offered, in order, as a copy")
+    @Test("returns the offered envelopes in order, as copies")
     func order() {
         let queue = ForwardQueue(limit: 1 << 20)
         let offered = batch([[1], [2, 2]])
@@ -32,7 +32,7 @@ struct ForwardQueueTests {
         #expect(queue.oldest == nil)
     }
 
-    @Test("never holds more than its limit, and takes again when there is space")
+    @Test("never exceeds its limit, and accepts again when there is space")
     func limit() {
         let limit = 1 << 20
         let queue = ForwardQueue(limit: limit)
@@ -48,7 +48,7 @@ struct ForwardQueueTests {
         #expect(!queue.offer(large))
     }
 
-    @Test("an envelope larger than the queue passes when it is empty")
+    @Test("an envelope larger than the queue is accepted if the queue is empty")
     func oversized() {
         let queue = ForwardQueue(limit: 100_000)
         let large = batch([Array(repeating: 7, count: 1_000_000)])
@@ -57,7 +57,7 @@ struct ForwardQueueTests {
         #expect(payloads(of: queue).map(\.count) == [1_000_000])
     }
 
-    @Test("waiting ends when something comes, and when the task is cancelled", .timeLimit(.minutes(1)))
+    @Test("waiting ends when an envelope arrives or the task is cancelled", .timeLimit(.minutes(1)))
     func waiting() async {
         let queue = ForwardQueue(limit: 1 << 20)
         let waiter = Task { await queue.waitForMore() }

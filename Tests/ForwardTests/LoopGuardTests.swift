@@ -21,7 +21,7 @@ struct LoopGuardTests {
             channels: hubs.map { .core($0) }, route: ForwardRoute(channel: "elsewhere", renaming: renaming))
     }
 
-    @Test("a hub goes to its own channels there, or under another prefix; one that is watched here is refused")
+    @Test("a hub goes to its own channels at the target, or under another prefix; a watched hub is refused")
     func hubs() {
         let hub = CoreHub(prefix: "p:", type: "Chat.ChatHub")
         #expect(hubs("r2", [hub]).target(of: 0) == "p:Chat.ChatHub" && !hubs("r2", [hub]).returnsAtOnce)
@@ -29,7 +29,7 @@ struct LoopGuardTests {
         let shadow = CoreRenaming(prefixes: ["p:": "shadow:"], hubs: ["chathub": "Chat.Other"])
         var places = hubs("r1", [hub], shadow)
         #expect(places.target(of: 0) == "shadow:Chat.Other" && !places.returnsAtOnce)
-        // Nodes of the shadow come to be watched, too, whatever is known of their prefix.
+        // Nodes of the copy become watched too, whatever is known of their prefix.
         places.attach([.core(hub), .core(CoreHub(prefix: "shadow", type: ":Chat.Other"))])
         #expect(places.returnsAtOnce)
         // An event key of that name is another place.
@@ -48,7 +48,7 @@ struct LoopGuardTests {
         }
     }
 
-    @Test("what goes is marked behind what nodes read, comes back once, and what means nothing there stays here")
+    @Test("forwarded payloads are marked after the part that nodes read, return once, and local kinds are left out")
     func outcomes() throws {
         let call = CoreInvocation(frames: [.init(protocolName: "json", bytes: Array("{}\u{1E}".utf8))])
         guard case .publish(let channel, let payload) = Self.outcome(.group, call.encoded()) else {
@@ -60,7 +60,7 @@ struct LoopGuardTests {
         guard case .invocation(let invocation) = forwarded else { return }
         #expect(invocation.places == ["here"] && invocation.frames == call.frames && payload.first == 0x93)
         guard case .returned = Self.outcome(.group, payload, been: ["elsewhere", "here"]) else {
-            Issue.record("went round")
+            Issue.record("was forwarded again")
             return
         }
         var question = call
@@ -79,13 +79,13 @@ struct LoopGuardTests {
         }
         for payload in [[], [0xC1], [0x93, 0x90, 0x80, 0x01]] as [[UInt8]] {
             guard case .undecodable = Self.outcome(.all, payload) else {
-                Issue.record("\(payload) went")
+                Issue.record("\(payload) was forwarded")
                 continue
             }
         }
     }
 
-    @Test("an immediate loop is refused: the same server by run_id, else by address, on a watched event key")
+    @Test("an immediate loop is refused: the same server by run_id, otherwise by address, on a watched event key")
     func returnsAtOnce() {
         #expect(places(("r1", "a:1"), ("r1", "b:2")).returnsAtOnce)
         #expect(!places(("r1", "a:1"), ("r2", "a:1")).returnsAtOnce)

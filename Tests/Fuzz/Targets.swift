@@ -1,6 +1,6 @@
-// Appended to a copy of the package's manifest by Tests/Fuzz/run: the fuzzers are no part of the package itself.
+// Appended by Tests/Fuzz/run to a copy of the package's manifest: the fuzzers are not part of the package.
 
-/// The modules whose code is watched and checked. Optimised also in a debug build, which leaves all else alone.
+/// Modules to instrument for coverage and sanitizers. Optimized even in a debug build, unlike the rest.
 let watched: Set<String> = [
     "JSON", "Time", "Backplane", "MCAP", "Prometheus", "TLS", "Redis", "Capture", "HubNode", "TestSupport",
 ]

@@ -17,14 +17,14 @@ import Testing
         var expected: ConnectionTable.Admission
     }
 
-    /// With three connections, 0 to 2, opened at 10, 20, 30; one more comes at 100.
+    /// Three connections, 0 to 2, opened at 10, 20, 30; a further one arrives at 100.
     static let cases: [Case] = [
-        Case(testDescription: "the oldest that never asked", expected: .replacing(0, by: 3)),
+        Case(testDescription: "the oldest without a request", expected: .replacing(0, by: 3)),
         Case(
-            testDescription: "the next, if that has asked", before: [.answers(0, at: 40)],
+            testDescription: "the next, if that one has sent a request", before: [.answers(0, at: 40)],
             expected: .replacing(1, by: 3)),
         Case(
-            testDescription: "an answered one waits anew, behind the others",
+            testDescription: "an answered one waits again, after the others",
             before: [.answers(0, at: 40), .waits(0, at: 50)], expected: .replacing(1, by: 3)),
         Case(
             testDescription: "the longest idle one",
@@ -32,28 +32,28 @@ import Testing
                 .answers(0, at: 40), .answers(1, at: 41), .answers(2, at: 42), .waits(1, at: 49), .waits(0, at: 50),
             ], expected: .replacing(1, by: 3)),
         Case(
-            testDescription: "nobody, where all are answered",
+            testDescription: "none, if all are being answered",
             before: [.answers(0, at: 40), .answers(1, at: 40), .answers(2, at: 40)], expected: .refused),
         Case(
-            testDescription: "an answer that makes no step", stall: 50,
+            testDescription: "a response without progress", stall: 50,
             before: [.answers(1, at: 40), .answers(0, at: 41), .answers(2, at: 42)], expected: .replacing(1, by: 3)),
         Case(
-            testDescription: "not one that makes steps", stall: 50,
+            testDescription: "not one with progress", stall: 50,
             before: [.answers(1, at: 40), .answers(0, at: 51), .answers(2, at: 52), .answers(1, at: 53)],
             expected: .refused),
         Case(
-            testDescription: "who only waits goes before an answer that makes no step", stall: 50,
+            testDescription: "a waiting connection before a response without progress", stall: 50,
             before: [.answers(0, at: 40), .answers(1, at: 41), .waits(2, at: 90)], expected: .replacing(2, by: 3)),
-        Case(testDescription: "nobody, where there is room", before: [.close(1)], expected: .admitted(3)),
+        Case(testDescription: "none, if there is room", before: [.close(1)], expected: .admitted(3)),
         Case(
             testDescription: "a closed one is forgotten", before: [.close(0), .close(0), .open(at: 60)],
             expected: .replacing(1, by: 4)),
         Case(
-            testDescription: "one that gave way does not come back",
+            testDescription: "a closed one does not return",
             before: [.open(at: 60), .answers(0, at: 61), .waits(0, at: 62)], expected: .replacing(1, by: 4)),
     ]
 
-    @Test(arguments: cases) func givesWay(_ given: Case) {
+    @Test(arguments: cases) func connectionToClose(_ given: Case) {
         var table = ConnectionTable(limit: 3, stall: given.stall)
         for time: UInt64 in [10, 20, 30] { _ = table.open(at: time) }
         for event in given.before {
@@ -68,8 +68,8 @@ import Testing
         #expect(table.count <= 3)
     }
 
-    /// Against the plainest thing that could be right.
-    @Test func isWhatAListWouldSay() {
+    /// Compared with the simplest correct implementation.
+    @Test func agreesWithASimpleList() {
         var generator = SystemRandomNumberGenerator()
         var table = ConnectionTable(limit: 8, stall: 20)
         var model: [(id: UInt64, phase: ConnectionTable.Phase, since: UInt64)] = []

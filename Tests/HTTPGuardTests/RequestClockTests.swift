@@ -10,7 +10,7 @@ import Testing
 
 @testable import HTTPGuard
 
-/// A guarded connection, from bytes to bytes; the clock is the test's.
+/// A guarded connection, from bytes to bytes, with a simulated clock.
 @Suite struct RequestClockTests {
     private static let limits = HTTPLimits()
     private static let head = "GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n"
@@ -58,7 +58,7 @@ import Testing
 
     // MARK: - Time
 
-    @Test func aClientThatSaysNothing() throws {
+    @Test func aClientThatSendsNothing() throws {
         let (channel, loop) = try connected()
         loop.advanceTime(by: Self.limits.header - .milliseconds(1))
         #expect(channel.isActive)
@@ -66,7 +66,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test(arguments: [1, 2]) func aClientThatDripsItsHeader(request: Int) throws {
+    @Test(arguments: [1, 2]) func aClientThatSendsItsHeaderSlowly(request: Int) throws {
         let (channel, loop) = try connected()
         if request == 2 {
             try send(Self.head, to: channel)
@@ -79,10 +79,10 @@ import Testing
             loop.advanceTime(by: .seconds(1))
         }
         loop.advanceTime(by: .seconds(1))
-        #expect(!channel.isActive, "more bytes buy no more time")
+        #expect(!channel.isActive, "more bytes do not extend the deadline")
     }
 
-    @Test func aClientThatDripsItsBody() throws {
+    @Test func aClientThatSendsItsBodySlowly() throws {
         let (channel, loop) = try connected()
         try send(Self.bodyHead, to: channel)
         for _ in 0..<9 {
@@ -91,10 +91,10 @@ import Testing
             #expect(channel.isActive)
         }
         loop.advanceTime(by: .seconds(1))
-        #expect(!channel.isActive, "more bytes buy no more time")
+        #expect(!channel.isActive, "more bytes do not extend the deadline")
     }
 
-    @Test func aClientThatDoesNotReadItsAnswer() throws {
+    @Test func aClientThatDoesNotReadTheResponse() throws {
         let (channel, loop) = try connected()
         try send(Self.head, to: channel)
         let response = try #require(Self.limits.response)
@@ -104,7 +104,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test func atTheStopOnlyAnAnswerUnderWayIsWaitedFor() throws {
+    @Test func aGracefulStopWaitsOnlyForAResponseInProgress() throws {
         let (idle, _) = try connected()
         idle.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         #expect(!idle.isActive)
@@ -137,7 +137,7 @@ import Testing
         #expect(!channel.isActive, "idle for too long")
     }
 
-    @Test func aStreamLastsAsLongAsItIsRead() throws {
+    @Test func aStreamLastsWhileItIsRead() throws {
         let (channel, loop) = try connected()
         try send(Self.head, to: channel)
         var head = HTTPResponse(status: .ok)
@@ -148,12 +148,12 @@ import Testing
             try channel.writeOutbound(HTTPResponsePart.body(ByteBuffer(string: "data: 1\n\n")))
             #expect(channel.isActive)
         }
-        // Nothing more gets through.
+        // The connection is blocked from here on.
         loop.advanceTime(by: try #require(Self.limits.response))
         #expect(!channel.isActive)
     }
 
-    @Test func otherAnswersHaveOneTimeForAllTheirPieces() throws {
+    @Test func otherResponsesHaveOneDeadline() throws {
         let (channel, loop) = try connected()
         try send(Self.head, to: channel)
         try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
@@ -193,7 +193,7 @@ import Testing
         _ = loop
     }
 
-    @Test func noHTTP() throws {
+    @Test func dataThatIsNotHTTP() throws {
         let (channel, loop) = try connected()
         try send("\u{16}\u{3}\u{1} what is this\r\n\r\n", to: channel)
         #expect(try written(by: channel).hasPrefix("HTTP/1.1 400 "))
@@ -220,7 +220,7 @@ import Testing
         }
     }
 
-    @Test func aShortBodyThatComesAfterItsAnswerHarmsNothing() throws {
+    @Test func aShortBodyAfterItsResponseIsHarmless() throws {
         let (channel, _) = try connected()
         try send("POST /logout HTTP/1.1\r\nHost: relay\r\nContent-Length: 3\r\n\r\n", to: channel)
         try answer(on: channel)
@@ -231,7 +231,7 @@ import Testing
 
     // MARK: - Number
 
-    @Test func theOneThatWaitsLongestGivesWay() throws {
+    @Test func theLongestWaitingConnectionIsClosed() throws {
         let gate = makeGate(connections: 3)
         let clients = try (0..<3).map { _ in try connected(to: gate) }
         try send("GET / HTTP/1.1\r\nHost: ", to: clients[0].channel)
@@ -260,7 +260,7 @@ import Testing
         #expect(try written(by: channel).lowercased().contains("connection: close") == closes)
     }
 
-    @Test func anAnswerToHeadHasNoBodyWhateverItsLength() throws {
+    @Test func aResponseToHeadHasNoBody() throws {
         let (channel, _) = try connected()
         for head in [HTTPResponse(status: .ok), HTTPResponse(status: .ok, headerFields: [.contentLength: "5"])] {
             try send("HEAD / HTTP/1.1\r\nHost: relay\r\n\r\n", to: channel)

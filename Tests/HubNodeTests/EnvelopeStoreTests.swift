@@ -22,7 +22,7 @@ struct EnvelopeStoreTests {
         store.envelopes(after: after, through: through).map(\.id)
     }
 
-    @Test("a new one is empty")
+    @Test("a new store is empty")
     func empty() {
         let store = store([])
         #expect(store.count == 0)
@@ -40,12 +40,12 @@ struct EnvelopeStoreTests {
         (0, 20, [3, 4, 7, 20]), (3, 7, [4, 7]), (3, 3, []), (4, 6, []), (7, 3, []), (20, 30, []),
     ]
 
-    @Test("gives what lies behind a cursor, up to another one", arguments: ranges)
+    @Test("returns the envelopes after a cursor, up to another", arguments: ranges)
     func range(after: UInt64, through: UInt64, ids expected: [UInt64]) {
         #expect(ids(store([3, 4, 7, 20]), after: after, through: through) == expected)
     }
 
-    @Test("the search finds the first one in a store of any size", arguments: 1...9)
+    @Test("the search finds the first envelope in a store of any size", arguments: 1...9)
     func search(count: Int) {
         let all = (1...count).map { UInt64($0) * 10 }
         let store = store(all)
@@ -54,7 +54,7 @@ struct EnvelopeStoreTests {
         }
     }
 
-    @Test("the oldest make room: number")
+    @Test("the oldest are dropped: number")
     func maximumCount() {
         let store = store(Array(1...5), maximumCount: 3)
         #expect(ids(store) == [3, 4, 5])
@@ -64,13 +64,13 @@ struct EnvelopeStoreTests {
         #expect(store.byteCount == 3 * Self.emptySize)
     }
 
-    @Test("the oldest make room: bytes")
+    @Test("the oldest are dropped: bytes")
     func maximumBytes() {
         #expect(ids(store(Array(1...5), maximumBytes: 3 * Self.emptySize)) == [3, 4, 5])
         #expect(ids(store(Array(1...5), maximumBytes: 3 * Self.emptySize - 1)) == [4, 5])
     }
 
-    @Test("a large one makes several go; one beyond the limit leaves nothing")
+    @Test("a large envelope displaces several; one beyond the limit leaves nothing")
     func large() {
         let large = StoredEnvelope(9, .toHub(String(repeating: "x", count: 1_000)))
         var store = store(Array(1...5), maximumBytes: large.size + Self.emptySize)
@@ -84,7 +84,7 @@ struct EnvelopeStoreTests {
         #expect(ids(store) == [11])
     }
 
-    @Test("one that came late, or twice, is left out")
+    @Test("late and repeated envelopes are ignored")
     func late() {
         var store = store([5, 6, 9])
         let size = store.byteCount
@@ -95,7 +95,7 @@ struct EnvelopeStoreTests {
         #expect(ids(store) == [5, 6, 9, 10])
     }
 
-    @Test("after the counter was set back lower ids come in again")
+    @Test("after a counter reset lower ids are accepted")
     func removeAll() {
         var store = store([100, 101])
         store.removeAll()
@@ -107,7 +107,7 @@ struct EnvelopeStoreTests {
         #expect(store.byteCount == Self.emptySize)
     }
 
-    @Test("holds what a plain list would, whatever comes")
+    @Test("agrees with a simple list on random input")
     func model() {
         var random = SplitMix64.announced()
         for _ in 0..<200 {
@@ -140,7 +140,7 @@ struct StoredEnvelopeTests {
         )
     }
 
-    @Test("keeps its messages in their order, keys in both ways, values as they are")
+    @Test("keeps messages in order, keys in both forms, values unchanged")
     func messages() throws {
         let envelope = StoredEnvelope(
             7, .toHub(#"{"H":"chatHub"}"#, key: "h-ChatHub"), .toHub("{ }", key: "hg-ChatHub.Röom"))
@@ -151,13 +151,13 @@ struct StoredEnvelopeTests {
         #expect(envelope.messages.allSatisfy { $0.excluded.isEmpty && $0.command == nil })
     }
 
-    @Test("without messages it is still an envelope")
+    @Test("an envelope without messages is valid")
     func empty() {
         #expect(StoredEnvelope(7).messages.isEmpty)
         #expect(StoredEnvelope(7).size > 0)
     }
 
-    @Test("an ack is for nodes: left out, whether it is a command or not")
+    @Test("acks are for nodes and are left out")
     func acks() {
         let ack = Message(source: "c", key: "__SIGNALR__SERVER__", value: [], commandID: "5b3238ca", isAck: true)
         let odd = Message(source: "c", key: "h-chatHub", value: Array("{}".utf8), isAck: true)
@@ -177,7 +177,7 @@ struct StoredEnvelopeTests {
         #expect(message.excluded == excluded.map { SignalKey($0) })
     }
 
-    @Test("a command is read", arguments: CommandType.allCases)
+    @Test("commands are parsed", arguments: CommandType.allCases)
     func command(type: CommandType) throws {
         let command = Command(waitForAck: true, id: "5b3238ca", type: type, value: "hg-chatHub.room")
         let stored = StoredEnvelope(1, Message(command, to: "1B8CD930"))
@@ -187,7 +187,7 @@ struct StoredEnvelopeTests {
     }
 
     @Test(
-        "a command that cannot be read is nothing to pass on",
+        "an unreadable command is not delivered",
         arguments: ["", "{}", "garbage", #"{"Id":"a","CommandType":9}"#, #"{"H":"chatHub","M":"x","A":[]}"#])
     func brokenCommand(value: String) {
         let stored = StoredEnvelope(1, Self.command(value), .toHub("1"))
@@ -202,7 +202,7 @@ struct StoredEnvelopeTests {
         #expect(String(buffer: message.value) == value)
     }
 
-    @Test("its size grows with what it holds")
+    @Test("the size includes the content")
     func size() {
         let small = StoredEnvelope(1, .toHub("1"))
         #expect(small.size > StoredEnvelope(1).size)

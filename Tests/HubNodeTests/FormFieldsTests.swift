@@ -10,18 +10,18 @@ struct FormFieldsTests {
         ("a=1", "a", "1"),
         ("a=1&b=2", "b", "2"),
         ("a=1", "b", nil),
-        // Names without case, their escapes decoded too.
+        // Names ignore case; their escapes are decoded too.
         ("ConnectionToken=t", "connectionToken", "t"),
         ("connectiontoken=t", "CONNECTIONTOKEN", "t"),
         ("connection%54oken=t", "connectionToken", "t"),
         ("%c3%89=t", "é", "t"),
-        // Several are joined.
+        // Several values are joined.
         ("a=1&a=2", "a", "1,2"),
         ("a=1&A=2&a", "a", "1,2,"),
         ("a=&a=2", "a", ",2"),
-        // Missing and empty are the same.
+        // Missing and empty are equivalent.
         ("a=", "a", nil), ("a", "a", nil), ("=1", "a", nil), ("&&a=1&&", "a", "1"),
-        // Only the first sign of equality divides.
+        // Only the first equals sign separates.
         ("a=b=c", "a", "b=c"), ("a==", "a", "="),
         // Plus and percent.
         ("a=one+two", "a", "one two"),
@@ -34,9 +34,9 @@ struct FormFieldsTests {
         ("a=%E6%97%A5%E6%9C%AC", "a", "日本"),
         ("a=日本", "a", "日本"),
         ("a=%00", "a", "\u{0}"),
-        // What is decoded is not decoded again.
+        // Decoded text is not decoded again.
         ("a=%2525", "a", "%25"), ("a=%252B", "a", "%2B"),
-        // Malformed: unchanged.
+        // Malformed escapes stay unchanged.
         ("a=%", "a", "%"), ("a=%4", "a", "%4"), ("a=%zz", "a", "%zz"), ("a=%4g", "a", "%4g"), ("a=%g4", "a", "%g4"),
         ("a=%%41", "a", "%A"), ("a=%4%41", "a", "%4A"), ("a=100%&b=1", "a", "100%"), ("a=%+1", "a", "% 1"),
         ("a=%u0041", "a", "%u0041"),
@@ -58,7 +58,7 @@ struct FormFieldsTests {
         ("", "", FormFields()),
     ]
 
-    @Test("a target is divided at its first question mark", arguments: targets)
+    @Test("a target is split at its first question mark", arguments: targets)
     func split(uri: String, path: String, query: FormFields) {
         let divided = FormFields.split(uri: uri)
         #expect(divided.path == path)
@@ -82,7 +82,7 @@ struct FormFieldsTests {
         }
     }
 
-    @Test("any bytes are some fields")
+    @Test("random bytes do not crash")
     func randomBytes() {
         var random = SplitMix64.announced()
         let alphabet = Array("%%%&&==++aA1fF0?".utf8)
@@ -92,7 +92,7 @@ struct FormFieldsTests {
                 bytes[index] = alphabet.randomElement(using: &random) ?? 0
             }
             let encoded = String(decoding: bytes, as: UTF8.self)
-            // The field before is unaffected by what follows, and no missing field is made up.
+            // The first field is unaffected by the rest, and no missing field appears.
             let fields = FormFields("first=1&x" + encoded)
             if fields["first"] != "1" || fields["a name that is not there"] != nil { Issue.record("\(bytes)") }
         }

@@ -30,12 +30,12 @@ struct FrameTests {
         ),
     ]
 
-    @Test("is written as a real node writes it, its fields in this order", arguments: frames)
+    @Test("has the format of a real node, with the fields in this order", arguments: frames)
     func encoded(frame: Frame, text: String) {
         #expect(String(buffer: frame.encoded().content) == text)
     }
 
-    @Test("its messages can be written again")
+    @Test("its messages can be encoded repeatedly")
     func messagesStay() {
         let frame = Frame(cursor: 1, messages: [ByteBuffer(string: "{}")])
         #expect(frame.encoded().content == frame.encoded().content)
@@ -45,13 +45,13 @@ struct FrameTests {
 
 @Suite("EncodedFrame")
 struct EncodedFrameTests {
-    /// NIO's decoder is the judge; lengths around those where the header grows.
+    /// Verified with NIO's decoder; lengths near those at which the header grows.
     @Test(
-        "is JSON, and the same JSON as one webSocket frame",
+        "is JSON, and the same JSON in one webSocket frame",
         arguments: [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
     func decodes(length: Int) throws {
         let text = String(repeating: "x", count: length)
-        // Grows while it is written, too.
+        // The buffer grows during encoding.
         let frame = EncodedFrame(capacity: 100) { $0.writeString(text) }
         #expect(String(buffer: frame.content) == text)
 
@@ -68,7 +68,7 @@ struct EncodedFrameTests {
 @Suite("Cursor")
 struct CursorTests {
     @Test(
-        "is what real nodes write",
+        "has the format of real nodes",
         arguments: [(0, "s-0,0"), (30, "s-0,1E"), (0xFFFF_FFFF, "s-0,FFFFFFFF"), (UInt64.max, "s-0,FFFFFFFFFFFFFFFF")])
     func text(id: UInt64, text: String) {
         #expect(Cursor.text(id) == text)
@@ -76,7 +76,7 @@ struct CursorTests {
     }
 
     @Test(
-        "anything else is none",
+        "anything else is rejected",
         arguments: ["", "garbage", "d-A,1|B,2", "s-0,", "s-0,G", "s-0,-1", "s-0,+1", "s-1,1", "s-0,1FFFFFFFFFFFFFFFF"])
     func noCursor(text: String) {
         #expect(Cursor.parse(text) == nil)

@@ -11,18 +11,18 @@ struct GroupKeyTests {
         ("hg-Hub.hg-x", "Hub.hg-x", "HG-hub.hg-x"),
     ]
 
-    @Test("keeps the name as it is, and compares it without case", arguments: keys)
+    @Test("keeps the name, and compares ignoring case", arguments: keys)
     func key(key: String, name: String, other: String) throws {
         let group = try #require(GroupKey(key))
         #expect(group.name == name)
         #expect(group.key.folded == CaselessName(other))
         #expect(group.key != SignalKey(other))
-        // The name is part of the groups token: it leads back to the same group.
+        // The name is part of the groups token and identifies the same group later.
         #expect(GroupKey(named: group.name).key == SignalKey(key))
     }
 
     @Test(
-        "what is no hub's group has none",
+        "other keys are not a hub's group",
         arguments: [
             nil, "", "hg-", "hg-nodot", "h-chatHub", "hc-chatHub.c1", "hu-chatHub.alice", "c-1", "pcg-App.Echo.room",
             "HG-chatHub.room", "room", "__SIGNALR__SERVER__",

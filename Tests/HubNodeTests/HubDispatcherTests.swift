@@ -80,14 +80,14 @@ struct HubDispatcherTests {
         #expect(try await answer(request, detailedErrors: true) == detailed)
     }
 
-    @Test("an argument of another type is an error of that call")
+    @Test("an argument of another type fails the call")
     func wrongType() async throws {
         #expect(
             try await answer(#"{"H":"chatHub","M":"count","A":["x"],"I":2}"#)
                 == #"{"I":"2","E":"There was an error invoking Hub method 'chatHub.count'."}"#)
     }
 
-    @Test("for a hub that is not here there is no answer")
+    @Test("a call of an unknown hub is not answered")
     func unknownHub() async throws {
         let metrics = HubMetrics(version: "test")
         #expect(try await answer(#"{"H":"none","M":"echo","A":[1],"I":0}"#, metrics: metrics) == nil)
@@ -95,7 +95,7 @@ struct HubDispatcherTests {
         #expect(exposed.contains(#"backplane_relay_hub_refused_requests_total{reason="unknown_hub"} 1"#))
     }
 
-    @Test("calls and errors are counted under names that the hub has, not under what a client sends")
+    @Test("calls and errors are counted under registered names, not under names from clients")
     func labels() async throws {
         let metrics = HubMetrics(version: "test")
         for method in ["ECHO", "echo", "made up 1", "made up 2"] {
@@ -108,7 +108,7 @@ struct HubDispatcherTests {
         #expect(!exposed.contains("made up"))
     }
 
-    @Test("hubs are listed by name, and found without case")
+    @Test("hubs are listed by name, and found ignoring case")
     func hubs() {
         let dispatcher = HubDispatcher(
             hubs: [Hub("b") { _ in }, Hub("a") { _ in }, Hub("C") { _ in }], detailedErrors: false,

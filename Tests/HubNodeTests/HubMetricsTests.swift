@@ -4,7 +4,7 @@ import Testing
 @testable import HubNode
 
 @Suite struct HubMetricsTests {
-    /// The name of version 0.1.0 stays for one version more.
+    /// The metric keeps its name of version 0.1.0 for one more version.
     @Test func aCounterResetIsCountedUnderItsFormerNameToo() {
         let metrics = HubMetrics(version: "test")
         metrics.countCounterReset()

@@ -6,7 +6,7 @@ import Testing
 struct HubResponseTests {
     private static let results: [(result: String?, id: String, text: String)] = [
         (nil, "0", #"{"I":"0"}"#),
-        // As a method without a result.
+        // From a method without a result.
         ("null", "0", #"{"I":"0"}"#),
         (#""é""#, "1", #"{"R":"é","I":"1"}"#),
         ("0", "12", #"{"R":0,"I":"12"}"#), ("false", "1", #"{"R":false,"I":"1"}"#), (#""""#, "1", #"{"R":"","I":"1"}"#),
@@ -19,7 +19,7 @@ struct HubResponseTests {
         #expect(text(HubResponse.result(result.map { Array($0.utf8) }, id: id)) == expected)
     }
 
-    @Test("an error is what a real node writes")
+    @Test("an error has the format of a real node")
     func errors() throws {
         #expect(
             text(HubResponse.error("This is a plain exception", id: "2"))
@@ -35,7 +35,9 @@ struct HubResponseTests {
                 == #"{"I":"1\\","E":"'x' \"y\"\n\u0000\u0085<&>日"}"#)
     }
 
-    @Test("is as it was recorded", arguments: ["send: void method", "send: result", "send: error", "send: join group"])
+    @Test(
+        "equals the recorded response",
+        arguments: ["send: void method", "send: result", "send: error", "send: join group"])
     func recorded(title: String) throws {
         let expected: [String: [UInt8]] = [
             "send: void method": HubResponse.result(nil, id: "0"),

@@ -24,12 +24,12 @@ struct HubTests {
         return text(try await method.result(call, arguments))
     }
 
-    @Test("a method without a result gives none")
+    @Test("a method without a result returns nil")
     func noResult() async throws {
         #expect(try await call("nothing") == nil)
     }
 
-    @Test("arguments come in their order, each with its type")
+    @Test("arguments arrive in order, each with its type")
     func arguments() async throws {
         #expect(try await call("echo", #""a\u0062""#) == #""ab""#)
         #expect(
@@ -37,14 +37,14 @@ struct HubTests {
                 == #""x 1 true [1, 2] -1.0 {\"a\":1}""#)
     }
 
-    @Test("scalars of another type are converted, as a real node converts them")
+    @Test("scalars of another type are converted like on a real node")
     func converts() async throws {
         #expect(try await call("echo", "1") == #""1""#)
         #expect(try await call("add", #""1""#) == #""1""#)
         #expect(try await call("many", "1", #""2""#, "1", "[1]", #""3.5""#, "4") == #""1 2 true [1] 3.5 4""#)
     }
 
-    @Test("a result that is none is null")
+    @Test("a missing result is null")
     func null() async throws {
         #expect(try await call("none") == "null")
     }
@@ -56,7 +56,7 @@ struct HubTests {
         #expect(try await call("add", "1", "2", "3") == "6")
     }
 
-    @Test("a method is found without case", arguments: ["echo", "Echo", "ECHO"])
+    @Test("a method is found ignoring case", arguments: ["echo", "Echo", "ECHO"])
     func names(name: String) throws {
         #expect(try #require(hub.method(name, arity: 1)).name == "Echo")
     }
@@ -66,7 +66,7 @@ struct HubTests {
         ("other", 0), ("echo ", 1), ("testHub.echo", 1),
     ]
 
-    @Test("another number of arguments, or another name, is no method", arguments: missing)
+    @Test("another number of arguments or another name is not found", arguments: missing)
     func noMethod(name: String, arity: Int) {
         #expect(hub.method(name, arity: arity) == nil)
     }
@@ -86,13 +86,13 @@ struct HubTests {
         }
     }
 
-    @Test("an error comes out as it was thrown")
+    @Test("errors are passed on unchanged")
     func error() async throws {
         let error = await #expect(throws: HubError.self) { _ = try await call("fail") }
         #expect(error?.message == "no")
     }
 
-    @Test("the last one registered for a name and a number counts")
+    @Test("the last registration of a name and number of arguments counts")
     func replaced() async throws {
         let hub = Hub("h") { hub in
             hub.on("m") { (_: HubCall) in 1 }
@@ -118,7 +118,7 @@ struct HubTests {
 }
 
 extension HubMethod {
-    /// - Parameter arguments: JSON each.
+    /// - Parameter arguments: each as JSON.
     fileprivate func result(_ call: HubCall, _ arguments: [String]) async throws -> [UInt8]? {
         let arguments = HubArguments(arguments.map { HubArgument(json: Array($0.utf8)) })
         guard case .value(let value) = try await body(call, arguments) else { return nil }

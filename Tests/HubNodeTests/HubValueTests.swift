@@ -24,7 +24,7 @@ struct HubValueTests {
         ("e\u{301}", "\"e\u{301}\""),
     ]
 
-    @Test("a string is escaped where a real node escapes", arguments: strings)
+    @Test("strings are escaped like on a real node", arguments: strings)
     func string(value: String, json: String) throws {
         #expect(text(value.json()) == json)
         #expect(try decode(String.self, json) == value)
@@ -47,14 +47,14 @@ struct HubValueTests {
         #expect(throws: HubValueError.notAString) { try decode(String.self, json) }
     }
 
-    @Test("what is written without quotation marks is the text that it is, as to a real node")
+    @Test("an unquoted value becomes its text, like on a real node")
     func scalarsAsText() throws {
         for text in ["1", "-2.50", "1E+300", "true", "false"] { #expect(try decode(String.self, text) == text) }
     }
 
     // MARK: - Other types
 
-    @Test("texts that are numbers and truth values are, and the other way round, as to a real node")
+    @Test("texts are converted to numbers and booleans and vice versa, like on a real node")
     func converted() throws {
         #expect(try decode(Int.self, #""7""#) == 7)
         #expect(try decode(Int.self, #"" +7\t""#) == 7)
@@ -81,7 +81,7 @@ struct HubValueTests {
         }
     }
 
-    @Test("numbers and truth")
+    @Test("numbers and booleans")
     func scalars() throws {
         #expect(try decode(Int.self, "-7") == -7)
         #expect(try decode(Int.self, "9223372036854775807") == .max)
@@ -103,7 +103,7 @@ struct HubValueTests {
         #expect(text(try [String]().json()) == "[]")
     }
 
-    @Test("null is none")
+    @Test("null is a missing value")
     func optionals() throws {
         #expect(try decode(String?.self, "null") == nil)
         #expect(try decode(String?.self, #""null""#) == "null")
@@ -112,7 +112,7 @@ struct HubValueTests {
         #expect(text(try Int?(7).json()) == "7")
     }
 
-    @Test("what is Codable needs no more")
+    @Test("Codable types need only the conformance")
     func codable() throws {
         #expect(try decode(Order.self, #"{"item":"tea","count":2,"extra":0}"#) == Order(item: "tea", count: 2))
         #expect(try decode(Order.self, #"{"item":"tea"}"#) == Order(item: "tea"))
@@ -121,7 +121,7 @@ struct HubValueTests {
     }
 
     @Test(
-        "a value of another shape is refused",
+        "a value of another type is refused",
         arguments: [
             "null", #""7.0""#, "true", "[]", "{}", "1.5", "7.0", "9223372036854775808", "",
             "7 x".replacing(" ", with: ""),
@@ -139,14 +139,14 @@ struct HubValueTests {
         (#"["\ud83d"]"#, "[\"\u{FFFD}\"]"), ("\"\u{2028}\"", #""\u2028""#),
     ]
 
-    @Test("any JSON is taken, and written as a real node writes it", arguments: anything)
+    @Test("any JSON is accepted, and encoded like on a real node", arguments: anything)
     func anyJSON(json: String, text expected: String) throws {
         let value = try decode(JSONValue.self, json)
         #expect(text(value.json()) == expected)
         #expect(value == (try JSONValue(json: value.text)))
     }
 
-    @Test("what is no JSON is refused", arguments: ["", " ", "nul", "[1,]", "{a:1}", "1 2", "'a'", #""a"#, "NaN"])
+    @Test("invalid JSON is refused", arguments: ["", " ", "nul", "[1,]", "{a:1}", "1 2", "'a'", #""a"#, "NaN"])
     func noJSON(json: String) {
         #expect(throws: HubValueError.notJSON) { try decode(JSONValue.self, json) }
     }
@@ -164,18 +164,18 @@ struct HubJSONTests {
         ("\u{8}\u{C}\n\r\t", #"["\b\f\n\r\t"]"#), ("\u{0}\u{1F}", #"["\u0000\u001f"]"#), ("\u{7F}", "[\"\u{7F}\"]"),
         ("\u{85}", #"["\u0085"]"#), ("a\u{2028}b\u{2029}c", #"["a\u2028b\u2029c"]"#),
         ("\u{2028}\u{85}\u{2029}", #"["\u2028\u0085\u2029"]"#),
-        // Neighbours of those three, byte by byte.
+        // Neighbours of those three code points.
         ("\u{84}\u{86}\u{C5}\u{2027}\u{202A}\u{2068}", "[\"\u{84}\u{86}\u{C5}\u{2027}\u{202A}\u{2068}\"]"),
         ("日本 😀 é", #"["日本 😀 é"]"#),
     ]
 
-    @Test("text has the escapes of a real node", arguments: escaped)
+    @Test("text is escaped like on a real node", arguments: escaped)
     func encode(value: String, json: String) throws {
         #expect(text(try HubJSON.encode([value])) == json)
         #expect(try HubJSON.decode([String].self, from: Array(json.utf8)) == [value])
     }
 
-    @Test("keys too")
+    @Test("keys are escaped too")
     func keys() throws {
         #expect(text(try HubJSON.encode(["a\u{2028}/": 1])) == #"{"a\u2028/":1}"#)
     }

@@ -4,10 +4,11 @@ import Testing
 
 @testable import HubNode
 
-/// What a client can say about where it was, and what it gets.
+/// Cursors of clients, and what the clients receive.
 @Suite("MessageBroker")
 struct MessageBrokerTests {
-    @Test("any cursor is answered: none stops the node", arguments: [nil, 0, 1, 2, 3, UInt64.max - 1, UInt64.max])
+    @Test(
+        "every cursor is accepted, and none crashes the node", arguments: [nil, 0, 1, 2, 3, UInt64.max - 1, UInt64.max])
     func anyCursor(cursor: UInt64?) async {
         let broker = MessageBroker.unconnected()
         await broker.hear(2, "2")
@@ -19,11 +20,11 @@ struct MessageBrokerTests {
             case 0, 1: #"{"C":"s-0,3","M":[2,3]}"#
             default: #"{"C":"s-0,3","M":[3]}"#
             }
-        // A cursor of 3 has 3 already, though the node had not when it was told.
+        // A client with cursor 3 already has envelope 3, although the node did not have it then.
         #expect(delivery.frame == expected)
     }
 
-    @Test("a groups token that was lost on the way is sent again")
+    @Test("a lost groups token is sent again")
     func lostGroupsToken() async {
         let broker = MessageBroker.unconnected()
         await broker.hear(1, "1")

@@ -6,27 +6,27 @@ import Testing
 struct NegotiationTests {
     private static let versions: [(asked: String?, answered: String)] = [
         ("1.2", "1.2"), ("1.3", "1.3"), ("1.4", "1.4"), ("1.5", "1.5"), ("2.0", "2.0"),
-        // Too low, too high.
+        // Too low or too high.
         ("0.0", "1.2"), ("0.9", "1.2"), ("1.0", "1.2"), ("1.1", "1.2"), ("2.1", "2.0"), ("3.0", "2.0"), ("9.9", "2.0"),
         ("2.99", "2.0"), ("10.0", "2.0"), ("2147483647.0", "2.0"),
-        // Three and four numbers: above the two that they begin with.
+        // Three and four numbers: greater than their prefix of two.
         ("2.1.0", "2.0"), ("2.0.0", "2.0"), ("1.5.0", "1.5.0"), ("1.5.1.1", "1.5.1.1"), ("1.2.0.0", "1.2.0.0"),
         ("1.1.9.9", "1.2"), ("1.5.1.1.1", "1.2"), (" +1 . 5\t", "1.5"),
-        // Numbers, not text: 1.10 is above 1.2.
+        // Compared as numbers, not text: 1.10 is above 1.2.
         ("1.10", "1.10"), ("01.05", "1.5"), ("0.99", "1.2"),
-        // No version.
+        // Invalid versions.
         (nil, "1.2"), ("", "1.2"), ("abc", "1.2"), ("1", "1.2"), ("2", "1.2"), (".", "1.2"), ("2.", "1.2"),
         (".5", "1.2"), ("1..5", "1.2"), ("1.5x", "1.2"), ("1,5", "1.2"), ("1.-5", "1.2"), ("-2.0", "1.2"),
         ("2147483648.0", "1.2"), ("2.0\"", "1.2"),
     ]
 
-    @Test("the version lies between 1.2 and 2.0", arguments: versions)
+    @Test("the version is clamped to 1.2 to 2.0", arguments: versions)
     func version(asked: String?, answered: String) {
         #expect(Negotiation.version(for: asked) == answered)
     }
 
     @Test(
-        "is what a real node answers",
+        "equals a real node's response",
         arguments: [
             "negotiate clientProtocol=1.2", "negotiate clientProtocol=1.4", "negotiate clientProtocol=1.5",
             "negotiate clientProtocol=2.0", "negotiate clientProtocol=2.1", "negotiate clientProtocol=9.9",

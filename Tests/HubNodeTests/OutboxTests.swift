@@ -12,7 +12,7 @@ struct OutboxTests {
         return outbox
     }
 
-    /// All that waits, frame by frame, as text.
+    /// All pending messages, frame by frame, as text.
     private func frames(_ outbox: inout Outbox, limit: Int = 10) -> [String] {
         var frames: [String] = []
         while !outbox.isIdle, frames.count < 100 {
@@ -21,7 +21,7 @@ struct OutboxTests {
         return frames
     }
 
-    @Test("a new one has nothing to say, and the cursor that it was given")
+    @Test("a new outbox has nothing to send, and the given cursor")
     func empty() {
         var outbox = Outbox(cursor: 30)
         #expect(outbox.isIdle)
@@ -31,7 +31,7 @@ struct OutboxTests {
         #expect(String(buffer: frame.content) == #"{"C":"s-0,1E","M":[]}"#)
     }
 
-    @Test("messages go out in their order, some at a time, each frame with its last one's id")
+    @Test("messages are sent in order, several per frame, with the id of the last one")
     func order() {
         var outbox = outbox((1...7).map { ($0, "\($0)") })
         #expect(outbox.count == 7)
@@ -49,7 +49,7 @@ struct OutboxTests {
         ([2, 2, 2], 1, [2, 2, 2]),
     ]
 
-    @Test("an envelope is never divided between two frames", arguments: divisions)
+    @Test("an envelope is never split between two frames", arguments: divisions)
     func division(envelopes: [Int], limit: Int, frames expected: [Int]) {
         var items: [(id: UInt64, value: String?)] = []
         for (index, count) in envelopes.enumerated() {
@@ -64,7 +64,7 @@ struct OutboxTests {
         #expect(outbox.cursor == UInt64(envelopes.count))
     }
 
-    @Test("what excludes the client only moves its cursor")
+    @Test("a message that excludes the client only advances its cursor")
     func excluded() {
         var outbox = outbox([(1, nil), (2, nil)])
         #expect(!outbox.isIdle)
@@ -72,19 +72,19 @@ struct OutboxTests {
         #expect(frames(&outbox) == [#"{"C":"s-0,2","M":[]}"#])
     }
 
-    @Test("what excludes the client takes no room in a frame")
+    @Test("a message that excludes the client does not count towards a frame")
     func excludedAmongOthers() {
         var outbox = outbox([(1, nil), (2, "2"), (3, nil), (4, "4"), (5, "5")])
         #expect(frames(&outbox, limit: 2) == [#"{"C":"s-0,4","M":[2,4]}"#, #"{"C":"s-0,5","M":[5]}"#])
     }
 
-    @Test("what excludes the client goes along with a frame that is full")
+    @Test("a full frame includes subsequent messages that exclude the client")
     func excludedBehindFullFrame() {
         var outbox = outbox([(1, "1"), (2, nil), (3, nil)])
         #expect(frames(&outbox, limit: 1) == [#"{"C":"s-0,3","M":[1]}"#])
     }
 
-    @Test("whatever waits goes out once, in order, no envelope divided")
+    @Test("everything is sent once, in order, without splitting an envelope")
     func anyItems() {
         var random = SplitMix64.announced()
         for _ in 0..<2_000 {
@@ -99,7 +99,7 @@ struct OutboxTests {
             var before: UInt64 = 0
             while !outbox.isIdle {
                 let frame = outbox.nextFrame(messages: limit) { "token" }
-                // What a frame's cursor says has arrived is just what is in it and in those before.
+                // The frames up to here contain exactly what the cursor reports as received.
                 let expected = items.filter { $0.id > before && $0.id <= frame.cursor }.compactMap(\.value)
                 #expect(frame.messages.map { String(buffer: $0) } == expected)
                 guard frame.cursor > before else { break }
@@ -109,7 +109,7 @@ struct OutboxTests {
         }
     }
 
-    @Test("bytes are counted in and out")
+    @Test("bytes are counted when added and when sent")
     func byteCount() {
         var outbox = outbox([(1, "12345"), (2, nil), (3, "678")])
         #expect(outbox.byteCount == 8)
@@ -125,7 +125,7 @@ struct OutboxTests {
         ("groups", { $0.groupsChanged = true }, #"{"C":"s-0,7","G":"token","M":[]}"#),
     ]
 
-    @Test("a flag is reason enough for a frame, and is said once", arguments: flags)
+    @Test("a flag alone causes a frame, and is sent once", arguments: flags)
     func flag(name: String, set: @Sendable (inout Outbox) -> Void, frame: String) {
         var outbox = Outbox(cursor: 7)
         set(&outbox)
@@ -135,7 +135,7 @@ struct OutboxTests {
         #expect(frames(&outbox) == [#"{"C":"s-0,8","M":[8]}"#])
     }
 
-    @Test("flags go with the first frame of several")
+    @Test("flags are sent with the first of several frames")
     func flagsComeFirst() {
         var outbox = outbox([(1, "1"), (2, "2")])
         outbox.initialized = true
@@ -144,7 +144,7 @@ struct OutboxTests {
             frames(&outbox, limit: 1) == [#"{"C":"s-0,1","S":1,"G":"token","M":[1]}"#, #"{"C":"s-0,2","M":[2]}"#])
     }
 
-    @Test("the groups token is made only when it is said")
+    @Test("the groups token is created only when it is sent")
     func groupsToken() {
         var outbox = Outbox(cursor: 1)
         var made = 0
@@ -160,7 +160,7 @@ struct OutboxTests {
         #expect(made == 1)
     }
 
-    @Test("what went out past it moves the cursor")
+    @Test("a direct send advances the cursor")
     func sentDirectly() {
         var outbox = Outbox(cursor: 1)
         outbox.sentDirectly(id: 9)
@@ -168,7 +168,7 @@ struct OutboxTests {
         #expect(outbox.isIdle)
     }
 
-    @Test("gone back, it sends what was lost before what waits")
+    @Test("after a rewind lost messages precede pending ones")
     func rewind() {
         var outbox = outbox(cursor: 10, [(11, "11"), (12, nil), (13, "13")])
         outbox.rewind(to: 8, missed: self.outbox(cursor: 8, [(9, "9"), (10, nil)]))
@@ -187,7 +187,7 @@ struct OutboxTests {
         (13, []), (14, []),
     ]
 
-    @Test("what the client has already does not come again", arguments: rewinds)
+    @Test("messages that the client has are not sent again", arguments: rewinds)
     func rewindForward(id: UInt64, frames expected: [String]) {
         var outbox = outbox(cursor: 10, [(11, "11"), (12, "12"), (13, "13")])
         outbox.rewind(to: id, missed: Outbox(cursor: id))
@@ -196,7 +196,7 @@ struct OutboxTests {
         #expect(outbox.byteCount == 0)
     }
 
-    @Test("flags that were not said, and those that were lost, are said", arguments: [true, false], [true, false])
+    @Test("pending and lost flags are sent", arguments: [true, false], [true, false])
     func rewindFlags(wasLost: Bool, isPending: Bool) {
         for (_, set, _) in Self.flags.filter({ $0.name != "reconnect" }) {
             var missed = Outbox(cursor: 1)
@@ -208,7 +208,7 @@ struct OutboxTests {
         }
     }
 
-    @Test("the wish to reconnect stays")
+    @Test("the request to reconnect is kept")
     func rewindReconnect() {
         var outbox = Outbox(cursor: 1)
         outbox.reconnect = true

@@ -2,10 +2,10 @@ import Testing
 
 @testable import HubNode
 
-/// Run as a page runs it, on top of what it uses of jQuery and jquery.signalR.
+/// Runs like in a page, with the parts of jQuery and jquery.signalR that it uses.
 @Suite("Proxy script")
 struct ProxyScriptTests {
-    /// Prints each call of the library as a line of JSON. `connection.start()` is what the real one does at its start.
+    /// Prints each call of the library as a line of JSON. `connection.start()` does what the real one does first.
     private static let library = """
         function log() { console.log(JSON.stringify(Array.prototype.slice.call(arguments))); }
         var $ = function () {};
@@ -52,21 +52,21 @@ struct ProxyScriptTests {
 
     private static let connected = #"["hubConnection","/signalr",{"useDefaultPath":false}]"#
 
-    /// - Returns: what the page made the library print, without the connection that the script makes.
+    /// - Returns: the library calls caused by the page, without the script's own creation of a connection.
     private func run(hubs: [Hub] = [.chat], _ page: String) throws -> [String] {
         let lines = try NodeProgram.run(Self.library + ProxyScript.text(hubs: hubs, path: "/signalr") + page)
         #expect(lines.first == Self.connected)
         return Array(lines.dropFirst())
     }
 
-    @Test("makes the page's connection, to this node's path")
+    @Test("creates the page's connection to this node's path")
     func connection() throws {
         #expect(try run(#"log(typeof $.connection.hub.start);"#) == [#"["function"]"#])
         let lines = try NodeProgram.run(Self.library + ProxyScript.text(hubs: [.chat], path: #"/a"b"#))
         #expect(lines == [#"["hubConnection","/a\"b",{"useDefaultPath":false}]"#])
     }
 
-    @Test("a call of a server function is a call of the hub's method, and gives back its promise")
+    @Test("a server function calls the hub's method and returns its promise")
     func serverFunctions() throws {
         let lines = try run(
             """
@@ -82,7 +82,7 @@ struct ProxyScriptTests {
             ])
     }
 
-    @Test("proxies made for a connection of the page's own work as well")
+    @Test("proxies for a separate connection of the page work too")
     func ownConnection() throws {
         let lines = try run(
             """
@@ -101,7 +101,7 @@ struct ProxyScriptTests {
             ])
     }
 
-    @Test("there is a function for each method, by its name, and none else")
+    @Test("there is one function per method, by name, and no other")
     func everyMethod() throws {
         let hub = Hub("Orders") { hub in
             hub.on("place") { (_: HubCall, _: String) in }
@@ -135,7 +135,7 @@ struct ProxyScriptTests {
             lines == [#"["registerSubscribedHubs"]"#, #"[true,"alice","hello"]"#, #"["group",3]"#])
     }
 
-    @Test("a second start subscribes nothing twice, but what is new")
+    @Test("a second start subscribes only new handlers")
     func restart() throws {
         let lines = try run(
             """
@@ -151,7 +151,7 @@ struct ProxyScriptTests {
             lines == [#"["registerSubscribedHubs"]"#, #"["registerSubscribedHubs"]"#, #"["one"]"#, #"["two"]"#])
     }
 
-    @Test("every hub has a subscription from the beginning, so that the connection names it")
+    @Test("every hub has a subscription from the start, so that the connection names it")
     func subscribedHubs() throws {
         let hubs = [Hub.chat, Hub("quiet") { _ in }]
         let lines = try run(
@@ -162,7 +162,7 @@ struct ProxyScriptTests {
         #expect(lines == ["[1,1]"])
     }
 
-    @Test("names are text, whatever they hold")
+    @Test("names may contain any text")
     func hostileNames() throws {
         let name = "o'clock\"\\\u{2028}</script>"
         let hub = Hub(name) { hub in
@@ -181,7 +181,7 @@ struct ProxyScriptTests {
     }
 
     @Test(
-        "without jquery.signalR it says what is missing",
+        "without jquery.signalR it names what is missing",
         arguments: ["var window = {};", "var window = { jQuery: function () {} };"])
     func withoutLibrary(page: String) throws {
         let script = ProxyScript.text(hubs: [.chat], path: "/signalr")

@@ -5,45 +5,45 @@ import Testing
 @Suite("Publish gate")
 struct PublishGateTests {
     enum Step {
-        /// A send with this number, and what is decided about it.
+        /// A send with this number, and the decision about it.
         case admit(Int, String)
-        /// The connection opens; these sends have waited.
+        /// The connection opens; these sends were waiting.
         case open([Int])
         case lose(String)
-        /// These sends never go.
+        /// These sends will never be sent.
         case close(String, [Int])
     }
 
     private static let full = "refuse: 2 sends already wait for the first connection to Redis"
 
     private static let transitions: [(name: String, steps: [Step], isOpen: Bool)] = [
-        ("at first nothing has opened", [], false),
+        ("initially closed", [], false),
         ("before the first connection sends wait", [.admit(1, "wait"), .admit(2, "wait")], false),
         (
             "up to the limit; then they are refused",
             [.admit(1, "wait"), .admit(2, "wait"), .admit(3, full), .admit(4, full)], false
         ),
-        ("those that waited go in their order", [.admit(2, "wait"), .admit(1, "wait"), .open([2, 1])], true),
+        ("waiting sends go in order", [.admit(2, "wait"), .admit(1, "wait"), .open([2, 1])], true),
         (
-            "a refused one is not among them", [.admit(1, "wait"), .admit(2, "wait"), .admit(3, full), .open([1, 2])],
+            "a refused one is not included", [.admit(1, "wait"), .admit(2, "wait"), .admit(3, full), .open([1, 2])],
             true
         ),
         ("nothing has waited", [.open([])], true),
         (
-            "once open they go, however many",
+            "once open, any number is sent",
             [.open([]), .admit(1, "send"), .admit(2, "send"), .admit(3, "send")], true
         ),
-        ("nobody waits twice", [.admit(1, "wait"), .open([1]), .admit(2, "send"), .open([])], true),
+        ("no send waits twice", [.admit(1, "wait"), .open([1]), .admit(2, "send"), .open([])], true),
         (
             "while the connection is lost they are refused",
             [.open([]), .lose("timed out"), .admit(1, "refuse: timed out"), .admit(2, "refuse: timed out")], false
         ),
         (
-            "what was lost first is the reason",
+            "the first loss is the reason",
             [.open([]), .lose("timed out"), .lose("closed"), .admit(1, "refuse: timed out")], false
         ),
         (
-            "reopened, they go; those refused meanwhile do not",
+            "after reopening they are sent; refused ones are not",
             [.open([]), .lose("timed out"), .admit(1, "refuse: timed out"), .open([]), .admit(2, "send")], true
         ),
         (
@@ -55,13 +55,13 @@ struct PublishGateTests {
             [.admit(1, "wait"), .lose("refused"), .admit(2, "wait"), .open([1, 2])], true
         ),
         (
-            "the end hands back what waits, and refuses the rest",
+            "closing returns waiting sends, and refuses further ones",
             [.admit(1, "wait"), .admit(2, "wait"), .close("stopping", [1, 2]), .admit(3, "refuse: stopping")], false
         ),
-        ("the end comes once", [.admit(1, "wait"), .close("stopping", [1]), .close("again", [])], false),
-        ("the end of an open one", [.open([]), .close("stopping", []), .admit(1, "refuse: stopping")], false),
+        ("closing works once", [.admit(1, "wait"), .close("stopping", [1]), .close("again", [])], false),
+        ("closing an open gate", [.open([]), .close("stopping", []), .admit(1, "refuse: stopping")], false),
         (
-            "the end of a lost one",
+            "closing after a lost connection",
             [.open([]), .lose("timed out"), .close("stopping", []), .admit(1, "refuse: stopping")], false
         ),
     ]
@@ -80,7 +80,7 @@ struct PublishGateTests {
         #expect(gate.isOpen == isOpen, "\(name)")
     }
 
-    @Test("with no room at all nothing waits")
+    @Test("with a limit of zero nothing waits")
     func noRoom() {
         var gate = PublishGate<Int>(limit: 0)
         #expect(text(gate.admit(1)) == "refuse: 0 sends already wait for the first connection to Redis")

@@ -5,10 +5,10 @@ import Testing
 
 @testable import HubNode
 
-/// What hubs ask of a backplane, and what SignalR 2's makes of it.
+/// Requests of hubs to a publisher, and the messages of SignalR 2's.
 @Suite("Publisher")
 struct PublisherTests {
-    /// A backplane of neither generation.
+    /// A publisher of neither generation.
     private final class RecordingPublisher: Publisher {
         private let record = Mutex<[String]>([])
 
@@ -62,7 +62,7 @@ struct PublisherTests {
         ),
     ]
 
-    @Test("hubs speak to a publisher, whichever it is", arguments: wishes.indices)
+    @Test("hubs work with any publisher", arguments: wishes.indices)
     func hubs(index: Int) async throws {
         let publisher = RecordingPublisher()
         let call = HubCall(connectionID: "c1", user: "", hub: "chat", requestID: "7", publisher: publisher)
@@ -109,7 +109,7 @@ struct PublisherTests {
         }
     }
 
-    @Test("one message is encoded once for those of one format")
+    @Test("a message is encoded once per format")
     func sharedFrame() {
         var shared = SharedFrame(cursor: 5, message: ByteBuffer(string: "{}"))
         let frames = ["a", "a", "b", "a"].map { shared.encoded(by: Codec(format: $0)) }
@@ -119,7 +119,7 @@ struct PublisherTests {
 
 @Suite("GUID")
 struct GUIDTests {
-    @Test("is written as .NET writes it, version 4, variant 1")
+    @Test("has .NET's format, version 4, variant 1")
     func format() throws {
         for _ in 0..<1_000 {
             let guid = GUID.random()
@@ -132,7 +132,7 @@ struct GUIDTests {
         }
     }
 
-    @Test("is another one each time, in every digit but the version")
+    @Test("differs each time, in every digit but the version")
     func random() {
         let guids = (0..<1_000).map { _ in Array(GUID.random()) }
         #expect(Set(guids).count == 1_000)

@@ -40,7 +40,7 @@ struct RequestGateTests {
         ("/signalr/send", .send), ("/signalr/abort", .abort), ("/signalr/hubs", .hubs), ("/signalr/js", .js),
         ("/signalr/NeGoTiAtE", .negotiate),
         ("/SIGNALR/negotiate", .negotiate), ("/SignalR/Poll", .poll), ("/signalr/hubs/", .hubs), ("/signalr/JS//", .js),
-        // As a real node, which looks at the end alone.
+        // Like a real node, which ignores anything before it.
         ("/signalr//negotiate", .negotiate), ("/signalr/x/negotiate", .negotiate),
         ("/signalr/negotiate/", nil), ("/signalr/ping/", nil),
         ("/signalr/whatever", nil), ("/signalr/", nil), ("/signalr", nil), ("/", nil), ("", nil),
@@ -48,7 +48,7 @@ struct RequestGateTests {
         ("/x/signalr/negotiate", nil), ("/signalr/negotiate/x", nil),
     ]
 
-    @Test("the end of the path is the endpoint, without case", arguments: paths)
+    @Test("the last component of the path is the endpoint, ignoring case", arguments: paths)
     func endpoint(path: String, endpoint: Endpoint?) {
         #expect(gate.endpoint(of: path) == endpoint)
     }
@@ -61,7 +61,7 @@ struct RequestGateTests {
         ("unknown path below /signalr", .protocolError),
     ]
 
-    @Test("refuses as a real node does", arguments: recorded)
+    @Test("refuses like a real node", arguments: recorded)
     func refusesAsRecorded(title: String, reason: HubMetrics.Refusal) throws {
         let recording = try Recording.named(title, token: token())
         let endpoint = gate.endpoint(of: recording.path) ?? .poll
@@ -73,11 +73,11 @@ struct RequestGateTests {
     }
 
     @Test(
-        "accepts what a real node accepts",
+        "accepts the same requests as a real node",
         arguments: [
             "start (SSE)", "send: void method", "SSE connect (kept open 13 s: keep alive after 10 s)", "abort (SSE)",
             "longPolling connect", "foreverFrame connect", "hub without connectionData",
-            // Its answer is the transport's business.
+            // The transport determines the response.
             "connect webSockets without upgrade",
         ])
     func acceptsAsRecorded(title: String) throws {
@@ -120,7 +120,7 @@ struct RequestGateTests {
         ("ForeverFrame", .foreverFrame), ("longPolling", .longPolling),
     ]
 
-    @Test("a transport is named without case", arguments: transports)
+    @Test("names of transports ignore case", arguments: transports)
     func transport(name: String, transport: TransportKind) throws {
         let query = FormFields("transport=\(name)&connectionToken=\(token().replacing("+", with: "%2B"))")
         #expect(try gate.sessionRequest(.connect, fields: query, form: FormFields()).get().transport == transport)
@@ -133,22 +133,22 @@ struct RequestGateTests {
         ("Élise", "user=%C3%89LISE", true), ("a b", "user=a+b", true),
         ("alice", "", false), ("alice", "user=", false), ("alice", "user=bob", false), ("", "user=alice", false),
         ("alice", "user=alice2", false), ("alice", "user=bob&user=alice", false),
-        // Other bytes are another user, whatever they look like.
+        // Different bytes are a different user, even if they look alike.
         ("zo\u{E9}", "user=zoe%CC%81", false), ("k", "user=%E2%84%AA", false), ("ss", "user=%C3%9F", false),
     ]
 
-    @Test("a token is its user's", arguments: users)
+    @Test("a token belongs to its user", arguments: users)
     func user(sealed: String, asked: String, isSame: Bool) throws {
         let result = gate.sessionRequest(.send, fields: fields(token: token(user: sealed), asked), form: FormFields())
         if isSame {
-            // A real node takes the user from the request, in the case in which it comes.
+            // A real node takes the user from the request, with its case.
             #expect(try result.get().user == FormFields(asked)["user"] ?? "")
         } else {
             #expect(fault(result) == Self.userChanged)
         }
     }
 
-    @Test("a groups token is no connection token")
+    @Test("a groups token is not a connection token")
     func groupsTokenForConnectionToken() {
         let token = Self.sealer.groupsToken(connectionID: Self.id, groups: ["chatHub.room"])
         let result = gate.sessionRequest(.connect, fields: fields(token: token), form: FormFields())
@@ -157,7 +157,7 @@ struct RequestGateTests {
 
     // MARK: - Groups and cursor
 
-    @Test("groups come from their token, in the form or in the query; the form's counts")
+    @Test("the groups token is in the form or the query; the form takes precedence")
     func groups() throws {
         func encoded(_ groups: [String]) -> String {
             Self.sealer.groupsToken(connectionID: Self.id, groups: groups).replacing("+", with: "%2B")
@@ -185,7 +185,7 @@ struct RequestGateTests {
         (.poll, "", "messageId=s-0%2C1E", 30), (.poll, "messageId=s-0%2C1E", "", 30),
         (.poll, "messageId=s-0%2C1", "messageId=s-0%2C2", 2), (.reconnect, "messageId=s-0,A", "", 10),
         (.poll, "messageId=garbage", "", nil), (.poll, "", "messageId=d-A%2C1%7CB%2C2", nil), (.poll, "", "", nil),
-        // A new connection has received nothing, whatever it says.
+        // A new connection has received nothing, whatever its cursor.
         (.connect, "messageId=s-0,A", "", nil),
     ]
 
@@ -214,13 +214,13 @@ struct RequestGateTests {
         (#"/*c*/[{"NAME":"chathub"}]x"#, ["chatHub"]),
     ]
 
-    @Test("hubs are named without case, in what Newtonsoft.Json reads", arguments: hubLists)
+    @Test("hub names ignore case, in any JSON that Newtonsoft.Json reads", arguments: hubLists)
     func hubs(data: String, hubs: [String]) throws {
         #expect(try gate.hubs(FormFields("connectionData=\(data)")).get() == hubs)
     }
 
     @Test(
-        "a hub that is not here, or a list that cannot be read, is a bare 500",
+        "an unknown hub or an unreadable list is a bare 500",
         arguments: [
             #"[{"name":"none"}]"#, #"[{"name":"chatHub"},{"name":"none"}]"#, #"[{"name":""}]"#,
             #"[{"name":"chatHub "}]"#, "notjson", "{}", #"{"name":"chatHub"}"#, "[", "[1]", "[null]", "[{}]",
@@ -235,7 +235,7 @@ struct RequestGateTests {
             fault(gate.sessionRequest(.connect, fields: everythingElse, form: FormFields())) == Self.bare500)
     }
 
-    @Test("without connectionData there are no hubs; a form may bring it where the query does not")
+    @Test("without connectionData there are no hubs; a form may contain it instead of the query")
     func hubsInForm() throws {
         let form = FormFields(#"connectionData=[{"name":"chathub"}]"#)
         #expect(try gate.hubs(FormFields()).get() == [])

@@ -14,12 +14,12 @@ struct ResumeLedgerTests {
         (0, .incomplete), (9, .incomplete), (10, .complete), (11, .unknown), (.max, .unknown),
     ]
 
-    @Test("a node that has just begun holds what is behind the counter", arguments: fresh)
+    @Test("a new node has everything after the counter", arguments: fresh)
     func begins(cursor: UInt64, verdict: ResumeLedger.Verdict) {
         #expect(ledger(counter: 10).verdict(of: cursor, oldestStored: nil) == verdict)
     }
 
-    @Test("before the counter is known nothing is reported, then everything at once")
+    @Test("nothing is reported until the counter is known, then everything at once")
     func waits() {
         var ledger = ResumeLedger()
         for cursor: UInt64 in [5, 10, 15] {
@@ -41,7 +41,7 @@ struct ResumeLedgerTests {
         #expect(ledger.settle(counter: nil, oldestStored: 21) == [5])
     }
 
-    @Test("a cursor ahead of us is not a loss if the counter has reached it")
+    @Test("a cursor ahead of the node is not a loss if the counter has reached it")
     func ahead() {
         var ledger = ledger(counter: 10)
         ledger.wait(12)
@@ -50,7 +50,7 @@ struct ResumeLedgerTests {
         #expect(ledger.settle(counter: 12, oldestStored: nil) == [13])
     }
 
-    @Test("what is heard between the subscription and the reading of the counter is held")
+    @Test("the node has what it received between subscribing and reading the counter")
     func betweenSubscriptionAndCounter() {
         var ledger = ledger(counter: 10)
         ledger.heard(8)
@@ -58,7 +58,7 @@ struct ResumeLedgerTests {
         #expect(ledger.verdict(of: 6, oldestStored: 8) == .incomplete)
     }
 
-    @Test("what the store has forgotten is not held")
+    @Test("the node lacks what the store has dropped")
     func forgotten() {
         var ledger = ledger(counter: 0)
         for id: UInt64 in 1...20 { ledger.heard(id) }
@@ -67,7 +67,7 @@ struct ResumeLedgerTests {
         #expect(ledger.verdict(of: 0, oldestStored: 1) == .complete)
     }
 
-    @Test("what was missed while the node was deaf is not held; if nothing was, all is")
+    @Test("the node lacks what was published while it was disconnected, if anything")
     func deaf() {
         var ledger = ledger(counter: 0)
         for id: UInt64 in 1...5 { ledger.heard(id) }
@@ -85,7 +85,7 @@ struct ResumeLedgerTests {
         #expect(ledger.verdict(of: 9, oldestStored: 1) == .complete)
     }
 
-    @Test("a counter that was set back leaves old cursors above it")
+    @Test("after a counter reset old cursors are above the counter")
     func setBack() {
         var ledger = ledger(counter: 0)
         for id: UInt64 in 1...50 { ledger.heard(id) }
@@ -96,7 +96,7 @@ struct ResumeLedgerTests {
         #expect(ledger.settle(counter: 3, oldestStored: 3) == [50])
     }
 
-    @Test("many clients are one line, when no more come or ten seconds are over")
+    @Test("many clients are one log line, when no more arrive or after ten seconds")
     func report() {
         var report = ResumeReport()
         #expect(report.tick() == nil)

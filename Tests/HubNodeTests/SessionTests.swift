@@ -17,7 +17,7 @@ struct SessionTests {
         Session(request: request, cursor: 0, now: .uptimeNanoseconds(0))
     }
 
-    @Test("listens to its connection, and to hub, client and user of each hub")
+    @Test("subscribes to its connection, and to hub, client and user of each hub")
     func signals() {
         #expect(request(hubs: []).signals == ["c-C1"])
         #expect(request().signals == ["c-C1", "h-chatHub", "hc-chatHub.C1"])
@@ -27,7 +27,7 @@ struct SessionTests {
             ])
     }
 
-    @Test("listens to a group from the envelope on that brought it")
+    @Test("receives a group's messages from the envelope with the command on")
     func membership() {
         let session = session(request())
         #expect(session.deliveries(of: "hg-chathub.room", id: 6) == 0)
@@ -39,7 +39,7 @@ struct SessionTests {
         #expect(session.deliveries(of: "h-orders", id: 1) == 0)
     }
 
-    @Test("names that differ in case are two groups, and a message for either comes twice")
+    @Test("names that differ in case are two groups, and a message for either arrives twice")
     func twoGroupsUnderOneKey() {
         let session = session(request())
         #expect(session.join(GroupKey(named: "chatHub.room"), since: 1))
@@ -60,7 +60,7 @@ struct SessionTests {
         #expect(session.deliveries(of: "hg-chatHub.room", id: 4) == 0)
     }
 
-    @Test("names of other bytes are others, whatever they look like")
+    @Test("names with different bytes are different, even if they look alike")
     func otherBytes() {
         let session = session(request(user: "zo\u{E9}"))
         #expect(session.join(GroupKey(named: "chatHub.x-q\u{212A}"), since: 0))
@@ -74,18 +74,18 @@ struct SessionTests {
     private static let exclusions: [(keys: [String], isExcluded: Bool)] = [
         ([], false), (["c-C1"], true), (["c-C2", "c-C1"], true), (["c-C2"], false), (["hg-chatHub.room"], true),
         (["hg-chathub.other"], false), (["hc-chatHub.C1"], true),
-        // By bytes, as a real node; but a bare connection id in any case.
+        // By bytes, like a real node, but a bare connection id in any case.
         (["c-c1"], false), (["hg-chatHub.ROOM"], false), (["c1"], true), (["C1"], true), (["C2"], false),
     ]
 
-    @Test("is excluded by whatever it listens to", arguments: exclusions)
+    @Test("is excluded by any of its subscriptions", arguments: exclusions)
     func excluded(keys: [String], isExcluded: Bool) {
         let session = session(request())
         #expect(session.join(GroupKey(named: "chatHub.room"), since: 0))
         #expect(session.isExcluded(by: keys.map { SignalKey($0) }) == isExcluded)
     }
 
-    @Test("names its groups as they were given, in a fixed order")
+    @Test("lists its groups with their original names, in a fixed order")
     func groupNames() {
         let session = session(request())
         for name in ["chatHub.c", "chatHub.A", "chatHub.b"] {
@@ -101,12 +101,12 @@ struct SessionTests {
     }
 }
 
-/// What time brings to a client: a sign of life, the answer to an empty poll, its end.
-@Suite("Session, by time")
+/// Actions that become due: a keep-alive, the response to an empty poll, the end.
+@Suite("Session timing")
 struct SessionTimeTests {
     enum Transport: Sendable {
         case none
-        /// A stream or a poll that asks for more.
+        /// A stream or a poll that requests more.
         case waiting(TransportKind)
         case busy(TransportKind)
     }
@@ -117,13 +117,13 @@ struct SessionTimeTests {
         (.none, 0, 0, 29, nil), (.none, 0, 0, 30, .removal), (.none, 0, 20, 49, nil), (.none, 0, 20, 50, .removal),
         (.waiting(.serverSentEvents), 0, 0, 9, nil), (.waiting(.serverSentEvents), 0, 0, 10, .keepAlive),
         (.waiting(.serverSentEvents), 0, 5, 14, nil), (.waiting(.serverSentEvents), 0, 5, 300, .keepAlive),
-        // A client that does not read gets nothing more.
+        // A client that does not read receives nothing more.
         (.busy(.serverSentEvents), 0, 0, 300, nil), (.busy(.longPolling), 0, 0, 300, nil),
         (.waiting(.longPolling), 0, 105, 109, nil), (.waiting(.longPolling), 0, 105, 110, .emptyPoll),
         (.waiting(.longPolling), 0, 0, 10, .keepAlive), (.waiting(.foreverFrame), 0, 100, 110, .keepAlive),
     ]
 
-    @Test("what is due", arguments: rows.indices)
+    @Test("actions that are due", arguments: rows.indices)
     func due(index: Int) async {
         let row = Self.rows[index]
         let session = Session(
@@ -161,7 +161,7 @@ struct SessionTimeTests {
         #expect(!session.outbox.reconnect)
     }
 
-    @Test("what waited when a client came back is not its slowness")
+    @Test("messages pending at a reconnect do not count as slowness")
     func limits() {
         var limits = HubNodeLimits()
         limits.outboundMessages = 2

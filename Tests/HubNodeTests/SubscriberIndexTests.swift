@@ -18,7 +18,7 @@ struct SubscriberIndexTests {
         index.subscribers(of: key).map(\.connectionID).sorted()
     }
 
-    @Test("finds subscribers by their key, and none by another")
+    @Test("finds subscribers only by their key")
     func add() {
         var index = SubscriberIndex()
         let (a, b) = (session("a"), session("b"))
@@ -43,7 +43,7 @@ struct SubscriberIndexTests {
         #expect(subscribers(index, of: "k").isEmpty)
     }
 
-    @Test("forgets one, under one key only")
+    @Test("removes a subscriber from one key only")
     func remove() {
         var index = SubscriberIndex()
         let (a, b) = (session("a"), session("b"))
@@ -72,7 +72,7 @@ struct SubscriberIndexTests {
         #expect(index.subscribers(of: "k").map(ObjectIdentifier.init) == [ObjectIdentifier(new)])
     }
 
-    @Test("one may be removed while they are gone through")
+    @Test("a subscriber may be removed during iteration")
     func removalWhileIterating() {
         var index = SubscriberIndex()
         let sessions = (0..<10).map { session("\($0)") }

@@ -9,7 +9,7 @@ struct TokenSealerTests {
     private let sealer = TokenSealer(key: .shared)
 
     @Test(
-        "a connection token brings back connection and user",
+        "a connection token returns connection and user",
         arguments: ["", "alice", "a:b:c", ":", "日本 😀", "\n\"", "\u{301}x", "\u{301}:admin"])
     func connection(user: String) throws {
         let token = sealer.connectionToken(connectionID: Self.id, user: user)
@@ -18,7 +18,7 @@ struct TokenSealerTests {
     }
 
     @Test(
-        "a groups token brings back the groups",
+        "a groups token returns the groups",
         arguments: [
             [], ["chatHub.room"], ["chatHub.a", "chatHub.b", "Orders.a"],
             ["chatHub.", #"chatHub."],["\"#, "chatHub.a:b", "chatHub.日本 😀", "chatHub.\u{2028}\u{0}"],
@@ -28,14 +28,14 @@ struct TokenSealerTests {
         #expect(sealer.openGroupsToken(token, connectionID: Self.id) == names)
     }
 
-    @Test("another connection's groups are none")
+    @Test("another connection's groups are ignored")
     func groupsOfAnother() {
         let token = sealer.groupsToken(connectionID: Self.id, groups: ["chatHub.room"])
         #expect(sealer.openGroupsToken(token, connectionID: "1b8cd930-4cfc-4285-b200-bc9fbacafb0e") == [])
         #expect(sealer.openGroupsToken(token, connectionID: "") == [])
     }
 
-    @Test("one kind of token is not taken for the other")
+    @Test("one kind of token is not accepted as the other")
     func purposes() {
         let connection = sealer.connectionToken(connectionID: Self.id, user: #"["chatHub.room"]"#)
         #expect(sealer.openGroupsToken(connection, connectionID: Self.id) == [])
@@ -43,7 +43,7 @@ struct TokenSealerTests {
         #expect(sealer.openConnectionToken(groups) == nil)
     }
 
-    @Test("any bit of a token that flips spoils it")
+    @Test("any flipped bit invalidates a token")
     func flippedBits() throws {
         let connection = try bytes(sealer.connectionToken(connectionID: Self.id, user: "alice"))
         let groups = try bytes(sealer.groupsToken(connectionID: Self.id, groups: ["chatHub.room"]))
@@ -62,9 +62,9 @@ struct TokenSealerTests {
         }
     }
 
-    @Test("any character of a token that changes spoils it")
+    @Test("any changed character invalidates a token")
     func changedCharacters() {
-        // Without padding: every bit of every character counts.
+        // Without padding: every bit of every character matters.
         let token = Array(sealer.connectionToken(connectionID: Self.id, user: "a").utf8)
         #expect(token.last != UInt8(ascii: "="))
         for index in token.indices {
@@ -77,7 +77,7 @@ struct TokenSealerTests {
         }
     }
 
-    @Test("a token that is cut or longer is none")
+    @Test("a shortened or extended token is invalid")
     func length() {
         let token = sealer.connectionToken(connectionID: Self.id, user: "alice")
         for count in 0..<token.count {
@@ -87,7 +87,7 @@ struct TokenSealerTests {
         #expect(sealer.openConnectionToken(token + token) == nil)
     }
 
-    @Test("a node with another key refuses")
+    @Test("a node with another key refuses the token")
     func otherKey() throws {
         let other = TokenSealer(
             key: try #require(TokenKey(secret: Array("another secret of the tests, as long...".utf8))))
@@ -99,7 +99,7 @@ struct TokenSealerTests {
         }
     }
 
-    @Test("a node that shares the secret accepts")
+    @Test("a node with the same secret accepts the token")
     func sameSecret() throws {
         let secret = [UInt8](repeating: 7, count: 32)
         let one = TokenSealer(key: try #require(TokenKey(secret: secret)))
@@ -108,7 +108,7 @@ struct TokenSealerTests {
         #expect(opened == (Self.id, "alice"))
     }
 
-    @Test("nothing of what is sealed can be read")
+    @Test("sealed data cannot be read")
     func secrecy() throws {
         let group = "chatHub.a group with a long name"
         let tokens = [
@@ -125,18 +125,18 @@ struct TokenSealerTests {
         }
     }
 
-    @Test("no two tokens are the same")
+    @Test("tokens are unique")
     func fresh() {
         let tokens = (0..<100).map { _ in sealer.connectionToken(connectionID: Self.id, user: "alice") }
         #expect(Set(tokens).count == 100)
     }
 
-    @Test("a secret of fewer than 32 bytes is none", arguments: [0, 1, 31])
+    @Test("a secret of fewer than 32 bytes is rejected", arguments: [0, 1, 31])
     func shortSecret(count: Int) {
         #expect(TokenKey(secret: [UInt8](repeating: 7, count: count)) == nil)
     }
 
-    @Test("a key does not show itself")
+    @Test("a key's description does not show it")
     func description() throws {
         let key = try #require(TokenKey(secret: [UInt8](repeating: UInt8(ascii: "k"), count: 32)))
         #expect("\(key)" == "(token key)")

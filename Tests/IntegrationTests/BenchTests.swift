@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// `bench` as an operator runs it; short, so the figures mean nothing.
+/// `bench` from the command line; short, so the figures mean nothing.
 @Suite("Bench", .serialized, .needs(.redisServer))
 struct BenchTests {
     // Its properties are the keys of the JSON.
@@ -35,7 +35,7 @@ struct BenchTests {
         let carried: [Carried]
     }
 
-    @Test("measures at a given Redis, and leaves nothing there or on the disk")
+    @Test("measures with a given Redis, and leaves nothing there or on the disk")
     func measures() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -62,7 +62,7 @@ struct BenchTests {
         }
     }
 
-    @Test("with a Redis of its own: a table; exit 1 if more is expected than is carried")
+    @Test("with its own Redis: a table; exit 1 if the expected rate is not sustained")
     func expectation() async throws {
         let bench = try await Finished.relay(
             [

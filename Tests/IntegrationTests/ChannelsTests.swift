@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What lives on a Redis, and what was meant by a name that is not there.
+/// Channels and event keys on a Redis, and suggestions for a misspelled name.
 @Suite("Channels", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .needs(.python))
 struct ChannelsTests {
     private struct List: Decodable {
@@ -21,7 +21,7 @@ struct ChannelsTests {
         var channels: [Row]
     }
 
-    /// Subscribes to the channels in its arguments after the port, and reports it.
+    /// Subscribes to the channels given after the port, and reports it.
     private static let subscriber = """
         import socket, sys
         s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -110,7 +110,7 @@ struct ChannelsTests {
         var channels: [Row]
     }
 
-    @Test("of each hub: type, prefix, nodes, what they listen to, and the command", arguments: RedisEdition.allCases)
+    @Test("for each hub: type, prefix, nodes, their subscriptions, and the command", arguments: RedisEdition.allCases)
     func hubs(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["SET", "my chat", "1"])
@@ -160,7 +160,7 @@ struct ChannelsTests {
         }
     }
 
-    @Test("with too many channels it does not list them, and says why")
+    @Test("with too many channels it does not list them, and gives the reason")
     func tooMany() async throws {
         try await RedisServer.with { redis in
             try await with(Self.names, on: redis) { _ in

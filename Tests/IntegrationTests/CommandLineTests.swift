@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The command as an operator meets it: usage, environment, secrets, signals, the demo.
+/// The command line: usage, environment, secrets, signals, the demo.
 @Suite("Command line", .serialized)
 struct CommandLineTests {
     private static let secret = "s3cr3t-of-the-test"
@@ -64,7 +64,7 @@ struct CommandLineTests {
         #expect(run.output.isEmpty)
     }
 
-    @Test("what does not exist: exit 1, named", arguments: ["cat", "info", "verify"])
+    @Test("a missing path: exit 1, named", arguments: ["cat", "info", "verify"])
     func missingCapture(command: String) async throws {
         let run = try await Finished.relay([command, "/nonexistent/capture"])
         #expect(run.exit == .code(1))
@@ -85,7 +85,7 @@ struct CommandLineTests {
                             shown["signalr_backplane_up{channel=\"\(channel)\",backplane=\"signalr2\"}"] == 1
                         }
                     }
-                    // It may be ready to hear before it has opened its first file.
+                    // It may be ready before it has opened its first file.
                     try await eventually("it records") {
                         (try? CaptureFiles.paths(in: folder + "/capture").count) == 1 ? true : nil
                     }
@@ -114,7 +114,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("a password shows nowhere", .needs(.redisServer), arguments: ["URL", "StackExchange.Redis"])
+    @Test("a password appears nowhere", .needs(.redisServer), arguments: ["URL", "StackExchange.Redis"])
     func secrets(form: String) async throws {
         try await RedisServer.with(["--requirepass", Self.secret]) { redis in
             try await TemporaryDirectory.with { folder in
@@ -152,7 +152,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("SIGINT stops as SIGTERM does", .needs(.redisServer))
+    @Test("SIGINT stops like SIGTERM", .needs(.redisServer))
     func interrupt() async throws {
         try await RedisServer.with { redis in
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
@@ -163,7 +163,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test("a client that never ends its request does not hold the orderly stop", .needs(.redisServer))
+    @Test("a client that never ends its request does not delay a graceful stop", .needs(.redisServer))
     func halfRequest() async throws {
         try await RedisServer.with { redis in
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
@@ -176,7 +176,7 @@ struct CommandLineTests {
     }
 
     @Test(
-        "a second SIGTERM ends the process at once, while the first one's stop still writes",
+        "a second SIGTERM ends the process at once, while the graceful stop is still writing",
         .needs(.redisServer, .gcc))
     func secondSignal() async throws {
         try await RedisServer.with { redis in
@@ -185,11 +185,11 @@ struct CommandLineTests {
                 let arguments = ["--redis", redis.url, "--channel", "chat", "--record", folder + "/capture"]
                 try await RelayProcess.with(arguments, environment: writes.environment) { relay in
                     try await redis.withClient { client in
-                        // A write that does not come back: the orderly stop has no end.
+                        // A write that never returns: the graceful stop cannot finish.
                         try writes.begin(.stuck)
                         _ = try await NodePublisher(client, channel: "chat").publish(1)
                         relay.child.signal(SIGTERM)
-                        try await eventually("the relay lets go of Redis") {
+                        try await eventually("the relay disconnects from Redis") {
                             try await client.send(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 0 ? true : nil
                         }
                     }
@@ -215,7 +215,7 @@ struct CommandLineTests {
         }
     }
 
-    // MARK: - Around it
+    // MARK: - Helpers
 
     private static func address(_ form: String, port: Int, password: String) -> String {
         form == "URL"

@@ -10,7 +10,7 @@ import Testing
 /// A relay attached to hubs of ASP.NET Core on a real server.
 @Suite("Attached to ASP.NET Core", .serialized, .needs(.redisServer), .timeLimit(.minutes(3)))
 struct CoreAttachTests {
-    /// Publishes all of ARGV, channel by channel and payload by payload, as often as the first says, as fast as Redis can.
+    /// Publishes every payload in ARGV on its channel, repeated as often as the first argument says, at full speed.
     private static let publish = """
         for i = 1, tonumber(ARGV[1]) do
             for j = 2, #ARGV, 2 do redis.call('PUBLISH', ARGV[j], ARGV[j + 1]) end
@@ -22,7 +22,7 @@ struct CoreAttachTests {
         try await redis.command(["EVAL", .text(publish), "0", "\(times)"] + arguments)
     }
 
-    /// Subscribes as the nodes of these hubs do, so that the hubs are found.
+    /// Subscribes like the nodes of these hubs, so that the hubs are found.
     private static func withNodes<Value>(
         of hubs: [CoreHub], on redis: RedisServer, isolation: isolated (any Actor)? = #isolation,
         _ body: () async throws -> Value
@@ -43,7 +43,7 @@ struct CoreAttachTests {
         return try await body()
     }
 
-    /// The records of each channel, in their order, and the names of the events.
+    /// The records of each channel, in order, and the names of the events.
     private static func read(_ directory: String) throws -> (records: [String: [[UInt8]]], events: [String]) {
         var records: [String: [[UInt8]]] = [:]
         var events: [String] = []
@@ -86,8 +86,8 @@ struct CoreAttachTests {
         }
     }
 
-    /// A node takes the answer of PUBLISH for proof that a connection is there.
-    @Test("PUBLISH to a connection answers as it does without a relay, unless connections are asked for")
+    /// Nodes conclude from the reply to PUBLISH whether a connection exists.
+    @Test("the reply to PUBLISH for a connection is unchanged, unless connections are watched")
     func answers() async throws {
         let setting = try #require(try CoreVectors.all().first)
         try await RedisServer.with { redis in
@@ -174,7 +174,7 @@ struct CoreAttachTests {
         }
     }
 
-    @Test("a hub that comes while it runs is watched, recorded, and subscribed to again after a lost connection")
+    @Test("a hub that appears later is watched, recorded, and resubscribed after a lost connection")
     func hubThatComes() async throws {
         let setting = try #require(try CoreVectors.all().first)
         let payloads = setting.payloads.filter { $0.kind != .connection }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Time
 
-/// Captures of ASP.NET Core hubs by our commands, by Python, and published again.
+/// Captures of ASP.NET Core hubs: read by the product's commands and by Python, and replayed.
 @Suite("Captures of ASP.NET Core", .serialized, .needs(.python))
 struct CoreCaptureTests {
     private final class Silent: CaptureWriterObserver {
@@ -17,7 +17,7 @@ struct CoreCaptureTests {
         func segmentLost(_ loss: SegmentLoss) {}
     }
 
-    /// All vectors in one segment, an event key beside them.
+    /// All vectors in one segment, plus an event key.
     private func record(into directory: String) throws -> [CoreVectors] {
         let vectors = try CoreVectors.all()
         let start = Moment(realtime: 1_795_383_660_000_000_000, monotonic: 5_000_000_000)
@@ -66,7 +66,7 @@ struct CoreCaptureTests {
         }
     }
 
-    /// The lines that the schema's text tells a stranger.
+    /// The script given in the schema's text.
     @Test("Python with mcap and msgpack reads each payload in five lines")
     func python() async throws {
         try await withCapture { directory, vectors, folder in
@@ -79,7 +79,7 @@ struct CoreCaptureTests {
                         print(redis_channel, payload.hex(), msgpack.unpackb(payload, strict_map_key=False) is not None)
                 """
             for line in script.split(separator: "\n").prefix(4) {
-                #expect(CoreCapture.schemaText.contains(line), "the schema's text tells another script")
+                #expect(CoreCapture.schemaText.contains(line), "the schema's text has another script")
             }
             let read = try await Finished.running(.python, ["-c", script, file])
             let expected = vectors.flatMap(\.payloads).map { vector in
@@ -99,7 +99,7 @@ struct CoreCaptureTests {
         }
     }
 
-    @Test("pymcap-cli finds nothing to complain of", .needs(.pymcap))
+    @Test("pymcap-cli finds no problem", .needs(.pymcap))
     func doctor() async throws {
         try await withCapture { directory, _, _ in
             let file = try #require(try CaptureFiles.paths(in: directory).first)
@@ -219,7 +219,7 @@ struct CoreCaptureTests {
         }
     }
 
-    @Test("merge and diff refuse what has no ids, and go on with event keys")
+    @Test("merge and diff refuse hubs, which have no ids, and continue with event keys")
     func merge() async throws {
         try await withCapture { directory, _, folder in
             let other = folder + "/other"

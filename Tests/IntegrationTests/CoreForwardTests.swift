@@ -10,12 +10,12 @@ import Time
 
 @testable import Relay
 
-/// A forwarder of hubs of ASP.NET Core, fed as a relay feeds it, with real servers at both ends.
+/// A forwarder of ASP.NET Core hubs, fed like in a relay, with real servers at both ends.
 @Suite("Live forwarder of ASP.NET Core", .serialized, .needs(.redisServer, .python))
 struct CoreForwardTests {
     private static let hub = CoreHub(prefix: "orc", type: "OracleHub")
 
-    /// A forwarder from one server to another, as its relay has it.
+    /// A forwarder from one server to another, configured like in a relay.
     private struct Forwarding {
         let forwarder: Forwarder
         let attached: AttachedChannels
@@ -59,13 +59,15 @@ struct CoreForwardTests {
         await forwarder.finish()
     }
 
-    @Test("both backplanes arrive in order, marked behind what nodes read; a SCRIPT FLUSH doubles nothing")
+    @Test("both backplanes arrive in order, marked after the part that nodes read; a SCRIPT FLUSH duplicates nothing")
     func forwards() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in
                 try await EverythingHeard.with(target) { heard in
                     let channels: [BackplaneChannel] = [.signalR2(key: "chat"), .core(Self.hub)]
-                    let route = ForwardRoute(renaming: CoreRenaming(prefixes: ["orc": "shadow:"]))
+                    let route = ForwardRoute(
+                        renaming: CoreRenaming(
+                            prefixes: ["orc": "shadow:"], groups: ["g1": "g:9"], users: ["alice": "bob"]))
                     try await with(channels, from: source, to: target, route: route) { forwarding in
                         let vectors = try CoreVectors.all()[0].payloads
                         let wanted = vectors.filter { [.all, .group, .user].contains($0.kind) }
@@ -83,8 +85,9 @@ struct CoreForwardTests {
                         let core = messages.filter { $0.channel != Array("chat".utf8) }
                         let there = CoreHub(prefix: "shadow:", type: "OracleHub")
                         for (message, vector) in zip(core, wanted + wanted) {
-                            let name = vector.channel.dropFirst(Self.hub.root.count)
-                            #expect(message.channel == there.root + name)
+                            let name = String(decoding: vector.channel.dropFirst(Self.hub.root.count), as: UTF8.self)
+                            let renamed = [":group:g1": ":group:g:9", ":user:alice": ":user:bob"][name] ?? name
+                            #expect(message.channel == there.root + Array(renamed.utf8))
                             guard
                                 case .invocation(var invocation) = try CorePayload(
                                     decoding: message.payload, as: vector.kind)
@@ -106,7 +109,7 @@ struct CoreForwardTests {
         }
     }
 
-    @Test("a ring of two forwarders: each envelope is at each place once; a hub that comes later is forwarded")
+    @Test("a ring of two forwarders: each envelope is at each place once; a hub that appears later is forwarded")
     func ring() async throws {
         try await RedisServer.with { here in
             try await RedisServer.with { there in
@@ -114,7 +117,7 @@ struct CoreForwardTests {
                     try await EverythingHeard.with(here) { heardHere in
                         try await with([.core(Self.hub)], from: here, to: there) { out in
                             try await with([.core(Self.hub)], from: there, to: here) { back in
-                                // The servers as they tell them apart: what a relay is told when it has subscribed.
+                                // The identities of the servers, as a relay learns them when it has subscribed.
                                 for (redis, forwarding) in [(here, out), (there, back)] {
                                     let info = try await redis.withClient { try await $0.serverInfo() }
                                     forwarding.forwarder.consume(

@@ -3,14 +3,14 @@ import Redis
 import TestSupport
 import Testing
 
-/// Metrics of hubs of ASP.NET Core: what is published, and what Redis reveals about nodes.
+/// Metrics of ASP.NET Core hubs: from publications, and from Redis' data about nodes.
 @Suite("Metrics of ASP.NET Core", .serialized, .needs(.redisServer))
 struct CoreMetricsTests {
     private static func series(_ name: String, _ hub: CoreHub, _ labels: String = "") -> String {
         "signalr_backplane_\(name){channel=\"\(hub.topic)\",backplane=\"core\"\(labels)}"
     }
 
-    /// Beside a node: what each of them subscribes at its start.
+    /// In addition to a node: the subscriptions of each node at its start.
     private func withNode<Value>(
         of hub: CoreHub, _ server: String, _ redis: RedisServer, _ body: () async throws -> Value
     ) async throws -> Value {
@@ -31,7 +31,7 @@ struct CoreMetricsTests {
         }
     }
 
-    @Test("the envelopes of real nodes, by kind and protocol; those of an event key of the same name beside them")
+    @Test("envelopes of real nodes, by kind and protocol, separate from an event key of the same name")
     func vectors() async throws {
         let vectors = try #require(try CoreVectors.all().first { $0.hub.prefix.isEmpty })
         let hub = vectors.hub
@@ -81,7 +81,7 @@ struct CoreMetricsTests {
                     }
                     try await withNode(of: chat, "web2_1", redis) {
                         try await withNode(of: news, "web2_2", redis) {
-                            try await wait("two nodes, and a hub more") { shown in
+                            try await wait("two nodes, and another hub") { shown in
                                 shown[Self.series("nodes", chat)] == 2 && shown[Self.series("subscribers", chat)] == 3
                                     && shown[Self.series("up", news)] == 1 && shown[Self.series("nodes", news)] == 1
                                     && shown[Self.series("subscribers", news)] == 2
@@ -93,7 +93,7 @@ struct CoreMetricsTests {
                             && shown[Self.series("nodes", news)] == 0 && shown[Self.series("subscribers", news)] == 1
                     }
                     try await redis.command(["ACL", "SETUSER", "default", "-pubsub|channels"])
-                    try await wait("nobody may ask for nodes") { shown in
+                    try await wait("nodes cannot be queried") { shown in
                         shown[Self.series("nodes", chat)] == nil && shown[Self.series("subscribers", chat)] == 2
                     }
                 }

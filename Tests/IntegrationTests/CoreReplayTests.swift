@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Captures of ASP.NET Core, published into another Redis, received by an independent subscriber.
+/// Captures of ASP.NET Core, replayed into another Redis, received by an independent subscriber.
 @Suite("Replay of ASP.NET Core", .serialized, .needs(.redisServer, .python))
 struct CoreReplayTests {
     private typealias Heard = EverythingHeard.Message
@@ -32,7 +32,7 @@ struct CoreReplayTests {
         try #require(try JSONSerialization.jsonObject(with: Data(finished.output.utf8)) as? [String: Any])
     }
 
-    @Test("every payload of both backplanes arrives byte for byte, in its order", arguments: RedisEdition.allCases)
+    @Test("every payload of both backplanes arrives byte for byte, in order", arguments: RedisEdition.allCases)
     func roundTrip(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
         try await withMixed { directory, items in
@@ -57,7 +57,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("what means nothing at another Redis is left out, named and counted before and after")
+    @Test("payloads without meaning at another Redis are left out, named and counted before and after")
     func leftOut() async throws {
         try await withMixed { directory, items in
             try await RedisServer.with { target in
@@ -93,7 +93,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("prefix, hub, group and user of other names")
+    @Test("mapped prefix, hub, group and user")
     func maps() async throws {
         try await withMixed { directory, _ in
             try await RedisServer.with { target in
@@ -132,7 +132,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("the recorded server is refused for the recorded prefix and hub; with subscribers it asks")
+    @Test("the recorded server is refused for the recorded prefix and hub; with subscribers it requires confirmation")
     func guards() async throws {
         try await RedisServer.with { target in
             let info = try await target.withClient { try await $0.serverInfo() }
@@ -153,7 +153,7 @@ struct CoreReplayTests {
                     _ = try await client.send(["PUBSUB", "CHANNELS"])
                 }
                 try await TemporaryDirectory.with { folder in
-                    // A node, by what it subscribes.
+                    // A node, recognized by its subscriptions.
                     let node = try await ChildProcess.start(
                         Tool.redisCLI.requiredPath(),
                         ["-p", "\(target.port)", "SUBSCRIBE", "shadowOracleHub:all"], folder: folder)
@@ -183,7 +183,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("a user without the channels gets the line that grants them; one with PUBLISH alone can replay")
+    @Test("a user without permission for the channels gets the line that grants it; PUBLISH alone suffices to replay")
     func rights() async throws {
         try await withMixed { directory, _ in
             try await RedisServer.with { target in

@@ -3,28 +3,28 @@ import Redis
 import TestSupport
 import Testing
 
-/// A relay that is killed in full traffic leaves a capture that every reader opens.
+/// A relay killed in full traffic leaves a capture that every reader can open.
 @Suite("Crash", .serialized, .needs(.redisServer, .python))
 struct CrashTests {
     private static let channel = "chat"
     private static let kills = 50
-    /// A capture may lack what came in less than 200 ms before the end; 100 ms more for a loaded machine with two
-    /// cores, where the relay may wait that long for a processor.
+    /// A capture may lack what arrived less than 200 ms before the end; 100 ms more because on a loaded machine with
+    /// two cores the relay may wait that long for a processor.
     private static let promise = Duration.milliseconds(200)
     private static let schedulingMargin = Duration.milliseconds(100)
 
-    /// One life of the relay.
+    /// One run of the relay.
     private struct Life {
-        /// The file as the kill left it: a copy, since the next start closes the original.
+        /// A copy of the file as left by the kill: the next start closes the original.
         var copy: String?
         var original: String?
         var published: [NodePublisher.Published]
-        /// Where the counter stood when the relay was ready: what was published before, it need not have heard.
+        /// The counter when the relay was ready: earlier publications may be missing.
         var counterAtStart: UInt64
         var killedAt: ContinuousClock.Instant
     }
 
-    @Test("SIGKILL at random moments loses nothing older than 200 ms, and the next start closes the segment")
+    @Test("SIGKILL at random times loses nothing older than 200 ms, and the next start closes the segment")
     func kills() async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("CrashTests: seed \(seed)")
@@ -68,7 +68,7 @@ struct CrashTests {
             let counterAtStart = counter.flatMap { UInt64($0) } ?? 0
             try await expectClosed(orphan, by: relay)
             try await Task.sleep(for: time)
-            // Before the signal: what arrives in between is not a loss.
+            // Before the signal: anything that arrives in between is not a loss.
             let killedAt = ContinuousClock.now
             relay.child.signal(SIGKILL)
             #expect(try await relay.child.exit() == .signal(SIGKILL))
@@ -90,15 +90,15 @@ struct CrashTests {
             ["--redis", redis.url, "--channel", Self.channel, "--record", directory], folder: logs)
     }
 
-    /// It may be ready to hear before it has looked at the directory.
+    /// It may be ready before it has read the directory.
     private func expectClosed(_ orphan: String?, by relay: RelayProcess) async throws {
         guard let orphan else { return }
-        try await eventually("the segment of before is closed") {
+        try await eventually("the previous segment is closed") {
             relay.child.errors.contains("closed '\(orphan)', which an earlier run left open") ? true : nil
         }
     }
 
-    // MARK: - What the kills left
+    // MARK: - After the kills
 
     private func expectAll(_ lives: [Life], in copies: String, seed: UInt64) async throws {
         let files = lives.compactMap(\.copy)

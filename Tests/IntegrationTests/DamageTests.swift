@@ -2,9 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The commands on damaged files: they never crash, never print what was not recorded, and say what is lost.
+/// The commands on damaged files: they never crash, never print anything that was not recorded, and report what is
+/// lost.
 ///
-/// A sample; the versions that try every byte run in the process, in MCAPTests and CaptureTests.
+/// Samples only; MCAPTests and CaptureTests try every byte in process.
 @Suite("Damage", .serialized, .needs(.redisServer))
 struct DamageTests {
     private static let cuts = 200
@@ -33,7 +34,7 @@ struct DamageTests {
         }
     }
 
-    /// Shows a damaged file to `cat` and `verify`.
+    /// Runs `cat` and `verify` on a damaged file.
     private func examine(_ file: Data, lines: [String], what: String) async throws {
         try await TemporaryDirectory.with { folder in
             let path = folder + "/damaged.mcap"
@@ -48,7 +49,7 @@ struct DamageTests {
     private func expect(_ cat: Finished, lines: [String], _ what: Comment) {
         var rest = lines[...]
         for line in cat.lines {
-            // In the order of the original, none twice.
+            // In the order of the original, without duplicates.
             guard let place = rest.firstIndex(of: line) else {
                 Issue.record("a line that was not recorded: \(line) - \(what)")
                 return
@@ -62,7 +63,7 @@ struct DamageTests {
         }
     }
 
-    /// Two at a time: most of each is the start of a process.
+    /// Two at a time: most of the time is the start of processes.
     private func forEach<Case: Sendable>(
         _ cases: [Case], _ body: @escaping @Sendable (Case) async throws -> Void
     ) async throws {

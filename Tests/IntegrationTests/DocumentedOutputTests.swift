@@ -5,13 +5,13 @@ import Testing
 
 @testable import backplane_relay
 
-/// Every `$ backplane-relay ...` of the manual is run against real servers: what it prints has the rows that stand there,
-/// figures aside.
+/// Every `$ backplane-relay ...` in the manual is run against real servers: its output has the documented rows, with
+/// any figures.
 @Suite("Output in the manual", .needs(.redisServer))
 struct DocumentedOutputTests {
-    /// Those that take long or two captures; other tests hold what they print.
+    /// Commands that take long or need two captures; other tests check their output.
     private static let others: Set = ["demo", "bench", "diff", "merge"]
-    /// Rows that depend on what happened, so that both may have them or lack them.
+    /// Rows that depend on the run and may be missing in either.
     private static let conditional: Set = [
         "holes", "counter reset from # to #", "odd", "subscribers", "warning", "user", "note", "node #", "recording",
     ]
@@ -33,7 +33,7 @@ struct DocumentedOutputTests {
         }
     }
 
-    @Test func `the samples have the rows that the program prints`() async throws {
+    @Test func `samples have the rows of the program's output`() async throws {
         #expect(Self.samples.count > 9)
         try await TemporaryDirectory.with { folder in
             try await RedisServer.with { source in
@@ -41,7 +41,7 @@ struct DocumentedOutputTests {
                     let capture = folder + "/capture"
                     try await record(from: source, into: capture)
                     try recordHub(into: folder + "/core")
-                    // Somebody listens to the channel meanwhile.
+                    // The channel has a subscriber meanwhile.
                     try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
                         try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
                             for sample in Self.samples {
@@ -75,11 +75,11 @@ struct DocumentedOutputTests {
     private func compare(_ sample: Sample, with finished: Finished, _ command: String) {
         let actual = Self.labels(finished.output.split(separator: "\n").map(String.init))
         var documented = Self.labels(sample.lines)
-        // Below the head of a table are channel names, which differ.
+        // Below a table's header are channel names, which differ.
         if command == "channels" { documented = Set(documented.filter { $0 == "channel" }) }
         #expect(!documented.isEmpty || command == "export", "\(sample.testDescription)")
         let isPart = sample.lines.contains("...") || command == "channels"
-        // A result that went into a file is named on standard error.
+        // The path of a result file is printed on standard error.
         let said = actual.union(Self.labels(finished.errors.split(separator: "\n").map(String.init)))
         let missing = documented.subtracting(said).subtracting(Self.conditional)
         let added = isPart ? [] : actual.subtracting(documented).subtracting(Self.conditional)
@@ -89,7 +89,7 @@ struct DocumentedOutputTests {
         #expect(added.isEmpty, "\(sample.testDescription): it prints these rows, too\n\(finished.output)")
     }
 
-    /// The text before the first gap of a line, with numbers as `#`.
+    /// The text before the first gap of a line, with numbers replaced by `#`.
     private static func labels(_ lines: [String]) -> Set<String> {
         Set(
             lines.compactMap { line in
@@ -100,7 +100,7 @@ struct DocumentedOutputTests {
             })
     }
 
-    /// A chat by hub nodes, so that there is a message of every kind.
+    /// A chat through hub nodes, with a message of every kind.
     private func record(from redis: RedisServer, into folder: String) async throws {
         try await RelayProcess.with(["--redis", redis.url, "--channel", "chat", "--record", folder]) { relay in
             let check = try await Finished.relay([
@@ -111,7 +111,7 @@ struct DocumentedOutputTests {
         }
     }
 
-    /// All that real nodes of ASP.NET Core published, under the names of the sample.
+    /// All publications of real ASP.NET Core nodes, under the names of the sample.
     private func recordHub(into folder: String) throws {
         let (vectors, hub) = (try CoreVectors.all()[0], CoreHub(prefix: "prod:", type: "Chat.ChatHub"))
         let items = vectors.payloads.map { vector -> CoreCaptures.Item in

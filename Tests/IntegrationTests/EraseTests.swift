@@ -5,7 +5,7 @@ import Relay
 import TestSupport
 import Testing
 
-/// `erase`: captures once more without what concerns one person.
+/// `erase`: rewrites captures without the data of one person.
 @Suite("Erase", .serialized, .needs(.python))
 struct EraseTests {
     private typealias Item = CoreCaptures.Item
@@ -13,7 +13,7 @@ struct EraseTests {
     private static let user = "canary-user"
     private static let connection = "canary-conn"
     private static let hub = CoreHub(prefix: "p:", type: "Chat.ChatHub")
-    /// Says for each text given whether it is anywhere in a capture, names and metadata included, and what was erased.
+    /// Reports for each given text whether a capture contains it, including names and metadata, and what was erased.
     private static let reading = """
         import sys; from mcap.reader import make_reader
         texts, paths = sys.argv[1].split(","), sys.argv[2:]
@@ -50,7 +50,7 @@ struct EraseTests {
                 id, key: "__SIGNALR__SERVER__", source: "n", commandID: "cmd\(command)", isAck: true, value: ""))
     }
 
-    /// All that concerns the person, each beside one that concerns somebody else.
+    /// Everything about the person, each next to the same about another person.
     private static func items(user: String, connection: String) -> [Item] {
         let call = CoreCaptures.call("[1]")
         var question = CoreInvocation(frames: [.init(protocolName: "json", bytes: Array("{\"type\":6}\u{1E}".utf8))])
@@ -93,7 +93,7 @@ struct EraseTests {
         try #require(try JSONSerialization.jsonObject(with: Data(finished.output.utf8)) as? [String: Any])
     }
 
-    @Test("what concerns the person is nowhere in the new files; ids stay whole, what was taken out is counted")
+    @Test("nothing about the person is in the new files; ids stay complete, removed data is counted")
     func person() async throws {
         try await withCapture(Self.items(user: Self.user, connection: Self.connection)) { directory, folder in
             let files = try CaptureFiles.paths(in: directory)
@@ -139,7 +139,7 @@ struct EraseTests {
         }
     }
 
-    @Test("a name in arguments is counted, not found; --matching takes it out")
+    @Test("a name in arguments is counted but kept; --matching removes it")
     func mentions() async throws {
         let items: [Item] = [
             .signalR2(CoreCaptures.signalR2(1, value: #"{"H":"chatHub","M":"say","A":["caf\u00e9 canary-user"]}"#)),
@@ -160,7 +160,7 @@ struct EraseTests {
         }
     }
 
-    @Test("names that are hashed in the capture are found by the key's file, and by nothing else")
+    @Test("hashed names are found only with the key file")
     func hashed() async throws {
         let key = Array("0123456789abcdef".utf8)
         let names = HashedNames(key: SymmetricKey(key))
@@ -185,7 +185,7 @@ struct EraseTests {
         }
     }
 
-    @Test("a capture of real envelopes: only the person's go, the rest is byte for byte; several segments, damage")
+    @Test("a capture of real envelopes: only the person's are removed, the rest is unchanged; several segments, damage")
     func segments() async throws {
         try await TemporaryDirectory.with { folder in
             let vectors = try CoreVectors.all()
@@ -212,7 +212,7 @@ struct EraseTests {
             let before = try await Finished.relay(["cat", "--json", folder + "/capture"])
             let after = try await Finished.relay(["cat", "--json", folder + "/erased"])
             let kept = before.lines.filter { !$0.contains(connection) }
-            // Acks and results of what went are gone, too, and lists with a name in them have another one.
+            // Acks and results of removed envelopes are removed too, and in lists the name is replaced.
             #expect(Set(after.lines.filter { !$0.contains("erased") }).isSubset(of: Set(kept)))
             #expect(after.lines.count > kept.count - 60 && after.lines.count < before.lines.count)
 
@@ -227,7 +227,7 @@ struct EraseTests {
         }
     }
 
-    @Test("options that make no sense are told")
+    @Test("invalid combinations of options are reported")
     func options() async throws {
         try await withCapture([.signalR2(CoreCaptures.signalR2(1))]) { directory, folder in
             for (arguments, code, text) in [

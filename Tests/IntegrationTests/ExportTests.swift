@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A capture in other forms, read by other programs.
+/// A capture in other formats, read by other programs.
 @Suite("Export", .serialized, .needs(.redisServer, .redisCLI, .python))
 struct ExportTests {
     @Test("resp: redis-cli --pipe publishes the same blobs in the same order")
@@ -30,7 +30,7 @@ struct ExportTests {
         }
     }
 
-    @Test("csv: Python reads a row a message; the filters of cat select")
+    @Test("csv: Python reads one row per message; the filters of cat select")
     func csv() async throws {
         try await withCapture { directory, payloads, folder in
             let file = folder + "/rows.csv"
@@ -49,7 +49,7 @@ struct ExportTests {
         }
     }
 
-    @Test("jsonl is what cat --json prints")
+    @Test("jsonl equals the output of cat --json")
     func jsonl() async throws {
         try await withCapture { directory, _, _ in
             let export = try await Finished.relay(["export", directory, "--format", "jsonl"])
@@ -59,7 +59,7 @@ struct ExportTests {
         }
     }
 
-    @Test("sqlite: another program counts calls, finds an id, reads a payload as it was published")
+    @Test("sqlite: another program counts calls, finds an id, reads a payload unchanged")
     func sqlite() async throws {
         try await withCapture { directory, payloads, folder in
             let file = folder + "/capture.db"
@@ -88,7 +88,7 @@ struct ExportTests {
             let stream = try await Finished.relay(["export", directory, "--format", "sqlite"])
             #expect(stream.exit == .code(64) && stream.errors.contains("-o FILE"))
             let relay = try RelayProcess.path()
-            // A disk that is full in the middle: an error that names the file, and nothing left.
+            // The disk fills up during the export: an error that names the file, and no file left.
             let full = try await Finished.running(
                 "/bin/sh",
                 [
@@ -101,7 +101,7 @@ struct ExportTests {
         }
     }
 
-    @Test("a file that exists stays as it is; one that cannot be completed is not left")
+    @Test("an existing file stays unchanged; an incomplete one is removed")
     func files() async throws {
         try await withCapture { directory, _, folder in
             let file = folder + "/out"

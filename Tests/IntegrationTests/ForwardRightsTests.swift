@@ -2,8 +2,9 @@ import Redis
 import TestSupport
 import Testing
 
-/// What a forward needs of its target's ACL: asked before anything is published, on every make of server.
-@Suite("Rights of a forward", .needs(.redisServer))
+/// The permissions that a forward needs at its target: checked before anything is published, on every edition of
+/// server.
+@Suite("Permissions of a forward", .needs(.redisServer))
 struct ForwardRightsTests {
     private static let channel = "chat"
     private static let all = "+info +cluster|info +script|load +evalsha +incr +publish"
@@ -22,7 +23,7 @@ struct ForwardRightsTests {
     }
 
     @Test(
-        "a missing right is told with the line that gives it, nothing is published, and the line helps",
+        "a missing permission is reported with the line that grants it, nothing is published, and the line works",
         .needs(editions: .redis7, .redis6, .valkey9), arguments: RedisEdition.allCases)
     func missing(edition: RedisEdition) async throws {
         try await RedisServer.with { source in
@@ -32,7 +33,7 @@ struct ForwardRightsTests {
                     ("~* &* +@all -incr", "INCR"), ("~* &* +@all -publish", "PUBLISH"),
                     ("~other &* +@all", "EVALSHA"), ("~* resetchannels &other +@all", "PUBLISH"),
                     ("~* &* -@all +info +multi +discard", "SCRIPT"),
-                    // Without transactions: asked by a script, or, before Redis 7, not at all.
+                    // Without transactions: checked with a script, or, before Redis 7, not at all.
                     ("~* &* +@all -evalsha -multi", "EVALSHA"), ("~other &* +@all -multi", "EVALSHA"),
                     ("~* &* +@all -incr -multi", edition == .redis6 ? nil : "INCR"),
                     ("~* &* +@all -publish -multi", edition == .redis6 ? nil : "PUBLISH"),
@@ -60,7 +61,7 @@ struct ForwardRightsTests {
                     let healed = try await Finished.relay(["run", "--check-only"] + arguments)
                     #expect(healed.exit == .code(0), "\(rights): \(healed.output)")
                 }
-                // The least of rights, and no right to transactions.
+                // The minimum permissions, without transactions.
                 try await Self.give("~chat resetchannels &chat -@all " + Self.all, on: target)
                 let check = try await Finished.relay(["run", "--check-only"] + Self.arguments(source, target))
                 #expect(check.exit == .code(0), "\(check.output)")
@@ -110,11 +111,11 @@ struct ForwardRightsTests {
                     // Recreating a user closes its connections.
                     try await target.command(["ACL", "DELUSER", "fwd"])
                     try await Self.give(rights + " -publish", on: target)
-                    // A lost connection is noticed at the next write.
+                    // A lost connection is detected at the next write.
                     _ = try await source.withClient { client in
                         try await NodePublisher(client, channel: Self.channel).publish(1)
                     }
-                    try await eventually("it is told") {
+                    try await eventually("it is reported") {
                         relay.child.errors.contains("does not permit PUBLISH") ? true : nil
                     }
                     _ = try await source.withClient { client in
@@ -128,8 +129,8 @@ struct ForwardRightsTests {
         }
     }
 
-    /// Redis 6 without transactions cannot be asked: the first envelope shows it, and there it ends. Each more would raise
-    /// the target's counter without a message.
+    /// Redis 6 without transactions cannot be checked: the first envelope reveals it, and forwarding stops. Each
+    /// further envelope would raise the target's counter without a message.
     @Test(
         "a right that cannot be asked: forwarding stops at the first refusal, with what to do; recording continues",
         .needs(editions: .redis6), arguments: ["~* &* +@all -publish -multi", "~* &* +@all -incr -multi"])
@@ -143,7 +144,7 @@ struct ForwardRightsTests {
                     try await source.withClient { client in
                         let publisher = try await NodePublisher(client, channel: Self.channel)
                         _ = try await publisher.publish(1)
-                        try await eventually("it is told") {
+                        try await eventually("it is reported") {
                             relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
                         }
                         #expect(relay.child.errors.contains("ACL SETUSER fwd +incr +publish"))
@@ -152,7 +153,7 @@ struct ForwardRightsTests {
                         try await relay.waitForMetric(refused, atLeast: 4)
                     }
                     let counter = try await target.command(["GET", .text(Self.channel)]).text
-                    #expect(counter == (rights.contains("-publish") ? "1" : nil), "raised once at most")
+                    #expect(counter == (rights.contains("-publish") ? "1" : nil), "raised at most once")
                     #expect(try await relay.metric("backplane_relay_forward_up") == 0)
                     #expect(
                         try await relay.metric(

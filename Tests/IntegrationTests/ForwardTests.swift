@@ -14,7 +14,7 @@ struct ForwardTests {
         #"backplane_relay_forward_dropped_envelopes_total{reason="\#(reason)"}"#
     }
 
-    /// Without the marks, as the publisher made it.
+    /// Without the marks, as originally published.
     private static func original(_ payload: [UInt8]) throws -> [UInt8] {
         var body = try Envelope(decoding: payload).body
         body.messages = body.messages.map { message in
@@ -91,7 +91,7 @@ struct ForwardTests {
         }
     }
 
-    @Test("the watched server and event key are refused at the start, whatever the address and the rights")
+    @Test("the watched server and event key are refused at the start, whatever the address and the permissions")
     func refusesSource() async throws {
         try await RedisServer.with { redis in
             try await redis.command([
@@ -109,12 +109,12 @@ struct ForwardTests {
         }
     }
 
-    @Test("a target that becomes the watched server: forwarding stops and says so, recording continues")
+    @Test("a target that becomes the watched server: forwarding stops and reports it, recording continues")
     func becomesSource() async throws {
         try await RedisServer.with { redis in
             try await RedisServer.with { other in
                 try await TemporaryDirectory.with { folder in
-                    // Two sentinels, one for each side; the target's gets another master meanwhile.
+                    // Two sentinels, one per side; the target's sentinel switches to another master meanwhile.
                     try await Sentinel.with(watching: redis) { watched in
                         try await Sentinel.with(watching: other) { target in
                             let arguments = [
@@ -131,7 +131,7 @@ struct ForwardTests {
                                         _ = try await $0.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                                     }
                                     var published = 5
-                                    // It is seen with the next envelope.
+                                    // Detected with the next envelope.
                                     try await eventually("forwarding has stopped") {
                                         published += try await publisher.publish(1).count
                                         return relay.child.errors.contains(
@@ -191,7 +191,7 @@ struct ForwardTests {
         }
     }
 
-    @Test("a frozen target loses nothing that it confirms; a stop sends pending envelopes")
+    @Test("a frozen target loses no confirmed envelope; a stop sends pending envelopes")
     func frozen() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in
@@ -230,7 +230,7 @@ struct ForwardTests {
     }
 
     @Test(
-        "options that make no sense are told",
+        "invalid combinations of options are reported",
         arguments: [
             (["--forward-channel", "x"], "--forward"), (["--forward", "redis://h:1", "--forward-ca-file", "x"], "TLS"),
             (["--forward", "http://x"], "--forward"),

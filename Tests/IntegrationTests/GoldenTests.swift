@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The captures of every version, as `Tests/CaptureTests/Golden/write` left them: they are read as they were read then.
+/// Captures of every version, written by `Tests/CaptureTests/Golden/write`: they are read as they were then.
 ///
-/// What a later version says differently on purpose is changed in the expectation, beside the change that does it.
+/// If a later version changes the output on purpose, the expectation is changed in the same commit.
 @Suite("Golden captures")
 struct GoldenTests {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -28,7 +28,7 @@ struct GoldenTests {
         #expect(Self.captures.count { $0.hasPrefix("0.1.0/") } >= 22, "\(Self.captures)")
     }
 
-    @Test("a capture is read as it was read when it was written", arguments: captures)
+    @Test("an old capture is read as by the version that wrote it", arguments: captures)
     func reading(_ capture: String) async throws {
         let parts = capture.split(separator: "/").map(String.init)
         for command in ["info", "cat", "verify"] {

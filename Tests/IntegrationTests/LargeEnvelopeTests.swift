@@ -3,10 +3,10 @@ import Redis
 import TestSupport
 import Testing
 
-/// What is larger than `--buffer` goes by without being held.
+/// Envelopes above `--buffer` are skipped without being kept in memory.
 @Suite("Envelopes larger than the buffer", .serialized, .needs(editions: .redis7, .redis6, .valkey9))
 struct LargeEnvelopeTests {
-    /// Publishes an envelope of about so many bytes, as a node's script does.
+    /// Publishes an envelope of about this many bytes with a node's script.
     private static let publish =
         "local id = redis.call('INCR', KEYS[1]) "
         + "redis.call('PUBLISH', KEYS[1], id .. ' ' .. string.rep('x', ARGV[1])) return id"
@@ -15,13 +15,13 @@ struct LargeEnvelopeTests {
         try await redis.command(["EVAL", .text(Self.publish), "1", "chat", "\(bytes)"])
     }
 
-    /// The most memory that a process ever had, in KiB.
+    /// The peak memory of a process, in KiB.
     private func peak(_ process: Int32) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
         return try #require(status.firstMatch(of: #/VmHWM:\s+(\d+)/#).flatMap { Int($0.1) })
     }
 
-    @Test("it is counted, reported with id and size, and never in memory", arguments: RedisEdition.allCases)
+    @Test("it is counted, reported with id and size, and never kept in memory", arguments: RedisEdition.allCases)
     func oversize(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"])
@@ -36,7 +36,7 @@ struct LargeEnvelopeTests {
                     #expect(shown[#"backplane_relay_dropped_envelopes_total{reason="too_large"}"#] == 1)
                     #expect(shown[#"backplane_relay_dropped_envelopes_total{reason="buffer_full"}"#] == 0)
                     #expect(shown[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 0)
-                    // Shown once a second, and not before.
+                    // Reported once per second, not earlier.
                     try await relay.waitForMetrics("the largest is shown") { shown in
                         shown[#"signalr_backplane_largest_envelope_bytes{channel="chat",backplane="signalr2"}"#] ?? 0
                             >= Double(96 << 20)
@@ -53,7 +53,7 @@ struct LargeEnvelopeTests {
         }
     }
 
-    @Test("tail says that it could not print one, and exits 3")
+    @Test("tail reports that it could not print one, and exits 3")
     func tail() async throws {
         try await RedisServer.with { redis in
             try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"])

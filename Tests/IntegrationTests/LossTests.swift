@@ -21,7 +21,7 @@ struct LossTests {
         try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: Int(before) + count)
     }
 
-    /// Cuts every subscriber and publishes before any can be back, in one step of the server.
+    /// Disconnects every subscriber and publishes before any can reconnect, in one step of the server.
     private static func publishUnheard(_ count: Int, at redis: RedisServer) async throws {
         try await redis.withClient { client in
             try await client.send(["MULTI"])
@@ -96,7 +96,7 @@ struct LossTests {
         }
     }
 
-    @Test("nothing lost: complete, exit 0, also behind a lost connection")
+    @Test("nothing lost: complete, exit 0, even after a lost connection")
     func nothingLost() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -119,7 +119,7 @@ struct LossTests {
         }
     }
 
-    @Test("counted without a publish, last of all: missing, and no loss")
+    @Test("ids assigned at the end without a publication: missing, not a loss")
     func foreignIncrementAtTheEnd() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -169,7 +169,7 @@ struct LossTests {
                     }
                     let began = ContinuousClock.now
                     let exit = try await relay.stop()
-                    // Told before the counter was spoilt, it is a loss.
+                    // Reported before the counter was changed, it is a loss.
                     let isTold = try await CaptureInfo.read(directory).channels[0].missingIds > 0
                     #expect(exit == .code(isTold ? 3 : 0), "\(relay.child.errors)")
                     #expect(ContinuousClock.now - began < .seconds(20))
@@ -201,7 +201,7 @@ struct LossTests {
         }
     }
 
-    @Test("a counter of another database is no loss", arguments: ["3", "5000"])
+    @Test("a counter in another database is not a loss", arguments: ["3", "5000"])
     func anotherDatabase(counter: String) async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -227,12 +227,12 @@ struct LossTests {
         }
     }
 
-    @Test("duplicates do not hold the gap back in the log")
+    @Test("duplicates do not delay the gap in the log")
     func logOfSeveralKinds() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
                 try await RelayProcess.with(Self.options(redis, folder + "/capture")) { relay in
-                    // In one step of the server: what comes more than a second later is not held back.
+                    // In one step of the server: a second later it would not be delayed anyway.
                     try await redis.withClient { client in
                         try await client.send(["MULTI"])
                         for id in [1, 1, 1, 2, 3, 10] {

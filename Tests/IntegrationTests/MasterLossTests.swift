@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The subscription survives when its server becomes a replica; this is reported at once.
-@Suite("A master that is demoted", .serialized, .needs(editions: .redis7, .redis6, .valkey9))
+@Suite("A demoted master", .serialized, .needs(editions: .redis7, .redis6, .valkey9))
 struct MasterLossTests {
     private static let isMaster = "backplane_relay_redis_is_master"
 
@@ -12,12 +12,12 @@ struct MasterLossTests {
             ["REPLICAOF", .text(master?.host ?? "NO"), .text(master.map { "\($0.port)" } ?? "ONE")])
     }
 
-    @Test("within 5 s it is not ready, and again when it is promoted", arguments: RedisEdition.allCases)
+    @Test("the relay is not ready within 5 s, and ready again after a promotion", arguments: RedisEdition.allCases)
     func demoted(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { master in
             try await RedisServer.with(edition: edition) { redis in
                 try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
-                    try await relay.waitForMetrics("it is seen as a master") { $0[Self.isMaster] == 1 }
+                    try await relay.waitForMetrics("it is detected as a master") { $0[Self.isMaster] == 1 }
                     try await redis.withClient { client in
                         try await client.send(["REPLICAOF", .text(master.host), "\(master.port)"])
                         try await eventually("it is not ready", within: .seconds(5)) {
@@ -44,7 +44,7 @@ struct MasterLossTests {
         }
     }
 
-    @Test("where the address names the new master, too, the subscription goes there")
+    @Test("if the address also names the new master, the subscription moves there")
     func follows() async throws {
         try await RedisServer.with { first in
             try await RedisServer.with { second in

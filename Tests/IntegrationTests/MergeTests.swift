@@ -3,13 +3,13 @@ import Redis
 import TestSupport
 import Testing
 
-/// Two relays on one channel, each deaf for another while.
+/// Two relays on one channel, each disconnected at a different time.
 @Suite("Merge and diff", .serialized, .needs(.redisServer, .python))
 struct MergeTests {
     private static let channel = SmallCapture.channel
     private static let recorded = "backplane_relay_recorded_envelopes_total"
 
-    @Test("a redundant pair: what one missed the other has, and the merged capture replays without a hole")
+    @Test("a redundant pair: each has what the other missed, and the merged capture replays without a gap")
     func pair() async throws {
         try await withPair { folder, payloads in
             let (a, b, both) = (folder + "/a", folder + "/b", folder + "/both")
@@ -33,7 +33,7 @@ struct MergeTests {
             }
             let again = try await Finished.relay(["merge", a, b, "-o", both])
             #expect(again.exit == .code(1))
-            // Refused half-way, it leaves nothing that could be taken for a capture.
+            // If refused, it leaves no incomplete capture.
             let refused = try await Finished.relay(["merge", a, b, "-o", folder + "/none", "--horizon", "1ms"])
             if refused.exit == .code(1) { #expect(refused.errors.contains("--horizon")) }
             let left = try FileManager.default.contentsOfDirectory(atPath: folder)
@@ -42,7 +42,7 @@ struct MergeTests {
         }
     }
 
-    @Test("diff names the runs that only one has; a capture and itself are the same")
+    @Test("diff lists the ranges that only one has; a capture equals itself")
     func diff() async throws {
         try await withPair { folder, _ in
             let (a, b) = (folder + "/a", folder + "/b")
@@ -70,13 +70,13 @@ struct MergeTests {
         }
     }
 
-    @Test("what all lack stays missing, with the cause that one of them names")
+    @Test("ids missing in all stay missing, with the cause from one of them")
     func missing() async throws {
         try await withPair { folder, _ in
             let merge = try await Finished.relay([
                 "merge", folder + "/a", folder + "/a", "-o", folder + "/both",
             ])
-            #expect(merge.exit == .code(0), "nobody recorded: no loss")
+            #expect(merge.exit == .code(0), "no relay recorded: not a loss")
             #expect(merge.output.contains("30 ids that no capture has: 31..60"), "\(merge.output)")
             let info = try await Finished.relay(["info", folder + "/both"])
             #expect(info.output.contains("missing 31..60 (30): not_recording"), "\(info.output)")

@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a live relay exposes is what Prometheus' own programs accept.
+/// The metrics of a running relay are accepted by Prometheus' own programs.
 @Suite("Metrics", .serialized, .needs(.redisServer))
 struct MetricsTests {
     private static let channels = ["chat", "orders"]
     private static let envelopes = ["chat": 30, "orders": 12]
 
-    @Test("promtool finds nothing to say about the text format", .needs(.promtool))
+    @Test("promtool accepts the text format", .needs(.promtool))
     func promtool() async throws {
         try await withTraffic { relay in
             let answer = try #require(try await HTTPAnswer.get(port: relay.port, "/metrics"))
@@ -18,7 +18,7 @@ struct MetricsTests {
                 try answer.body.write(toFile: file, atomically: false, encoding: .utf8)
                 let check = try await Finished.running(
                     "/bin/sh", ["-c", #"exec "$0" check metrics < "$1""#, Tool.promtool.requiredPath(), file])
-                // Named after the event `counter_reset`: the counter that is set back is a key of Redis, no type of metric.
+                // Named after the event `counter_reset`: the counter is a key in Redis, not a type of metric.
                 let complaints = (check.output + check.errors).split(separator: "\n")
                     .filter { !$0.contains("counter_resets_total metric name should not include type 'counter'") }
                 #expect(complaints.isEmpty && (check.exit == .code(0) || check.exit == .code(3)), "\(complaints)")
@@ -64,7 +64,7 @@ struct MetricsTests {
         }
     }
 
-    @Test("healthy all along; ready only while Redis is there", arguments: [false, true])
+    @Test("always healthy; ready only while Redis is available", arguments: [false, true])
     func readiness(records: Bool) async throws {
         try await RedisServer.with { redis in
             await redis.stop()
@@ -81,7 +81,7 @@ struct MetricsTests {
                     #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 1)
 
                     await redis.stop()
-                    try await eventually("the relay notices") { try await relay.readiness() == 503 ? true : nil }
+                    try await eventually("the relay detects it") { try await relay.readiness() == 503 ? true : nil }
                     #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 0)
                     #expect(try await HTTPAnswer.get(port: relay.port, "/-/healthy")?.status == 200)
                     #expect(try await relay.stop() == .code(0))
@@ -93,9 +93,9 @@ struct MetricsTests {
         }
     }
 
-    // MARK: - Around it
+    // MARK: - Helpers
 
-    /// Runs `body` beside a relay that has received a known number of envelopes on two channels.
+    /// Runs `body` with a relay that has received a known number of envelopes on two channels.
     private func withTraffic(_ body: (RelayProcess) async throws -> Void) async throws {
         try await RedisServer.with { redis in
             let arguments = ["--redis", redis.url] + Self.channels.flatMap { ["--channel", $0] }

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Captures through pipes, and input that is not a capture, as a shell passes it to the commands.
+/// Captures through pipes, and other input, passed to the commands by a shell.
 @Suite("Pipes")
 struct PipeTests {
-    /// A closed file of three chunks, written by the encoder that `run` uses.
+    /// A closed file of three chunks, written with the encoder of `run`.
     private func withCapture(_ body: (_ path: String, _ folder: String) async throws -> Void) async throws {
         try await TemporaryDirectory.with { folder in
             let path = folder + "/a b.mcap"
@@ -18,7 +18,7 @@ struct PipeTests {
         try await Finished.running("/bin/bash", ["-c", script, "bash", RelayProcess.path()] + arguments)
     }
 
-    @Test("cat, info, verify and export read a pipe as they read a file", arguments: ["-", "/dev/stdin"])
+    @Test("cat, info, verify and export read a pipe like a file", arguments: ["-", "/dev/stdin"])
     func pipe(_ name: String) async throws {
         try await withCapture { path, folder in
             for command in [
@@ -42,7 +42,7 @@ struct PipeTests {
         }
     }
 
-    @Test("what is no capture is said to be none, and recover writes nothing")
+    @Test("other input is reported as not a capture, and recover writes nothing")
     func noCapture() async throws {
         try await TemporaryDirectory.with { folder in
             let text = folder + "/notes.mcap"
@@ -59,7 +59,7 @@ struct PipeTests {
         }
     }
 
-    @Test("recover finds the chunks behind bytes that were moved, and lists what it skipped")
+    @Test("recover finds the chunks after shifted bytes, and lists what it skipped")
     func recover() async throws {
         try await withCapture { path, folder in
             let whole = try await shell("\"$1\" cat --json \"$2\"", path)

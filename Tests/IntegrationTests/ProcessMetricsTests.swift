@@ -3,7 +3,7 @@ import Loopback
 import TestSupport
 import Testing
 
-/// Whichever command Prometheus scrapes: it says which build it is and what it takes of the machine.
+/// Every command scraped by Prometheus reports its build and its resource usage.
 @Suite("Every command's /metrics", .serialized, .needs(.redisServer))
 struct ProcessMetricsTests {
     enum Command: CaseIterable {
@@ -17,7 +17,7 @@ struct ProcessMetricsTests {
             }
         }
 
-        /// What the command logs once it listens.
+        /// The command's log message once it is listening.
         var listening: Regex<(Substring, Substring)> {
             switch self {
             case .hub: #/page=http://127\.0\.0\.1:(\d+)//#
@@ -33,7 +33,7 @@ struct ProcessMetricsTests {
         try await withCommand(command) { port, starting in
             let scrape = try await MetricsScrape.read(port: port)
             #expect(scrape[#"backplane_relay_build_info{version="\#(version)"}"#] == 1)
-            // The kernel gives the start in hundredths of a second after boot, and the boot in seconds.
+            // The kernel reports the start in hundredths of a second after boot, and the boot in seconds.
             let start = try #require(scrape["process_start_time_seconds"])
             #expect(starting.start.timeIntervalSince1970 - 2 < start)
             #expect(start < starting.end.timeIntervalSince1970 + 2)
@@ -45,13 +45,13 @@ struct ProcessMetricsTests {
             #expect(try #require(scrape["process_max_fds"]) >= openFiles)
             let processorTime = try #require(scrape["process_cpu_seconds_total"])
             #expect(processorTime > 0)
-            try await eventually("the processor time of answering is counted") {
+            try await eventually("the processor time of the response is counted") {
                 try await MetricsScrape.read(port: port)["process_cpu_seconds_total"] ?? 0 > processorTime ? true : nil
             }
         }
     }
 
-    @Test("is what promtool has nothing to say about", .needs(.promtool), arguments: Command.allCases)
+    @Test("is accepted by promtool", .needs(.promtool), arguments: Command.allCases)
     func promtool(command: Command) async throws {
         try await withCommand(command) { port, _ in
             let text = try await MetricsScrape.read(port: port).text
@@ -60,7 +60,7 @@ struct ProcessMetricsTests {
                 try text.write(toFile: file, atomically: false, encoding: .utf8)
                 let check = try await Finished.running(
                     "/bin/sh", ["-c", #"exec "$0" check metrics < "$1""#, Tool.promtool.requiredPath(), file])
-                // Named after the event `counter_reset`: the counter that is set back is a key of Redis, no type of metric.
+                // Named after the event `counter_reset`: the counter is a key in Redis, not a type of metric.
                 let complaints = (check.output + check.errors).split(separator: "\n")
                     .filter { !$0.contains("counter_resets_total metric name should not include type 'counter'") }
                 #expect(complaints.isEmpty && (check.exit == .code(0) || check.exit == .code(3)), "\(complaints)")

@@ -6,17 +6,17 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// That what `dashboards/` asks has an answer, and that each fault is told and shown: a real Prometheus scrapes a real
-    /// backplane. The tests of `DashboardTests` look at the same files without running anything.
+    /// Checks that the queries of `dashboards/` have data, and that each fault fires its alerts and is visible: a real
+    /// Prometheus scrapes a real backplane. `DashboardTests` check the same files without running anything.
     @Suite("The dashboards and alerts, live", .needs(.redisServer, .prometheus, .gcc), .timeLimit(.minutes(5)))
     struct PrometheusProofTests {
-        /// What rightly has no data in this run.
+        /// Expected to have no data in this run.
         private static let rightlyEmpty = [
             "backplane: Relay started": "the relay starts once, before the first scrape",
             "relay: Relay started": "the relay starts once, before the first scrape",
         ]
 
-        /// Alerts that look at this machine's disk, which is not the test's, and at where it tends within hours.
+        /// Alerts about the disk of this machine, not of the test, and its trend over hours.
         private static let ofTheMachine: Set = ["BackplaneDiskLow", "BackplaneDiskFilling"]
 
         @Test("every panel and rule has data, and each injected fault fires its alerts and shows in its panels")
@@ -26,7 +26,7 @@ extension WithHubNodes {
                 try await withThrowingTaskGroup { group in
                     group.addTask { await scene.keepBusy() }
                     try await waitUntilHealthy(scene, queries)
-                    // Slow ones, on channels or files of their own: they go on beside the others.
+                    // Slow faults, on separate channels or files: they run in parallel with the others.
                     async let acks: Void = missingAck(scene, queries)
                     async let results: Void = missingResult(scene, queries)
                     async let silence: Void = silence(scene, queries)
@@ -38,7 +38,7 @@ extension WithHubNodes {
                     try await silence
                     try await archive
                     try await everyPanelHasData(scene, queries)
-                    // Before the relay misses envelopes: an ack may be in one, and it forgets who waits.
+                    // Before the relay misses envelopes: an ack may be among them, and pending commands are forgotten.
                     try await acks
                     try await results
                     try await faultsOfConnections(scene, queries)
@@ -52,7 +52,7 @@ extension WithHubNodes {
             }
         }
 
-        /// All that ever fired, so that a reader sees what came along with the faults.
+        /// Everything that ever fired, so that a reader sees side effects of the faults.
         private func printAlerts(_ scene: WatchedBackplane) async throws {
             let fired = try await scene.prometheus.query(#"max_over_time(ALERTS{alertstate="firing"}[10m])"#)
             let names = Set(fired.compactMap { $0.labels["alertname"] })
@@ -74,7 +74,7 @@ extension WithHubNodes {
                     .first?.values == [2] ? true : nil
                 }
             }
-            // Before Prometheus had found its targets, the relay was absent.
+            // Until Prometheus had found its targets, the relay was absent.
             try await eventually("no alert fires") {
                 let firing = try await scene.prometheus.alerts().filter(\.isFiring).compactMap {
                     $0.labels["alertname"]
@@ -230,7 +230,7 @@ extension WithHubNodes {
         private func silence(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
             let still = ["channel": WatchedBackplane.still]
             try await scene.redis.command(["SET", .text(WatchedBackplane.still), "7"])
-            try await eventually("the relay has looked at the counter") {
+            try await eventually("the relay has read the counter") {
                 try await scene.prometheus.query(
                     #"signalr_backplane_issued_id{channel="\#(WatchedBackplane.still)",backplane="signalr2"}"#
                 )
@@ -268,7 +268,7 @@ extension WithHubNodes {
                     .init(name: "BackplaneNodeDeaf", labels: quiet), .init(name: "BackplaneNoNodes", labels: quiet),
                 ],
                 changes: [
-                    // Two panels: the number, and its course.
+                    // Two panels: the number, and its graph.
                     .init(dashboard: "backplane", panel: "Subscribers", labels: quiet, direction: .falls),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "G"),
                 ])
@@ -337,9 +337,9 @@ extension WithHubNodes {
                 name: "open segment deleted", alerts: [.init(name: "BackplaneCaptureDamaged")],
                 changes: [.init(dashboard: "relay", panel: "Trouble with the capture", letter: "B")])
             try await damaged.prove(by: scene.prometheus, queries: queries) {
-                // A segment that has just begun holds nothing that could be lost.
+                // A new segment contains nothing that could be lost.
                 let lost = #"backplane_relay_lost_envelopes_total{cause="segment_removed"}"#
-                try await eventually("something is lost") {
+                try await eventually("an envelope is lost") {
                     for file in try CaptureFiles.paths(in: scene.recordDirectory) { unlink(file) }
                     return try await scene.relay.metric(lost) > 0 ? true : nil
                 }
@@ -361,7 +361,7 @@ extension WithHubNodes {
                 changes: [
                     .init(dashboard: "relay", panel: "Subscribed", direction: .falls),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "A"),
-                    // Nobody can be asked who listens.
+                    // Without the permission to list clients.
                     .init(dashboard: "backplane", panel: "Subscribers", direction: .vanishes),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "M"),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "N"),
@@ -378,7 +378,7 @@ extension WithHubNodes {
                 name: "relay killed", alerts: [.init(name: "BackplaneRelayAbsent")],
                 changes: [
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "B"),
-                    // It then reads "nobody watches".
+                    // The panel then shows "NOT MONITORED".
                     .init(dashboard: "backplane", panel: "Verdict", direction: .vanishes),
                     .init(dashboard: "relay", panel: "Subscribed", direction: .vanishes),
                 ])

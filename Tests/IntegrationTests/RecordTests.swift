@@ -3,11 +3,11 @@ import Redis
 import TestSupport
 import Testing
 
-/// What real nodes published comes out of the capture byte for byte, read by programs that know nothing of us.
+/// Payloads of real nodes are in the capture byte for byte, read by independent programs.
 @Suite("Record", .serialized, .needs(.redisServer, .python, .pymcap))
 struct RecordTests {
     private static let hugeChannel = "huge"
-    /// Holes in `signalr2.jsonl`: the real nodes' Redis counted there without publishing.
+    /// Gaps in `signalr2.jsonl`: ids that the real nodes' Redis assigned without publishing.
     private static let holes: [ClosedRange<UInt64>] = [49...72, 93...252, 254...258]
 
     @Test("vectors come back byte for byte, during the recording and after SIGTERM", arguments: ["zstd", "none"])
@@ -47,13 +47,13 @@ struct RecordTests {
         }
     }
 
-    @Test("where compression slows the recorder, chunks are stored as they are and nothing is lost")
+    @Test("if compression slows the recorder, chunks are stored uncompressed and nothing is lost")
     func compressionGivesWay() async throws {
         var random = SplitMix64(seed: 7)
         let count = 1_000
         let text = (0..<1 << 20).map { _ in UInt8(ascii: "a") + UInt8(random.next() & 15) }
-        // One script publishes all: Redis is faster than level 19 wherever this runs. And a slow disk is no reason to compress
-        // when nothing is forced to it.
+        // A single script publishes everything: Redis is faster than level 19 on any machine. A slow disk does not
+        // favour compression unless data is synced.
         let script = """
             for i = 1, \(count) do
                 local start = i * 10000 % (#ARGV[1] - 10000)
@@ -63,7 +63,7 @@ struct RecordTests {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"
-                // The buffer holds it all, in whatever pieces it comes; a quarter of that is reached soon.
+                // The buffer holds everything, however fragmented; a quarter of its limit is reached soon.
                 let arguments = [
                     "--redis", redis.url, "--channel", Vectors.channel, "--record", directory,
                     "--compression-level", "19", "--buffer", "24MiB", "--fsync", "never",

@@ -3,13 +3,13 @@ import Redis
 import TestSupport
 import Testing
 
-/// Replays that are interrupted and go on.
+/// Replays that are interrupted and continued.
 @Suite("Replay, interrupted", .serialized, .needs(.redisServer, .python))
 struct ReplayResumeTests {
     private static let channel = SmallCapture.channel
-    /// What may be under way at once, and so be uncertain.
+    /// Limit of envelopes in flight, and so of uncertain ones.
     private static let pipeline = 1_024
-    /// A replay that is interrupted must not finish earlier, however slow the test is.
+    /// An interrupted replay must not finish earlier, however slow the test is.
     private static let slowly = ["--rate", "20"]
 
     @Test(
@@ -30,10 +30,10 @@ struct ReplayResumeTests {
                             for kill in 0..<8 {
                                 let replay = try await ChildProcess.start(
                                     RelayProcess.path(), command, folder: folder)
-                                // Long enough for the last one to come to its end.
+                                // Long enough for the last one to finish.
                                 let life = kill == 7 ? 30_000 : Int.random(in: 100...700, using: &random)
                                 if let exit = try? await replay.exit(within: .milliseconds(life)) {
-                                    // The one before it was killed between its last word and its end.
+                                    // The previous one was killed after its last envelope and before its exit.
                                     if replay.errors.contains("this replay is finished") { return }
                                     #expect(exit == .code(0), "\(replay.errors)")
                                     #expect(replay.output.contains(#""uncertain":[]"#), "\(replay.output)")
@@ -65,7 +65,7 @@ struct ReplayResumeTests {
                         let command = Self.command(directory, to: target) + ["--checkpoint", checkpoint]
                         let replay = try await ChildProcess.start(
                             RelayProcess.path(), command + Self.slowly, folder: folder)
-                        try await eventually("something is confirmed") {
+                        try await eventually("an envelope is confirmed") {
                             let text = (try? String(contentsOfFile: checkpoint, encoding: .utf8)) ?? ""
                             return text.firstMatch(of: #/"confirmed" : [1-9]/#) == nil ? nil : true
                         }
@@ -106,7 +106,7 @@ struct ReplayResumeTests {
                     await target.stop()
                     if retries {
                         try await target.start()
-                        // It kept everything, but that cannot be known: envelopes in flight are named.
+                        // It kept everything, but that cannot be known: envelopes in flight are listed.
                         let exit = try await replay.exit()
                         let isNamed = replay.errors.contains("may have been published twice")
                         #expect(exit == .code(isNamed ? 3 : 0), "\(replay.errors)")
@@ -177,7 +177,7 @@ struct ReplayResumeTests {
         }
     }
 
-    // MARK: - Around it
+    // MARK: - Helpers
 
     private static func command(_ directory: String, to target: RedisServer) -> [String] {
         ["replay", directory, "--to", target.url, "--yes"]
@@ -199,7 +199,7 @@ struct ReplayResumeTests {
         }
     }
 
-    /// What a subscriber receives while `publish` runs: another relay's recording, read by Python.
+    /// Envelopes received by a subscriber while `publish` runs: another relay's recording, read by Python.
     private static func received(
         by target: RedisServer, _ publish: () async throws -> Void
     ) async throws -> [MCAPMessage] {

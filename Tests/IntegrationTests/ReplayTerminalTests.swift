@@ -12,23 +12,23 @@ struct ReplayTerminalTests {
         try await onTerminal(
             [
                 "?replay .*[1-9]\\d* of", " ", "?paused .* (\\d+) of", ".",
-                // The line may be on its way from before; the third comes after the step.
+                // A line may have been printed before the pause; the third appears after the step.
                 "?(?s)paused.*paused.*paused", "+", "?speed x2", "-", " ",
                 "?replay .* of",
                 "q",
             ],
-            // It must not reach its end before the last key.
+            // It must not finish before the last key.
             arguments: ["--rate", "1"]
         ) { run, counter in
             #expect(run.exit == .code(3), "\(run.output)")
             let paused = run.output.matches(of: #/paused .* (\d+) of/#).compactMap { Int($0.1) }
-            #expect(Set(paused).count == 2, "it stood still but for one step: \(paused)")
+            #expect(Set(paused).count == 2, "it paused except for one step: \(paused)")
             #expect(run.output.contains("sent          \(counter) envelopes"))
             #expect(run.output.contains("stopped before the end"))
         }
     }
 
-    @Test("the target has subscribers: the forecast, a question, and nothing without a yes", arguments: ["n", "y"])
+    @Test("the target has subscribers: the forecast, a question, and no replay without a yes", arguments: ["n", "y"])
     func question(answer: String) async throws {
         try await onTerminal(["?Publish\\? \\[y/N\\]", answer + "\n"], arguments: ["--speed", "max"], isHeard: true) {
             run, counter in

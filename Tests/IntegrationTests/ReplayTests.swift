@@ -4,10 +4,10 @@ import Redis
 import TestSupport
 import Testing
 
-/// A capture of one Redis, published into another.
+/// A capture of one Redis, replayed into another.
 @Suite("Replay", .serialized, .needs(.redisServer, .python))
 struct ReplayTests {
-    @Test("the same blobs in the same order, under ids that the target gives")
+    @Test("the same blobs in the same order, under ids assigned by the target")
     func replays() async throws {
         try await withCapture { source, directory, payloads in
             try await RedisServer.with { target in
@@ -42,7 +42,7 @@ struct ReplayTests {
         }
     }
 
-    @Test("keeps the pace, on another channel, and says how late it was")
+    @Test("keeps the pace, on another channel, and reports its delay")
     func pace() async throws {
         try await withCapture { _, directory, payloads in
             try await RedisServer.with { target in
@@ -60,7 +60,7 @@ struct ReplayTests {
         }
     }
 
-    @Test("a torn capture: what is whole is published, exit 3")
+    @Test("a damaged capture: complete chunks are published, exit 3")
     func torn() async throws {
         try await withCapture { _, directory, payloads in
             let file = try #require(try CaptureFiles.paths(in: directory).first)
@@ -99,7 +99,7 @@ struct ReplayTests {
         }
     }
 
-    @Test("rebase: the captured distances behind the target's counter; preserve: the very bytes")
+    @Test("rebase: the captured distances above the target's counter; preserve: the same bytes")
     func ids() async throws {
         try await withCapture { _, directory, payloads in
             try await RedisServer.with { target in
@@ -123,7 +123,7 @@ struct ReplayTests {
                 try await target.command(["DEL", .text(SmallCapture.channel)])
                 let preserved = try await Self.received(by: target, on: SmallCapture.channel, count: 10) {
                     let heard = try await Finished.relay(preserve)
-                    #expect(heard.exit == .code(1), "somebody listens")
+                    #expect(heard.exit == .code(1), "the channel has a subscriber")
                     let replay = try await Finished.relay(preserve + ["--force"])
                     #expect(replay.exit == .code(0), "\(replay.errors)")
                 }
@@ -133,7 +133,7 @@ struct ReplayTests {
         }
     }
 
-    @Test("a hub and an event key of another name, the forecast of it, and no publish without --yes")
+    @Test("a mapped hub and event key, the forecast, and no publish without --yes")
     func mapsAndForecast() async throws {
         try await withCapture { _, directory, payloads in
             try await RedisServer.with { target in
@@ -196,7 +196,7 @@ struct ReplayTests {
         }
     }
 
-    // MARK: - Names that are not there
+    // MARK: - Missing names
 
     static let wrongNames: [(arguments: [String], text: String)] = [
         (["--map-channel", "chta=staging"], "no channel 'chta' in the selection; it has 'chat'"),
@@ -232,7 +232,7 @@ struct ReplayTests {
         }
     }
 
-    @Test("a replay without receivers says so")
+    @Test("a replay without receivers is reported")
     func reachedNobody() async throws {
         try await withCapture { _, directory, payloads in
             try await RedisServer.with { target in
@@ -253,7 +253,7 @@ struct ReplayTests {
         }
     }
 
-    // MARK: - Around it
+    // MARK: - Helpers
 
     private func withCapture(
         _ body: (_ source: RedisServer, _ directory: String, _ payloads: [[UInt8]]) async throws -> Void
@@ -267,7 +267,7 @@ struct ReplayTests {
         }
     }
 
-    /// What a subscriber of `target` receives while `publish` runs: another relay's recording, read by Python.
+    /// Envelopes received by a subscriber of `target` while `publish` runs: another relay's recording, read by Python.
     private static func received(
         by target: RedisServer, on channel: String, count: Int, _ publish: () async throws -> Void
     ) async throws -> [MCAPMessage] {

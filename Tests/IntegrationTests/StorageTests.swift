@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What becomes of a capture on the disk: `run` with retention, an archive, a disk guard, and less than the payloads.
+/// `run` with retention, an archive, a disk guard, and payload modes.
 @Suite("Storage", .serialized, .needs(.redisServer))
 struct StorageTests {
     private static let channel = "chat"
@@ -24,7 +24,7 @@ struct StorageTests {
         }
     }
 
-    /// Publishes until something has happened.
+    /// Publishes until a condition is met.
     private func publish(_ publisher: NodePublisher, until what: String, _ probe: () async throws -> Bool) async throws
     {
         try await eventually(what, within: .seconds(40)) {
@@ -45,7 +45,7 @@ struct StorageTests {
                     try await publish(publisher, until: "five segments are deleted") {
                         try await relay.metric(#"backplane_relay_deleted_segments_total{reason="size"}"#) >= 5
                     }
-                    try await eventually("little is kept") {
+                    try await eventually("few segments are kept") {
                         try await relay.metric("backplane_relay_retained_bytes") < 60 * 1024 ? true : nil
                     }
                     #expect(try await relay.stop() == .code(0))
@@ -54,7 +54,7 @@ struct StorageTests {
                 unlink(directory + "/notes.mcap")
                 let cat = try await CaptureInfo.read(directory)
                 #expect(cat.damage == [])
-                #expect(cat.channels.first?.missingIds == 0, "what is kept is in one piece")
+                #expect(cat.channels.first?.missingIds == 0, "the remaining capture has no gap")
                 #expect((cat.channels.first?.firstId ?? 0) > 1)
             }
         }
@@ -66,14 +66,14 @@ struct StorageTests {
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"
                 let archive = folder + "/archive"
-                // Fails until the directory is there.
+                // Fails until the directory exists.
                 let options = ["--archive-command", "cp %p \(archive)/%f"]
                 try await recording(options, from: redis, into: directory) { relay, publisher in
                     try await publish(publisher, until: "a failure") {
                         try await relay.metric("backplane_relay_archive_failures_total") >= 1
                     }
                     #expect(try await relay.metric("backplane_relay_archived_segments_total") == 0)
-                    try await eventually("the log says why") {
+                    try await eventually("the log has the reason") {
                         relay.child.errors.contains("cannot create regular file") ? true : nil
                     }
                     mkdir(archive, 0o700)
@@ -87,9 +87,9 @@ struct StorageTests {
                 let archivedLast = archive + "/" + (last as NSString).lastPathComponent
                 #expect(FileManager.default.contentsEqual(atPath: last, andPath: archivedLast))
 
-                // The rest comes with the next start.
+                // The rest follows at the next start.
                 try await recording(options, from: redis, into: directory) { relay, _ in
-                    try await eventually("nothing waits") {
+                    try await eventually("nothing is pending") {
                         try await relay.metric("backplane_relay_archive_pending_segments") == 0 ? true : nil
                     }
                     #expect(try await relay.stop() == .code(0))
@@ -131,7 +131,7 @@ struct StorageTests {
                         #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: published)
                     let dropped = try await relay.metric(droppedForDisk)
                     #expect(try await relay.metric("backplane_relay_write_errors_total") == 0)
-                    #expect(try await relay.stop() == .code(3), "the disk cost envelopes")
+                    #expect(try await relay.stop() == .code(3), "envelopes were dropped")
                     let info = try await CaptureInfo.read(directory)
                     let chat = try #require(info.channels.first)
                     #expect(chat.envelopes + Int(chat.missingIds) == published)
@@ -142,7 +142,7 @@ struct StorageTests {
         }
     }
 
-    @Test("payload modes: what must not be recorded is in no file", arguments: ["hash", "none", "full"])
+    @Test("payload modes: excluded data is in no file", arguments: ["hash", "none", "full"])
     func payload(mode: String) async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

@@ -3,12 +3,12 @@ import Redis
 import TestSupport
 import Testing
 
-/// Nodes on two databases of one Redis share an event key: their counters publish in turn.
+/// Nodes using two databases of one Redis share an event key: their counters alternate.
 @Suite("Two counters", .needs(editions: .redis6, .redis7, .valkey9))
 struct TwoCountersTests {
     private static let turns = #"signalr_backplane_interleaved_ids_total{channel="chat",backplane="signalr2"}"#
 
-    /// Ids 1 to 10 in database 0, then one in each in turn: 1, 11, 2, 12, 3, 13 ...
+    /// Ids 1 to 10 in database 0, then one in each database alternately: 1, 11, 2, 12, 3, 13 ...
     private static func publish(_ redis: RedisServer, whenRecognized: () async throws -> Void) async throws {
         try await redis.withClient { zero in
             try await redis.withClient { one in
@@ -16,7 +16,8 @@ struct TwoCountersTests {
                 let first = try await NodePublisher(zero, channel: "chat")
                 let second = try await NodePublisher(one, channel: "chat")
                 _ = try await first.publish(10)
-                // Until the second return it could be one counter that was set back: slowly published, that is told.
+                // Until the second alternation it could be one counter that was set back: at a slow rate, that is
+                // reported.
                 try await first.publish(inDatabases: [1, 0, 1, 0, 1, 0])
                 try await whenRecognized()
                 for _ in 3..<20 {
@@ -33,7 +34,7 @@ struct TwoCountersTests {
         let arguments = ["--redis", "127.0.0.1:\(redis.port)" + login, "--channel", "chat", "--record", directory]
         return try await RelayProcess.with(arguments) { relay in
             try await publish(redis) {
-                _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+                _ = try await eventually("it is reported") { relay.child.errors.contains("interleaved") ? true : nil }
             }
             try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 50)
             let metrics = try await relay.metrics()
@@ -52,7 +53,7 @@ struct TwoCountersTests {
                 let lines = log.split(separator: "\n")
                 #expect(lines.count { $0.contains("interleaved") } == 1, "\(log)")
                 #expect(log.contains("database 0 at 1") && log.contains("database 1 at "), "\(log)")
-                // The first impression, until the second return, is not reported.
+                // The first assumption, before the second alternation, is not reported.
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[Self.turns] == 38)
                 #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
@@ -88,7 +89,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("both start over and publish in turn: no duplicate ids")
+    @Test("both start over and alternate: no duplicate ids")
     func equal() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -107,7 +108,9 @@ struct TwoCountersTests {
                             for _ in 4...20 { for node in nodes { _ = try await node.publish(1) } }
                         }
                     }
-                    _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+                    _ = try await eventually("it is reported") {
+                        relay.child.errors.contains("interleaved") ? true : nil
+                    }
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 40)
                     #expect(
                         try await relay.metric(
@@ -123,7 +126,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("one is slow: the keys tell that none was set back", arguments: [2, 100] as [UInt64])
+    @Test("one is slow: the keys show that none was set back", arguments: [2, 100] as [UInt64])
     func slow(second: UInt64) async throws {
         try await RedisServer.with { redis in
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
@@ -137,12 +140,12 @@ struct TwoCountersTests {
                         ]
                         _ = try await nodes[0].publish(10)
                         _ = try await nodes[1].publish(1)
-                        // Longer than what one counter explains is held back without a look at the keys.
+                        // Longer than changes that one counter explains are delayed without reading the keys.
                         try await Task.sleep(for: .milliseconds(1_500))
                         for _ in 0..<4 { for node in nodes { _ = try await node.publish(1) } }
                     }
                 }
-                _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+                _ = try await eventually("it is reported") { relay.child.errors.contains("interleaved") ? true : nil }
                 #expect(!relay.child.errors.contains("counter_reset"), "\(relay.child.errors)")
                 #expect(!relay.child.errors.contains("gap") && !relay.child.errors.contains("was_none"))
                 let metrics = try await relay.metrics()
@@ -152,7 +155,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("the higher counter comes second, and it is not taken for a gap")
+    @Test("the higher counter appears second, and is not reported as a gap")
     func higherSecond() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -184,7 +187,7 @@ struct TwoCountersTests {
                     _ = try await client.send(["FLUSHALL"])
                     _ = try await node.publish(1)
                 }
-                _ = try await eventually("it is told", within: .seconds(5)) {
+                _ = try await eventually("it is reported", within: .seconds(5)) {
                     relay.child.errors.contains("counter_reset") ? true : nil
                 }
                 #expect(relay.child.errors.contains("from=10 ") && !relay.child.errors.contains("interleaved"))
@@ -196,7 +199,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("if the keys cannot be read in each database, it says so")
+    @Test("unreadable keys of a database are reported")
     func withoutRights() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

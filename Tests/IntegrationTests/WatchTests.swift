@@ -2,8 +2,8 @@ import Redis
 import TestSupport
 import Testing
 
-/// What the relay asks of Redis is shown as long as Redis answers, and no longer.
-@Suite("What is asked of Redis", .serialized, .needs(.redisServer))
+/// Values queried from Redis are shown only while Redis responds.
+@Suite("Values queried from Redis", .serialized, .needs(.redisServer))
 struct WatchTests {
     private static let subscribers = #"signalr_backplane_subscribers{channel="chat",backplane="signalr2"}"#
     private static let issuedID = #"signalr_backplane_issued_id{channel="chat",backplane="signalr2"}"#
@@ -39,12 +39,12 @@ struct WatchTests {
             try await wait(relay, "no answer is shown") { shown in Self.asked.allSatisfy { shown[$0] == nil } }
             let shown = try await relay.metrics()
             #expect(shown[#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#] == 0)
-            #expect(shown[Self.outputBufferLimit] == 33_554_432, "a setting stays")
+            #expect(shown[Self.outputBufferLimit] == 33_554_432, "a setting remains")
             #expect(
                 shown[#"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#] == 0,
                 "what was counted stays")
 
-            // It keeps nothing: the counter is not there yet.
+            // It is not persistent: the counter does not exist yet.
             try await redis.start()
             try await wait(relay, "the subscriber is counted") { $0[Self.subscribers] == 1 }
             #expect(try await relay.metrics()[Self.issuedID] == nil)
@@ -53,7 +53,7 @@ struct WatchTests {
         }
     }
 
-    @Test("a key that is gone or no counter has no number; another channel keeps its own; a raised limit is seen")
+    @Test("a missing or invalid counter has no value; another channel keeps its value; a raised limit is detected")
     func answers() async throws {
         try await with { relay, redis in
             #expect(

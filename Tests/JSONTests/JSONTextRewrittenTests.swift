@@ -7,12 +7,12 @@ import Testing
         ("null", "null"), (" true ", "true"), ("\n[\t]\r", "[]"), ("{ }", "{}"), ("[ [ ] , { } ]", "[[],{}]"),
         ("[ 1 , 2 ]", "[1,2]"),
         (#"{ "b" : 1 , "a" : [ null , { "c" : false } ] }"#, #"{"b":1,"a":[null,{"c":false}]}"#),
-        // Numbers as they are.
+        // Numbers stay unchanged.
         ("-0", "-0"), ("1.50", "1.50"), ("1E+05", "1E+05"), ("0.1e-7", "0.1e-7"),
         ("123456789012345678901234567890", "123456789012345678901234567890"),
-        // Members that come twice stay.
+        // Duplicate members stay.
         (#"{"a":1,"a":2}"#, #"{"a":1,"a":2}"#), (#"{"":{}}"#, #"{"":{}}"#),
-        // The least escapes, in names too.
+        // Minimal escapes, in names too.
         (#""\u0041\u00e9\/""#, #""Aé/""#), (#""\ud83d\ude00""#, #""😀""#), (#""\u0022\u005c""#, #""\"\\""#),
         (#""\u0008\u000c\u000a\u000d\u0009""#, #""\b\f\n\r\t""#), (#""\u0000\u001F""#, #""\u0000\u001f""#),
         ("\"\u{85}\u{2028}\u{2029}\"", #""\u0085\u2028\u2029""#), (#""\u007f""#, "\"\u{7F}\""),
@@ -48,8 +48,8 @@ import Testing
         #expect(JSONText.rewritten(nested(500_000, "[", "]")) == nil)
     }
 
-    /// Pairs of values: with needless white space and escapes, and as expected afterwards.
-    @Test func randomValuesLoseOnlyWhatTheyDoNotNeed() {
+    /// Pairs of values: with redundant white space and escapes, and the expected result.
+    @Test func onlyRedundantPartsAreRemoved() {
         var random = SplitMix64.announced()
         for _ in 0..<5_000 {
             var value = RandomValue()
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test func whatIsRewrittenStaysAsItIs() async {
+    @Test func rewritingIsIdempotent() async {
         var random = SplitMix64.announced()
         let alphabet = Array(#"[]{},:"\u0aet1-+.E "#.utf8)
         for _ in 0..<50_000 {

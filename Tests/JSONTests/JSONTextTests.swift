@@ -41,7 +41,7 @@ import Testing
         #expect(!JSONText.isJSON([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)))
     }
 
-    @Test func whatMustBeEscapedIsSeenWhereverItStands() {
+    @Test func unescapedControlCharactersAreDetectedAnywhere() {
         for byte in UInt8(0)..<0x80 {
             for place in 0..<20 {
                 var text = [UInt8](repeating: UInt8(ascii: "a"), count: 20)
@@ -61,7 +61,7 @@ import Testing
 
     @Test(arguments: malformedUTF8)
     func malformedUTF8IsNot(_ bytes: [UInt8]) {
-        // Wherever it stands in the words that the validation reads.
+        // At every position within the validator's words.
         for before in 0...16 {
             for after in [0, 1, 8] {
                 let text = [UInt8](repeating: 0x61, count: before) + bytes + [UInt8](repeating: 0x61, count: after)
@@ -82,7 +82,7 @@ import Testing
 
     @Test func itAgreesWithTheStandardLibraryAboutUTF8() async {
         var random = SplitMix64.announced()
-        // Bytes around which the rules change.
+        // Bytes at which the rules change.
         let notable: [UInt8] = [
             0x20, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0,
             0xF1,
@@ -111,7 +111,7 @@ import Testing
                 let end = min(text.count, place + Int.random(in: 0...1, using: &random))
                 text.replaceSubrange(place..<end, with: [byte])
             }
-            // A multi-byte character may have been torn apart.
+            // A multi-byte character may be split.
             let expected = ReferenceJSON.accepts(text) && String(validating: text, as: UTF8.self) != nil
             if JSONText.isJSON(text) != expected {
                 Issue.record("\(String(decoding: text, as: UTF8.self)) should be JSON: \(expected)")
@@ -149,7 +149,7 @@ import Testing
         #expect(JSONText.string(Array(json.utf8)) == nil)
     }
 
-    @Test func aStringCutAnywhereIsNone() {
+    @Test func aCutStringIsRejected() {
         for example in Self.strings {
             let json = Array(example.json.utf8)
             let end = json.lastIndex(of: UInt8(ascii: "\"")) ?? 0
@@ -159,11 +159,11 @@ import Testing
         }
     }
 
-    @Test func whatTheWriterWritesComesBack() {
+    @Test func writtenStringsRoundTrip() {
         var random = SplitMix64.announced()
         for _ in 0..<10_000 {
             let scalars = (0..<Int.random(in: 0...12, using: &random)).compactMap { _ in
-                // Mostly where something must be escaped.
+                // Mostly characters that must be escaped.
                 Unicode.Scalar(UInt32.random(in: 0...(Bool.random(using: &random) ? 0xA0 : 0x10FFFF), using: &random))
             }
             let text = String(String.UnicodeScalarView(scalars))

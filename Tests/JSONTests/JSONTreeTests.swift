@@ -34,7 +34,7 @@ struct JSONTreeTests {
         #expect(throws: JSONParseError.self) { try JSONTree(parsing: text) }
     }
 
-    @Test func refusesWhatIsTooDeep() throws {
+    @Test func refusesExcessiveDepth() throws {
         let depth = JSONScanner.maximumDepth
         let text = { (depth: Int) in String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
         _ = try JSONTree(parsing: text(depth))
@@ -66,8 +66,8 @@ struct JSONTreeTests {
         #expect(throws: JSONParseError(offset: offset)) { try JSONTree(parsing: text) }
     }
 
-    /// The tree and the scanner take the same texts.
-    @Test func `the tree takes what is JSON`() {
+    /// The tree and the scanner accept the same texts.
+    @Test func `the tree accepts valid JSON`() {
         for text in JSONTextTests.valid { #expect(throws: Never.self) { try JSONTree(parsing: text) } }
         for text in JSONTextTests.invalid { #expect(throws: JSONParseError.self) { try JSONTree(parsing: text) } }
     }

@@ -7,11 +7,11 @@ import Testing
         ("", #""""#), ("plain é 漢 😀 \u{7F}", "\"plain é 漢 😀 \u{7F}\""), (#"a"b\c/"#, #""a\"b\\c/""#),
         ("\u{08}\u{0C}\n\r\t", #""\b\f\n\r\t""#), ("\u{0}\u{1}\u{B}\u{1F}", #""\u0000\u0001\u000b\u001f""#),
         ("a\u{85}b\u{2028}c\u{2029}", #""a\u0085b\u2028c\u2029""#),
-        // What begins as a line end does and is none.
+        // Starts like a Unicode line end but is not one.
         ("\u{84}\u{E2}\u{2027}\u{202A}\u{20AC}", "\"\u{84}\u{E2}\u{2027}\u{202A}\u{20AC}\""),
     ]
 
-    @Test(arguments: strings) func `a string has the least escapes`(text: String, json: String) {
+    @Test(arguments: strings) func `a string has minimal escapes`(text: String, json: String) {
         var writer = JSONWriter()
         writer.string(text)
         #expect(String(decoding: writer.bytes, as: UTF8.self) == json)
@@ -19,7 +19,7 @@ import Testing
     }
 
     /// Both writers share one table of escapes; only Unicode line ends differ.
-    @Test func `a string in place is the same`() {
+    @Test func `a string written in place is the same`() {
         for code in UInt8(0)..<0x80 {
             let text = "12345\(Unicode.Scalar(code))678901234\(Unicode.Scalar(code))"
             var writer = JSONWriter()
@@ -29,11 +29,11 @@ import Testing
         #expect(inPlace("\u{85}\u{2028}") == Array("\"\u{85}\u{2028}\"".utf8))
     }
 
-    @Test func `a tree leaves the line ends of Unicode`() {
+    @Test func `a tree keeps Unicode line ends`() {
         #expect(JSONTree.string("a\u{85}\u{2028}\n").description == "\"a\u{85}\u{2028}\\n\"")
     }
 
-    @Test func `no string is larger in place than its limit`() {
+    @Test func `no string written in place exceeds its limit`() {
         for text in ["", "\u{0}", String(repeating: "\u{1}", count: 50)] {
             #expect(inPlace(text).count == OutputSpan<UInt8>.jsonStringLimit(text.utf8.count))
         }
@@ -45,7 +45,7 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == "\(number)")
     }
 
-    @Test func `commas stand between members and elements, and nowhere else`() {
+    @Test func `commas are written only between members and elements`() {
         var writer = JSONWriter()
         writer.raw("{")
         writer.member("a", "{")

@@ -5,7 +5,7 @@ import Testing
 @testable import LivePage
 @testable import Relay
 
-/// How a channel's board reflects events.
+/// The effect of events on the snapshot of a channel.
 @Suite struct ChannelSnapshotTests {
     private static let second: UInt64 = 1_000_000_000
     private static let start: UInt64 = 1_795_400_000 * second
@@ -25,13 +25,13 @@ import Testing
 
     private static let highestIDs: [(resets: [CaptureEvent], highest: UInt64)] = [
         ([reset(100, 1)], 100),
-        // Set back again before it came that far, and beyond it.
+        // Set back again before it reached the previous maximum, and beyond it.
         ([reset(100, 1), reset(20, 1)], 100), ([reset(100, 1), reset(250, 7)], 250),
         ([reset(100, 1), reset(250, 7), reset(30, 2)], 250), ([reset(.max, 0), reset(5, 1)], .max),
         ([reset(0, 0)], 0),
     ]
 
-    /// The highest id ever says when a counter that was set back is where it was.
+    /// The highest id ever shows when a reset counter has reached its previous value.
     @Test(arguments: highestIDs)
     func highestID(resets: [CaptureEvent], highest: UInt64) throws {
         let reset = try #require(try board(resets.enumerated().map { (UInt64($0.offset), $0.element) }).reset)
@@ -41,7 +41,7 @@ import Testing
     }
 
     /// Several counters were detected too late: earlier reports are removed.
-    @Test func turnsWithdrawWhatTheyLookedLike() throws {
+    @Test func interleavingWithdrawsEarlierReports() throws {
         let turns = CaptureEvent.interleaved(
             channel: "chat", counters: 2, databases: nil,
             withdraws: [SequenceTracker.Observation.counterReset(from: 10, to: 2), .gap(from: 11, to: 99)]
@@ -56,7 +56,7 @@ import Testing
         #expect(after.reset == nil && after.gap == nil && after.interleaving?.counters == 2)
     }
 
-    @Test func othersAreNoReset() throws {
+    @Test func otherEventsAreNotAReset() throws {
         let board = try board([
             (0, .gap(channel: "chat", from: 5, to: 9, cause: .foreignPublish)),
             (1, .duplicate(channel: "chat", id: 900)),
@@ -65,7 +65,7 @@ import Testing
         #expect(board.reset == nil)
     }
 
-    /// Gaps that follow each other are one piece of news; what is missing since an earlier run, or hostile, is none.
+    /// Consecutive gaps are one news item; ids missing since an earlier run, or invalid ranges, are none.
     @Test func gaps() throws {
         let news = ChannelState.newsSpan / Self.second
         #expect(try board([(0, .gap(channel: "chat", from: 2, to: 9, cause: .notRecording))]).gap == nil)

@@ -3,10 +3,10 @@ import Testing
 @testable import LivePage
 @testable import Relay
 
-/// What is said of a channel, for each way in which it can be.
+/// The sentence for every state of a channel.
 @Suite struct ChannelStateTests {
     private static let second: UInt64 = 1_000_000_000
-    /// Seconds since 1970 at which all cases are looked at.
+    /// Seconds since 1970 at which all cases are evaluated.
     private static let now: UInt64 = 10_000
 
     struct Case: Sendable, CustomTestStringConvertible {
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// Subscribed since 1,000 s, 1,240 envelopes a second, recording.
+    /// Subscribed since 1,000 s, 1,240 envelopes per second, recording.
     private static var healthy: ChannelState {
         ChannelState(
             now: now * second, watchedSince: at(1_000), connection: .subscribed(since: at(1_000)), rate: 1_240,
@@ -41,7 +41,7 @@ import Testing
         state.latency = nil
     }
 
-    /// Times stand as `<seconds>`.
+    /// Times are written as `<seconds>`.
     static let cases: [Case] = [
         Case(.healthy, "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>") {
             _ in
@@ -92,9 +92,9 @@ import Testing
             $0.listeners = 0
         },
         Case(
-            .healthy, "healthy: 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            .healthy, "healthy: 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) { makeHub(&$0) },
-        Case(.quiet, "quiet: no envelope since <9990>, completeness cannot be told on this wire, not recorded") {
+        Case(.quiet, "quiet: no envelope since <9990>, completeness is unknown on this wire, not recorded") {
             makeHub(&$0)
             $0.rate = 0
             $0.lastEnvelopeAt = at(9_990)
@@ -112,7 +112,7 @@ import Testing
         },
         Case(
             .protocolMissing,
-            "protocol missing: 12 envelopes without messagepack since <9950>, which others of the hub carry; nodes disconnect clients that need it; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "protocol missing: 12 envelopes without messagepack since <9950>, which other envelopes of the hub have; nodes disconnect clients that need it; 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.hub?.lacking = [
@@ -123,7 +123,7 @@ import Testing
         },
         Case(
             .undecodable,
-            "undecodable: 1 payload since <9990> that no node of ASP.NET Core sends; who else publishes there? 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "undecodable: 1 payload since <9990> that no node of ASP.NET Core sends; what else publishes there? 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.hub?.undecodable = .init(firstAt: at(9_990), lastAt: at(9_990), count: 1)
@@ -131,14 +131,14 @@ import Testing
         },
         Case(
             .acksMissing,
-            "acks missing: 2 group commands since <9980> without an ack within 30 s; does each node hear the backplane? 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "acks missing: 2 group commands since <9980> without an ack within 30 s; does each node receive from the backplane? 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.hub?.missingAcks = .init(firstAt: at(9_980), lastAt: at(9_990), count: 2)
         },
         Case(
             .paused,
-            "recording paused: disk space low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "recording paused: disk space low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.recording = .paused(since: at(9_000), lost: 3)
@@ -258,7 +258,7 @@ import Testing
         #expect(Set(Self.cases.map(\.kind)) == Set(ChannelVerdict.Kind.allCases))
     }
 
-    @Test func aRedisThatTakesLongIsDown() {
+    @Test func aRedisThatDoesNotRespondIsDown() {
         var state = Self.healthy
         state.connection = .connecting(since: state.now - ChannelState.patience + 1)
         #expect(state.verdict.level == .warning)
@@ -266,7 +266,7 @@ import Testing
         #expect(state.verdict.level == .bad)
     }
 
-    @Test func newsOfAHubGrowOld() {
+    @Test func newsOfAHubExpires() {
         var state = Self.healthy
         Self.makeHub(&state)
         let news = HubState.News(firstAt: 0, lastAt: state.now - ChannelState.newsSpan + 1, count: 3)
@@ -278,7 +278,7 @@ import Testing
         #expect(state.verdict.kind == .healthy && state.figures.missing == 0)
     }
 
-    @Test func newsGrowOld() {
+    @Test func newsExpires() {
         var state = Self.healthy
         state.gap = .init(firstAt: 0, lastAt: state.now - ChannelState.newsSpan + 1, missing: 1, cause: "unknown")
         #expect(state.verdict.kind == .gap)

@@ -14,7 +14,7 @@ import Time
 @testable import LivePage
 @testable import Relay
 
-/// The live page of hubs of ASP.NET Core, beside event keys and alone, from the start and later.
+/// ASP.NET Core hubs on the live page, with and without event keys, from the start and later.
 @Suite struct HubFeedTests {
     private static let hub = CoreHub(prefix: "orc", type: "Chat.Hubs.ChatHub")
 
@@ -56,7 +56,7 @@ import Time
         return batch
     }
 
-    /// What a page shows of these envelopes of the hub.
+    /// The page's content for these envelopes of the hub.
     private static func lines(
         _ records: [(channel: String, payload: [UInt8])], showsValues: Bool = true,
         payload: PayloadPolicy = PayloadPolicy()
@@ -72,7 +72,7 @@ import Time
         return try #require(try data(feed.wholeFrame())["lines"] as? [[String: Any]])
     }
 
-    @Test func aHubThatComesIsOnThePageThatIsOpen() async throws {
+    @Test func aNewHubAppearsOnAnOpenPage() async throws {
         let parts = try makeParts(["chat"])
         let feed = LiveFeed(LivePageConfiguration(), of: parts, at: Self.moment(0))
         feed.journal.note(.subscribed(runID: nil, redisVersion: nil), at: Self.moment(0.1))
@@ -99,13 +99,13 @@ import Time
         #expect(told[1]["times"] as? [Int] == [1_001_300])
         let event = try #require((try Self.data(frame)["events"] as? [[String: Any]])?.first)
         #expect(event["event"] as? String == "attached" && event["channel"] as? String == "orcChat.Hubs.ChatHub")
-        // What was sampled before stays.
+        // Earlier samples are kept.
         #expect((try Self.channels(feed.wholeFrame())[0]["samples"] as? [Any])?.count == 1)
         feed.pages.close(page)
     }
 
-    /// Whatever comes before its channel is known is left out, never a crash.
-    @Test func anIndexThatIsNotKnownYet() throws {
+    /// Envelopes before their channel is known are ignored, without a crash.
+    @Test func anUnknownIndex() throws {
         let sampler = EnvelopeSampler(forms: [.signalR2])
         sampler.want(true)
         _ = sampler.take()
@@ -120,14 +120,14 @@ import Time
         let parts = try makeParts(["chat"])
         var snapshot = LiveSnapshot(channels: parts.observing.channels, records: false, at: Self.moment(0))
         #expect(snapshot.add(taken).count == 1)
-        // Subscribers are not told of it yet.
+        // Subscribers are not informed of it yet.
         snapshot.attach([parts.observing.channels[0], parts.observing.attach(.core(Self.hub))], at: Self.moment(1))
         _ = snapshot.update(
             LiveSnapshot.Look(subscribers: [5], meant: ["x"]), entries: LiveJournal().take(), at: Self.moment(2))
         #expect(snapshot.verdicts.count == 2)
     }
 
-    @Test func manyHubsShareTheSamplesOfAll() throws {
+    @Test func manyHubsShareTheSampleLimit() throws {
         let parts = try makeParts(["chat"])
         let feed = LiveFeed(LivePageConfiguration(), of: parts, at: Self.moment(0))
         for second in 1...100 { feed.look(at: Self.moment(Double(second)), isOpen: false) }
@@ -137,8 +137,8 @@ import Time
         #expect(counts.count == 900 && counts.allSatisfy { $0 == SampleRing.capacity(channels: 900) })
     }
 
-    /// What the wire does not have is absent, not 0.
-    @Test func aHubShowsWhatItsWireHas() throws {
+    /// Values that the wire does not have are absent, not 0.
+    @Test func aHubShowsOnlyWhatItsWireHas() throws {
         let parts = try makeParts(["chat"], hubs: [Self.hub])
         let feed = LiveFeed(LivePageConfiguration(), of: parts, at: Self.moment(0))
         feed.journal.note(.subscribed(runID: nil, redisVersion: nil), at: Self.moment(0.1))
@@ -167,12 +167,12 @@ import Time
                 #""commands":[["add to group",1],["with an ack",1],["without an ack within 30 s",0]]"#), "\(text)")
         #expect(hub["kind"] as? String == "undecodable" && hub["undecodable"] as? Int == 1)
         let said = try #require(hub["text"] as? String)
-        #expect(said.contains("completeness cannot be told on this wire") && !said.contains("latency"))
+        #expect(said.contains("completeness is unknown on this wire") && !said.contains("latency"))
         let sample = try #require((hub["samples"] as? [[Any]])?.first)
         #expect(sample[3] as? Int == 0 && sample[4] as? Double != nil, "the ack's time")
     }
 
-    @Test func linesTellOfBothProtocolsWhatTheyAre() throws {
+    @Test func linesDescribeEnvelopesOfBothProtocols() throws {
         let command = CoreGroupCommand(id: 7, server: "s", action: .remove, group: "room 1", connection: "conn")
         let frame: [UInt8] =
             [0x0D, 0x96, 0x01, 0x80, 0xC0, 0xA3] + Array("Say".utf8) + [0x91, 0xA2] + Array("hi".utf8) + [0x90]
@@ -205,7 +205,7 @@ import Time
                 }
                 let line = LiveLine(envelope, number: 1, showsValue: true)
                 #expect(line.kind == EnvelopeKind(vector.kind).label && line.size == vector.payload.count)
-                // Cut anywhere it is a line, too.
+                // A payload cut anywhere is a line too.
                 for count in record.indices {
                     record.withUnsafeBytes { bytes in
                         let cut = UnsafeRawBufferPointer(rebasing: bytes[..<count])
@@ -217,8 +217,8 @@ import Time
         }
     }
 
-    /// Nothing is shown that is not recorded.
-    @Test(arguments: [PayloadMode.full, .hash, .none]) func whatIsNotRecordedIsNotShown(mode: PayloadMode) throws {
+    /// Data that is not recorded is not shown.
+    @Test(arguments: [PayloadMode.full, .hash, .none]) func dataThatIsNotRecordedIsNotShown(mode: PayloadMode) throws {
         let record = ("\(Self.hub.topic):user:ann", Self.invocation("Receive", "secret", excluded: ["conn"]))
         var policy = PayloadPolicy(mode: mode)
         let plain = try #require(try Self.lines([record], payload: policy).first)

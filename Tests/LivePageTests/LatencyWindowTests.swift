@@ -9,7 +9,7 @@ import Testing
         ([0, 100, 0, 0], 1.5, 1.99),
         ([50, 50, 0, 0], 1, 1.98),
         ([1, 0, 0, 0], 0.5, 0.99),
-        // Beyond the last bound nothing is known but that it is beyond.
+        // Above the last bound only the bound is known.
         ([0, 0, 0, 7], 4, 4),
     ]
 
@@ -18,7 +18,7 @@ import Testing
         #expect(abs(found.median - median) < 1e-9 && abs(found.p99 - p99) < 1e-9, "\(found)")
     }
 
-    @Test func onlyWhatIsNewCounts() {
+    @Test func onlyNewValuesCount() {
         let histogram = Histogram(upperBounds: [1, 2, 4])
         histogram.observe(0.5)
         var window = LatencyWindow(histogram)

@@ -28,7 +28,7 @@ import Time
         Moment(realtime: UInt64((1_000 + seconds) * 1e9), monotonic: UInt64((1_000 + seconds) * 1e9))
     }
 
-    /// The events of a stream, their data parsed.
+    /// The events of a stream, with parsed data.
     private func parse(_ buffer: ByteBuffer) throws -> (event: String, data: [String: Any]) {
         let text = String(buffer: buffer)
         #expect(text.hasSuffix("\n\n"))
@@ -38,7 +38,7 @@ import Time
         return (String(lines[0].dropFirst("event: ".count)), try #require(data as? [String: Any]))
     }
 
-    @Test func everythingIsJSONWhateverTheNamesAre() throws {
+    @Test func everythingIsValidJSONForAnyNames() throws {
         feed.journal.note(.subscribed(runID: "r", redisVersion: "7"), at: Self.moment(0.1))
         feed.journal.note(.gap(channel: Self.hostile, from: 3, to: 5, cause: .foreignPublish), at: Self.moment(0.2))
         parts.observing.channels[0].envelopes.increment(by: 10)
@@ -57,8 +57,8 @@ import Time
         #expect(data["segments"] == nil)
     }
 
-    /// A page that opens must not take the memory that recording needs, however many channels there are.
-    @Test func whatAPageIsToldIsBounded() throws {
+    /// A page that opens must not use the memory needed for recording, for any number of channels.
+    @Test func theDataForAPageIsBounded() throws {
         let parts = try makeParts((0..<1_000).map { "channel-\($0)" })
         let feed = LiveFeed(LivePageConfiguration(), of: parts, at: Self.moment(0))
         for second in 1...60 {
@@ -71,7 +71,7 @@ import Time
         #expect(channels.allSatisfy { ($0["samples"] as? [[Any]])?.last?.first as? Int == 1_060_000 })
     }
 
-    @Test func whatHappensIsSentAtOnceAndASecondOnce() async throws {
+    @Test func eventsAreSentImmediatelyAndSamplesOncePerSecond() async throws {
         let page = try #require(feed.pages.open())
         var frames = page.frames.makeAsyncIterator()
         func next() async throws -> (event: String, data: [String: Any]) {
@@ -121,7 +121,7 @@ import Time
         return batch
     }
 
-    @Test func nothingIsTakenWhileNobodyLooks() {
+    @Test func nothingIsSampledWithoutAnOpenPage() {
         let sampler = EnvelopeSampler(forms: [.signalR2])
         _ = sampler.take()
         sampler.offer(batch(10))
@@ -134,7 +134,7 @@ import Time
         #expect(sampler.take().isEmpty)
     }
 
-    @Test func aBusyChannelDoesNotTakeTheShareOfAQuietOne() {
+    @Test func aBusyChannelDoesNotDisplaceAQuietOne() {
         let sampler = EnvelopeSampler(forms: [.signalR2, .signalR2])
         _ = sampler.take()
         sampler.want(true)
@@ -145,7 +145,7 @@ import Time
         #expect(taken.count { $0.channel == 1 } == 1)
     }
 
-    @Test func aLineTellsWhatItIsAndKeepsTheValueForItself() throws {
+    @Test func aLineHasItsKindAndAHiddenValue() throws {
         let sampler = EnvelopeSampler(forms: [.signalR2])
         _ = sampler.take()
         sampler.want(true)
@@ -157,7 +157,7 @@ import Time
         #expect(LiveLine(envelope, number: 1, showsValue: true).value?.contains("secret") == true)
     }
 
-    @Test func whatIsNoEnvelopeIsALineToo() {
+    @Test func anUndecodablePayloadIsALineToo() {
         let line = Array("17 rubbish".utf8).withUnsafeBytes {
             LiveLine(SampledEnvelope($0, channel: 0, receivedAt: 1), number: 1, showsValue: true)
         }

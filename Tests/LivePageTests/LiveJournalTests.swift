@@ -10,14 +10,14 @@ import Time
         Moment(realtime: seconds * 1_000_000_000, monotonic: seconds * 1_000_000_000)
     }
 
-    @Test func handsOutEachEventOnce() {
+    @Test func returnsEachEventOnce() {
         let journal = LiveJournal(at: moment(1))
         journal.note(.duplicate(channel: "chat", id: 7), at: moment(2))
         #expect(journal.take().events.map(\.event) == [.duplicate(channel: "chat", id: 7)])
         #expect(journal.take().events.isEmpty)
     }
 
-    @Test func aStormCostsTheOldestAndNoMemory() {
+    @Test func aFloodOfEventsDropsTheOldest() {
         let journal = LiveJournal(at: moment(1))
         let count = 10 * LiveJournal.limit
         for id in 1...count { journal.note(.duplicate(channel: "chat", id: UInt64(id)), at: moment(2)) }
@@ -27,12 +27,12 @@ import Time
         #expect(entries.events.map(\.number) == Array((UInt64(entries.overrun) + 1)...UInt64(count)))
     }
 
-    /// Whatever is pushed out of the journal, how the connection is stays known.
-    @Test func theConnectionOutlivesAStorm() {
+    /// The state of the connection is kept when its events are dropped from the journal.
+    @Test func aFloodKeepsTheConnectionState() {
         let journal = LiveJournal(at: moment(1))
         #expect(journal.take().connection == .connecting(since: moment(1).realtime))
         journal.note(.disconnected(cause: "io_error"), at: moment(2))
-        #expect(journal.take().connection == .connecting(since: moment(1).realtime), "it was never there")
+        #expect(journal.take().connection == .connecting(since: moment(1).realtime), "it was never connected")
         journal.note(.subscribed(runID: nil, redisVersion: nil), at: moment(3))
         journal.note(.disconnected(cause: "closed_by_server"), at: moment(4))
         journal.note(.disconnected(cause: "io_error"), at: moment(5))

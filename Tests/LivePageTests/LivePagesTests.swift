@@ -5,7 +5,7 @@ import Testing
 @testable import Relay
 
 @Suite struct LivePagesTests {
-    @Test func thereIsALimit() throws {
+    @Test func theNumberOfPagesIsLimited() throws {
         let pages = LivePages(limit: 2)
         let first = try #require(pages.open())
         _ = try #require(pages.open())
@@ -14,7 +14,7 @@ import Testing
         #expect(!pages.isFull && pages.open() != nil)
     }
 
-    @Test func aPageThatDoesNotReadLosesFramesAndIsTold() async throws {
+    @Test func aPageThatDoesNotReadLosesFramesAndIsInformed() async throws {
         let pages = LivePages()
         let slow = try #require(pages.open())
         for number in 1...1_000 { pages.send(ByteBuffer(string: "\(number)")) }

@@ -4,7 +4,7 @@ import Testing
 @testable import Relay
 
 @Suite struct RecordingSnapshotTests {
-    @Test func whatWasLostCountsFromTheTroubleOn() {
+    @Test func lossesCountFromTheStartOfTheProblem() {
         var board = RecordingSnapshot(records: true)
         board.look(isWriting: true, isDiskLow: false, lost: 5, overflowed: 0, at: 1)
         #expect(board.state == .writing)
@@ -18,7 +18,7 @@ import Testing
         #expect(board.state == .paused(since: 5, lost: 1))
     }
 
-    @Test func dropsAreOneAsLongAsTheyAreNews() {
+    @Test func recentDropsAreCombined() {
         var board = RecordingSnapshot(records: true)
         board.look(isWriting: true, isDiskLow: false, lost: 0, overflowed: 2, at: 10)
         board.look(isWriting: true, isDiskLow: false, lost: 0, overflowed: 2, at: 11)
@@ -29,7 +29,7 @@ import Testing
         #expect(board.drops == .init(firstAt: later, lastAt: later, envelopes: 1))
     }
 
-    @Test func whoDoesNotRecordCannotFail() {
+    @Test func withoutARecordingNothingFails() {
         var board = RecordingSnapshot(records: false)
         board.look(isWriting: false, isDiskLow: false, lost: 0, overflowed: 0, at: 1)
         #expect(board.state == .off)

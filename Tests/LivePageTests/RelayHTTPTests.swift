@@ -88,7 +88,7 @@ import Time
         #expect(answer.text.contains("# EOF") == ending.contains("# EOF"))
     }
 
-    @Test func metricsOfManyChannelsAreWhole() async throws {
+    @Test func metricsOfManyChannelsAreComplete() async throws {
         let names = (100..<300).map { "channel \($0)" }
         let parts = try makeParts(names)
         for (index, channel) in parts.observing.channels.enumerated() { channel.envelopes.increment(by: index) }
@@ -99,12 +99,12 @@ import Time
                 == names.enumerated().map {
                     #"signalr_backplane_envelopes_total{channel="\#($1)",backplane="signalr2"} \#($0)"#
                 })
-        // One ends where the next piece begins.
+        // One ends at the start of the next piece.
         #expect(lines.dropLast().allSatisfy { $0.wholeMatch(of: #/# .*|[a-z_]+(\{.*\})? \S+/#) != nil })
         #expect(lines.last == "")
     }
 
-    @Test func healthyIsWhoeverAnswers() async throws {
+    @Test func healthyWheneverItResponds() async throws {
         let answer = try await get("/-/healthy")
         #expect(answer.status == .ok)
         #expect(answer.text == "backplane-relay is running\n")
@@ -125,7 +125,7 @@ import Time
         #expect(answer.text == "ready\n")
     }
 
-    @Test func withoutTheTokenOnlyHealthyAnswers() async throws {
+    @Test func withoutTheTokenOnlyHealthyResponds() async throws {
         let path = "/tmp/backplane-relay-token-\(UUID().uuidString)"
         try Data("0123456789abcdef".utf8).write(to: URL(filePath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -146,7 +146,7 @@ import Time
         }
     }
 
-    @Test func theRootNamesTheRest() async throws {
+    @Test func theRootListsTheOtherPaths() async throws {
         let answer = try await get("/")
         #expect(answer.status == .ok)
         #expect(answer.contentType == "text/plain; charset=utf-8")
@@ -170,6 +170,24 @@ import Time
         }
     }
 
+    @Test(arguments: ["/": "live.html", "/live.js": nil, "/chart.js": nil, "/words.js": nil, "/live.css": nil])
+    func `a file of the page is served byte for byte`(path: String, name: String?) async throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/LivePage/Page")
+        let file = try String(
+            contentsOf: folder.appending(path: name ?? String(path.dropFirst())), encoding: .utf8)
+        #expect(try await get(path, accept: "text/html").text == file)
+    }
+
+    @Test func `the login form is served byte for byte but for its note`() async throws {
+        let form = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/LivePage/Page/login.html")
+        let sessions = try webSessions()
+        #expect(
+            try await get("/login", sessions: sessions).text
+                == String(contentsOf: form, encoding: .utf8).replacing("{{note}}", with: ""))
+    }
+
     @Test func aBrowserLogsInWithTheToken() async throws {
         let sessions = try webSessions()
         var answer = try await get("/", accept: "text/html", sessions: sessions)
@@ -188,11 +206,11 @@ import Time
         #expect(try await get("/metrics", cookie: pair + "0", sessions: sessions).status == .unauthorized)
     }
 
-    @Test func aWrongTokenOpensNothingAndTheNextTryComesTooSoon() async throws {
+    @Test func aWrongTokenIsRefusedAndDelaysTheNextAttempt() async throws {
         let sessions = try webSessions()
         var answer = try await get("/login", method: .post, form: "token=wrong", sessions: sessions)
         #expect(answer.status == .unauthorized && answer.headers[.setCookie] == nil)
-        // However late the next request comes.
+        // However late the next request arrives.
         var later = Moment.now()
         later.monotonic += 3_600_000_000_000
         #expect(sessions.login("wrong", at: later) == .wrongToken)
@@ -200,17 +218,17 @@ import Time
         #expect(answer.status == .tooManyRequests && answer.headers[.setCookie] == nil)
     }
 
-    @Test func loggingOutTakesTheCookieAndEndsTheSession() async throws {
+    @Test func loggingOutRemovesTheCookieAndEndsTheSession() async throws {
         try await withSession { sessions, cookie in
             let answer = try await get(
                 "/logout", method: .post, cookie: cookie, origin: "http://relay", sessions: sessions)
             #expect(answer.status == .seeOther && answer.headers[.location] == "./")
             let taken = try #require(answer.headers[.setCookie])
-            // The order is Hummingbird's, and another each time.
+            // Hummingbird's order varies.
             #expect(taken.hasPrefix("\(sessions.cookieName)=; "))
             #expect(Set(taken.split(separator: "; ").dropFirst()) == ["Max-Age=0", "HttpOnly", "SameSite=Strict"])
             #expect(try await get("/metrics", cookie: cookie, sessions: sessions).status == .unauthorized)
-            // Again, or after a restart of the relay: there is nothing to end, and no error to look at.
+            // Again, or after a restart of the relay: there is nothing to end, and no error.
             #expect(try await get("/logout", method: .post, cookie: cookie, sessions: sessions).status == .seeOther)
         }
     }
@@ -220,7 +238,7 @@ import Time
         (nil, "cross-site"), ("http://relay", "same-site"),
     ]
 
-    @Test(arguments: strangers) func anotherSitesPagePostsNothing(origin: String?, fetchSite: String?) async throws {
+    @Test(arguments: strangers) func postsFromOtherSitesAreRefused(origin: String?, fetchSite: String?) async throws {
         try await withSession { sessions, cookie in
             for path in ["/logout", "/login"] {
                 let answer = try await get(
@@ -235,7 +253,7 @@ import Time
     @Test(
         arguments: [
             (nil, nil), ("http://relay", "same-origin"), ("https://RELAY", nil), (nil, "none"),
-            // Behind a proxy that asks under a name of its own.
+            // Behind a proxy that uses its own host name in requests.
             ("https://proxy.example", "same-origin"),
         ] as [(String?, String?)]) func ownPagesAndProgramsPost(origin: String?, fetchSite: String?) async throws
     {
@@ -246,7 +264,7 @@ import Time
         }
     }
 
-    @Test func loggingOutIsNoLink() async throws {
+    @Test func loggingOutRequiresPost() async throws {
         try await withSession { sessions, cookie in
             let answer = try await get("/logout", cookie: cookie, sessions: sessions)
             #expect(answer.status == .notFound)
@@ -268,7 +286,7 @@ import Time
         return WebSessions(token: try WebToken(file: path))
     }
 
-    /// - Parameter body: with the cookie of a browser that has logged in.
+    /// - Parameter body: called with the cookie of a logged-in browser.
     private func withSession(_ body: (WebSessions, _ cookie: String) async throws -> Void) async throws {
         let sessions = try webSessions()
         let answer = try await get("/login", method: .post, form: Self.form, sessions: sessions)

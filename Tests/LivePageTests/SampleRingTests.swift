@@ -22,7 +22,7 @@ import Testing
         #expect(ring.count == 4)
     }
 
-    @Test func fewerAreKeptOnceThereAreMoreChannels() {
+    @Test func fewerSamplesAreKeptForMoreChannels() {
         for count in [3, 7, 8, 21] {
             var ring = SampleRing(capacity: 8)
             for number in 1...count { ring.append(sample(number)) }

@@ -62,7 +62,7 @@ import Time
         }
     }
 
-    @Test func withoutATokenNobodyGetsOne() async throws {
+    @Test func downloadsRequireAToken() async throws {
         try await withShelf { shelf, closed, _ in
             let answer = await SegmentDownload(segments: shelf, isAllowed: false).response(name: closed)
             #expect(answer.status == .forbidden)
@@ -74,7 +74,7 @@ import Time
         #expect(SegmentDownload.safe("a\"\r\nX: y; б.mcap") == "a___X__y___.mcap")
     }
 
-    @Test func theListingSaysWhatIsComplete() async throws {
+    @Test func theListingMarksCompleteSegments() async throws {
         try await withShelf { shelf, closed, open in
             #expect(shelf.listing == nil)
             #expect(await shelf.look())

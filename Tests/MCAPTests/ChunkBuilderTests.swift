@@ -17,7 +17,7 @@ import Testing
         #expect(builder.indexes.messageCounts == [1: 1, 2: 1])
     }
 
-    @Test func resetForgetsMessagesNotChannels() throws {
+    @Test func resetClearsMessagesButNotChannels() throws {
         var builder = Recording.builder()
         let messages = TestMessage.chunks(1, messagesEach: 20, dataSize: 5...5, seed: 1)[0]
         builder.append(messages)
@@ -31,7 +31,7 @@ import Testing
         #expect(Array(builder.records.bytes) == first)
     }
 
-    @Test func oversizedMessageGivesItsMemoryBack() {
+    @Test func oversizedMessageReleasesItsMemory() {
         var builder = Recording.builder()
         var message = TestMessage.chunks(1, messagesEach: 1, dataSize: 1...1, seed: 1)[0][0]
         message.data = Array(repeating: 0, count: 8 << 20)

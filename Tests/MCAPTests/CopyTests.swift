@@ -2,7 +2,7 @@ import Testing
 
 @testable import MCAP
 
-/// Whole chunks of one file copied into another one.
+/// Complete chunks copied from one file to another.
 @Suite struct CopyTests {
     static let chunks = TestMessage.chunks(4, messagesEach: 6, dataSize: 10...50, seed: 71)
 
@@ -36,7 +36,7 @@ import Testing
         #expect(reading.damages == [])
         #expect(reading.ending == .closed)
         #expect(reading.chunks.map(\.messages) == [Self.chunks[0], Self.chunks[2], Self.chunks[3]])
-        // Byte for byte, whatever this writer compresses with.
+        // Byte for byte, whatever this writer's compression.
         let last = try #require(recording.chunkRanges.last)
         let copiedLast = try #require(reading.chunks.last?.offset)
         #expect(Array(copied[copiedLast..<copiedLast + last.count]) == Array(recording.bytes[last]))
@@ -53,7 +53,7 @@ import Testing
         #expect(reading.chunks.map(\.messages) == Self.chunks)
     }
 
-    /// Found by fuzzing: one of our files with such bytes in it would count as damaged.
+    /// Found by fuzzing: an own file with such bytes would count as damaged.
     @Test func extensionsOfALaterFormatAreNotCopied() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let range = recording.chunkRanges[0]
@@ -76,7 +76,7 @@ import Testing
         #expect(try indexed.read(try #require(indexed.chunkIndexes.first)).messages == Self.chunks[0])
     }
 
-    @Test func topicsInTwoFormsOfUnicodeAreTwo() {
+    @Test func topicsInTwoUnicodeFormsAreTwo() {
         let first = Channel(id: 1, topic: "zo\u{E9}", messageEncoding: "raw")
         #expect(first != Channel(id: 1, topic: "zoe\u{301}", messageEncoding: "raw"))
         #expect(first == Channel(id: 1, topic: "zo\u{E9}", messageEncoding: "raw"))

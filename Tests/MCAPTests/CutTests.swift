@@ -2,7 +2,7 @@ import Testing
 
 @testable import MCAP
 
-/// A file cut at every byte: the whole chunks before the cut come back, exactly, and the cut is reported.
+/// A file cut at every byte: exactly the complete chunks before the cut are read, and the cut is reported.
 @Suite struct CutTests {
     static let chunks = TestMessage.chunks(4, messagesEach: 6, dataSize: 0...60, seed: 11)
 
@@ -26,7 +26,7 @@ import Testing
         for cut in 0..<recording.bytes.count {
             await Task.yield()
             let reading = try Reading(Array(recording.bytes[..<cut]), tailMayGrow: true)
-            // A chunk within the last 50 bytes may be a torn trailer and waits for the next reader.
+            // A chunk within the last 50 bytes may be an incomplete trailer and is left to the next read.
             let settled = recording.chunkRanges.filter { $0.upperBound <= cut - 50 }
             try #require(reading.damages == [], "cut at \(cut)")
             try #require(reading.ending == .unclosed, "cut at \(cut)")
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    /// What a reader sees while a write is under way: the old file, its end overwritten by a part of the new bytes.
+    /// The view of a reader during a write: the old file, its end overwritten with a part of the new bytes.
     @Test(arguments: [Compression.none, .zstd(level: 1)])
     func writeUnderWay(compression: Compression) throws {
         let recording = Recording(Self.chunks, compression: compression, closed: true)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct DamageTests {
     static let chunks = TestMessage.chunks(6, messagesEach: 10, dataSize: 10...50, seed: 31)
 
-    /// Zeroes, as a disk leaves them after a power cut, over a range of a file.
+    /// Overwrites a range with zeroes, like a disk after a power failure.
     private func zeroed(_ recording: Recording, _ range: Range<Int>) -> [UInt8] {
         var bytes = recording.bytes
         for offset in range { bytes[offset] = 0 }
@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [Compression.none, .zstd(level: 1)], [false, true])
     func goesOnAtTheNextMarker(compression: Compression, closed: Bool) throws {
         let recording = Recording(Self.chunks, compression: compression, closed: closed)
-        // From inside of chunk 1 to inside of chunk 3.
+        // From within chunk 1 to within chunk 3.
         let range = recording.chunkRanges[1].lowerBound + 4..<recording.chunkRanges[3].lowerBound + 20
         let reading = try Reading(zeroed(recording, range))
         #expect(reading.chunks.map(\.messages) == [Self.chunks[0], Self.chunks[4], Self.chunks[5]])
@@ -23,11 +23,11 @@ import Testing
         #expect(reading.damages.count == 1)
         #expect(damage.offset == UInt64(recording.chunkRanges[1].lowerBound))
         #expect(damage.offset + damage.length == UInt64(recording.chunkRanges[4].lowerBound - Marker.recordSize))
-        // A closed file says how many messages there were.
+        // A closed file contains the number of messages.
         #expect(damage.messagesLost == (closed ? 30 : nil))
     }
 
-    @Test func messageIndexesTellWhatALostChunkHeld() throws {
+    @Test func messageIndexesGiveTheContentOfALostChunk() throws {
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: false)
         var bytes = recording.bytes
         bytes[recording.chunkRanges[5].upperBound - 1] ^= 0xFF
@@ -40,7 +40,7 @@ import Testing
     @Test func missingMessageIndexesAreReported() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: false)
         let end = recording.chunkRanges[5].upperBound
-        // The trailer right after the last chunk, as if its message indexes had never been written.
+        // The trailer directly after the last chunk, as if its message indexes had never been written.
         let bytes = Array(recording.bytes[..<end]) + recording.bytes.suffix(Layout.trailer)
         let reading = try Reading(bytes)
         let channels = Set(Self.chunks[5].map(\.channelID)).sorted()
@@ -60,16 +60,16 @@ import Testing
         #expect(reading.damages.first?.reason == .leadingMagic)
     }
 
-    @Test func chunkTakenOutIsMissed() throws {
+    @Test func removedChunkIsDetected() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: false)
-        // Markers know their places, so a chunk cannot be cut out without making all that follow invalid.
+        // Markers contain their offset, so removing a chunk invalidates all later ones.
         var bytes = recording.bytes
         bytes.removeSubrange(recording.chunkRanges[1].lowerBound..<recording.chunkRanges[2].lowerBound)
         let reading = try Reading(bytes)
         #expect(reading.damages.isEmpty == false)
     }
 
-    @Test func markerOfAnotherFileIsNoMarker() throws {
+    @Test func markerOfAnotherFileIsIgnored() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: false)
         var bytes = recording.bytes
         let place = recording.chunkRanges[2].lowerBound - Marker.recordSize
@@ -83,8 +83,8 @@ import Testing
         #expect(reading.chunks.map(\.messages) == Self.chunks)
     }
 
-    @Test func markerForgedInsideOfAMessageIsNotFollowed() throws {
-        // Whoever can publish can put any bytes into a stored chunk, but does not know the file's sync marker.
+    @Test func markerForgedInsideAMessageIsIgnored() throws {
+        // A publisher can put any bytes into a stored chunk, but does not know the file's sync marker.
         var chunks = Array(Self.chunks[..<3])
         let probe = Recording(chunks, compression: .none, closed: false)
         let place = probe.chunkRanges[1].lowerBound + 200
@@ -116,7 +116,7 @@ import Testing
         #expect(reading.ending == .closed)
     }
 
-    @Test func descriptionNamesPlaceCostAndRemedy() {
+    @Test func descriptionNamesOffsetLossAndRemedy() {
         let damage = Damage(
             offset: 4_096, length: 12, reason: .chunkCRC(expected: 0xAB, actual: 0xCD), messagesLost: 1)
         #expect(

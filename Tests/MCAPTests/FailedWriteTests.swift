@@ -2,7 +2,7 @@ import Testing
 
 @testable import MCAP
 
-/// What fails between `encode` and `commit` changes nothing.
+/// A failure between `encode` and `commit` changes nothing.
 @Suite struct FailedWriteTests {
     static let chunks = TestMessage.chunks(3, messagesEach: 5, dataSize: 10...50, seed: 51)
 
@@ -89,7 +89,7 @@ import Testing
         #expect(reading.messages == Self.chunks[0])
     }
 
-    @Test func totalsAreOfWhatIsCommitted() {
+    @Test func totalsIncludeOnlyCommittedData() {
         var writer = writer()
         var builder = Recording.builder()
         #expect(writer.fileSize == 0)

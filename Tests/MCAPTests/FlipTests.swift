@@ -3,11 +3,11 @@ import Testing
 
 @testable import MCAP
 
-/// Every byte of a file changed in several ways: nothing wrong is ever read, and the change is reported.
+/// Every byte of a file changed in several ways: no wrong data is read, and the change is reported.
 @Suite struct FlipTests {
     static let chunks = TestMessage.chunks(3, messagesEach: 4, dataSize: 10...50, seed: 21)
 
-    /// Half of them single bits.
+    /// Half of them change single bits.
     static let masksPerByte = 4
     /// Bytes of a compressed chunk record before its data.
     static let chunkHeader = 9 + 8 + 8 + 8 + 4 + 8 + 8
@@ -42,7 +42,7 @@ import Testing
                         recording.chunkRanges.firstIndex { $0.lowerBound == chunk.offset }, "\(place)")
                     try #require(chunk.messages == Self.chunks[index], "\(place)")
                 }
-                // A chunk is lost only if it is itself what was changed.
+                // A chunk is lost only if the change is within it.
                 for (index, range) in recording.chunkRanges.enumerated()
                 where !reading.chunks.contains(where: { $0.offset == range.lowerBound }) {
                     let reach = range.lowerBound - Marker.recordSize..<range.upperBound
@@ -57,11 +57,11 @@ import Testing
                 }
             }
         }
-        // The one exception: inside of a zstd frame several codes stand for the same content (an ignored bit of the
-        // frame header, another distance within a run). That the messages are the same is required above.
+        // The one exception: within a zstd frame several encodings give the same content (an ignored bit of the frame
+        // header, another offset within a run). That the messages are the same is required above.
         let frames = test.compression == .none ? [] : recording.chunkRanges.map { $0.dropFirst(Self.chunkHeader) }
         for (offset, mask) in unnoticed {
-            #expect(frames.contains { $0.contains(offset) }, "byte \(offset) xor \(mask) was not noticed")
+            #expect(frames.contains { $0.contains(offset) }, "byte \(offset) xor \(mask) was not detected")
         }
         #expect(unnoticed.count * 100 < recording.bytes.count * Self.masksPerByte)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MCAP
 
-/// Files that Python's `mcap` wrote: read, or refused with a reason.
+/// Files written by Python's `mcap`: read, or refused with a reason.
 @Suite(.enabled(if: Oracle.isAvailable, Comment(rawValue: Oracle.missing ?? "")))
 struct ForeignFileTests {
     /// Writes 50 messages on two channels, one with a schema, with the writer options in the second argument.
@@ -60,7 +60,7 @@ struct ForeignFileTests {
         check(reading.messages)
     }
 
-    /// The specification demands the channels of indexed chunks in the summary.
+    /// The specification requires the channels of indexed chunks in the summary.
     @Test func summaryWithoutChannelsIsReported() throws {
         let reading = try Reading(file("{'chunk_size': 500, 'repeat_channels': False, 'use_statistics': False}"))
         #expect(reading.damages.map(\.reason) == [.summary(.channels)])
@@ -94,7 +94,7 @@ struct ForeignFileTests {
         check(try reader.chunkIndexes.flatMap { try reader.read($0).messages })
     }
 
-    @Test(arguments: ["True", "False"]) func messagesOutsideOfChunksAreRead(dataCRC: String) throws {
+    @Test(arguments: ["True", "False"]) func messagesOutsideChunksAreRead(dataCRC: String) throws {
         let reading = try Reading(file("{'use_chunking': False, 'enable_data_crcs': \(dataCRC)}"))
         #expect(reading.damages == [])
         #expect(reading.metadata == [Metadata(name: "m", entries: ["x": "y"])])
@@ -102,7 +102,7 @@ struct ForeignFileTests {
         check(reading.messages)
     }
 
-    /// Some writers put messages into chunks and others beside them.
+    /// Some writers put messages both into chunks and outside.
     @Test(arguments: [Compression.none, .zstd(level: 1)]) func mixedFileIsRead(compression: Compression) throws {
         let mixed = try MixedFile(self.file("{'use_chunking': False}"), self.file("{'chunk_size': 500}"))
         let reading = try Reading(mixed.bytes)
@@ -130,8 +130,8 @@ struct ForeignFileTests {
         #expect(writer.output.isEmpty)
     }
 
-    /// Python describes channels when they are registered, with messages or without.
-    @Test func copyOfAForeignFileIsWhole() throws {
+    /// Python writes channels when they are registered, with or without messages.
+    @Test func copyOfAForeignFileIsComplete() throws {
         try Oracle.require()
         let program = """
             import sys
@@ -186,7 +186,7 @@ struct ForeignFileTests {
             var bytes = original
             bytes[offset] ^= .random(in: 1...255, using: &random)
             let reading = try Reading(bytes)
-            // Without markers less is found again, but nothing is made up.
+            // Without markers less is recovered, but never wrong data.
             try #require(reading.messages.allSatisfy { messages.contains($0.data) }, "byte \(offset), seed \(seed)")
         }
     }
@@ -203,8 +203,8 @@ struct ForeignFileTests {
         }
     }
 
-    /// No markers: the chunks themselves are found.
-    @Test(arguments: ["ZSTD", "LZ4", "NONE"]) func chunksAreFoundBehindShiftedBytes(compression: String) async throws {
+    /// Without markers the chunks themselves are found.
+    @Test(arguments: ["ZSTD", "LZ4", "NONE"]) func chunksAreFoundAfterShiftedBytes(compression: String) async throws {
         let original = try file("{'chunk_size': 400, 'compression': CompressionType.\(compression)}")
         let chunks = try Reading(original).chunks
         var random = SplitMix64.announced()
@@ -223,7 +223,7 @@ struct ForeignFileTests {
             for chunk in chunks[2...] {
                 try #require(found.count { $0 == chunk.messages } == 1, "\(count) bytes at \(place)")
             }
-            // Of a stored chunk without its beginning the messages are found.
+            // From a stored chunk without its start the messages are recovered.
             let all = chunks.flatMap(\.messages)
             try #require(found.allSatisfy { $0.allSatisfy { all.contains($0) } })
             try #require(!reading.damages.isEmpty)
@@ -231,7 +231,7 @@ struct ForeignFileTests {
     }
 }
 
-/// The messages of one file outside of chunks, followed by the chunks of another one.
+/// The messages of one file outside chunks, followed by the chunks of another one.
 private struct MixedFile {
     private(set) var bytes: [UInt8]
 

@@ -12,7 +12,7 @@ import Testing
             await Task.yield()
             let count = Int.random(in: 0...300, using: &random)
             var bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
-            // Half of them begin as they should, and have small opcodes and lengths, to get further.
+            // Half of them start correctly, with small opcodes and lengths, to get further.
             if round.isMultiple(of: 2) {
                 bytes = Layout.magic + bytes.map { $0 < 128 ? $0 % 17 : 0 }
             }
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    /// Whatever comes of it, it must come as an error.
+    /// Any failure must be a thrown error.
     private func readByIndex(_ bytes: [UInt8]) {
         guard let reader = try? MCAPIndexedReader(MemorySource(bytes)) else { return }
         for index in reader.chunkIndexes { _ = try? reader.read(index) }
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func zstdBombIsRefused() throws {
-        // Says 10 bytes, holds a megabyte.
+        // Declares 10 bytes, contains a megabyte.
         var messages = TestMessage.chunks(1, messagesEach: 1, dataSize: 1...1, seed: 44)[0]
         messages[0].data = Array(repeating: 0, count: 1 << 20)
         let recording = Recording([messages], compression: .zstd(level: 1), closed: false)
@@ -86,8 +86,8 @@ import Testing
         #expect(reading.damages.map(\.reason) == [.decompression(.tooLong(expected: 10))])
     }
 
-    /// What operators read of it are not the words of libzstd.
-    @Test func whatCannotBeUncompressedIsSaidInOurWords() throws {
+    /// Messages for operators do not contain libzstd's terms.
+    @Test func decompressionErrorsAreSentences() throws {
         let recording = Recording(
             TestMessage.chunks(1, messagesEach: 4, dataSize: 50...60, seed: 45), compression: .zstd(level: 1),
             closed: false)
@@ -101,7 +101,7 @@ import Testing
                 + "4 messages are lost; recover copies all whole chunks into a new file")
     }
 
-    @Test func tooManyDamagesEndTheReading() throws {
+    @Test func tooManyDamagesEndReading() throws {
         let chunks = TestMessage.chunks(30, messagesEach: 1, dataSize: 1...1, seed: 45)
         let recording = Recording(chunks, compression: .none, closed: true)
         var bytes = recording.bytes
@@ -112,7 +112,7 @@ import Testing
         #expect(reading.ending == .cut)
     }
 
-    /// Counts what is read: damage must not make reading quadratic.
+    /// Counts the bytes read: damage must not make reading quadratic.
     private final class CountingSource: ByteSource {
         let bytes: MemorySource
         var readBytes: UInt64 = 0
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    /// A private record of a megabyte, reread by any code that is not linear.
+    /// A private record of a megabyte, read repeatedly by any code that is not linear.
     private static let ballast: [UInt8] =
         [0x81] + withUnsafeBytes(of: UInt64(1 << 20).littleEndian, Array.init) + Array(repeating: 0, count: 1 << 20)
     private static let emptyHeader: [UInt8] = [1, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -141,8 +141,8 @@ import Testing
         #expect(source.readBytes < 8 * source.size)
     }
 
-    /// Chunks inside of chunks, each of which seems to reach to the end of the file, and none is whole.
-    @Test func nestedChunksAreNotHashedForEver() throws {
+    /// Nested chunks, each of which seems to extend to the end of the file, and none is complete.
+    @Test func nestedChunksAreHashedInLinearTime() throws {
         let size = 1 << 18
         var bytes = Layout.magic + Self.emptyHeader
         while bytes.count < size {
@@ -163,8 +163,8 @@ import Testing
         #expect(source.readBytes < 512 * source.size)
     }
 
-    /// Thousands of markers, each of a file of its own.
-    @Test func markersOfManyFilesAreNotAllSearchedFor() throws {
+    /// Thousands of markers, each of a different file.
+    @Test func theSearchForMarkersOfOtherFilesIsLimited() throws {
         var bytes = Layout.magic + Self.emptyHeader
         for number in 0..<8_000 as Range<UInt64> {
             var marker = GrowableBuffer()
@@ -179,7 +179,7 @@ import Testing
         #expect(source.readBytes < 128 * source.size)
     }
 
-    /// Hundreds of data ends with a CRC, each followed by a valid marker, so that data seems to go on.
+    /// Hundreds of data ends with a CRC, each followed by a valid marker, so that the data section seems to continue.
     @Test func dataSectionIsHashedOnce() throws {
         let dataEnd: [UInt8] = [15, 4, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]
         var bytes = Layout.magic + Self.emptyHeader + Self.ballast

@@ -29,7 +29,7 @@ import Testing
         }
         #expect(
             try reader.metadataIndexes.map { try reader.read($0) } == [Recording.startMetadata, Recording.endMetadata])
-        // In any order, held as long as wanted.
+        // In any order, and kept for any time.
         let held = try reader.chunkIndexes.reversed().map { try reader.read($0) }
         #expect(held.reversed().map(\.messages) == Self.chunks)
     }
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func everyFlipIsNoticedOrHarmless() async throws {
+    @Test func everyFlipIsDetectedOrHarmless() async throws {
         let seed: UInt64 = 82
         var random = SplitMix64(seed: seed)
         let recording = Recording(Array(Self.chunks[..<2]), compression: .zstd(level: 1), closed: true)

@@ -2,10 +2,10 @@ import Testing
 
 @testable import MCAP
 
-/// Other programs read our files, after every write.
+/// Independent programs read the files after every write.
 @Suite(.enabled(if: Oracle.isAvailable, Comment(rawValue: Oracle.missing ?? "")))
 struct OracleTests {
-    /// Prints one line a message, of each file, read with all checks: once by index, once as a stream.
+    /// Prints one line per message of each file, read with all checks: once through the index, once as a stream.
     private static let reader = """
         import sys
         from mcap.reader import make_reader, NonSeekingReader
@@ -18,14 +18,14 @@ struct OracleTests {
                 print("end of", kind.__name__)
         """
 
-    /// What Python should print for files that hold these messages.
+    /// Python's expected output for files with these messages.
     private static func expected(_ files: [[TestMessage]]) -> [String] {
         files.flatMap {
             lines($0) + ["end of make_reader"] + lines($0) + ["end of NonSeekingReader"]
         }
     }
 
-    /// What doctor's last line holds if nothing is wrong.
+    /// The last line of doctor's report for a valid file.
     private static let soundReport = "\"errors\":0,\"warnings\":0"
 
     private func read(_ paths: [String]) throws -> [String] {
@@ -47,7 +47,7 @@ struct OracleTests {
         try Oracle.require()
         let chunks = TestMessage.chunks(3, messagesEach: 20, dataSize: 0...300, seed: 91)
         let recording = Recording(chunks, compression: compression, closed: true)
-        // State 0 is the start, the last one the closed file.
+        // State 0 is the start, the last one is the closed file.
         let held = recording.states.indices.map { Array(chunks.prefix($0).joined()) }
         try Oracle.withFiles(recording.states) { paths in
             let lines = try read(paths)
@@ -68,8 +68,8 @@ struct OracleTests {
         }
     }
 
-    /// A file that is in order but for one message that was published after it was received.
-    @Test func doctorIsHeard() throws {
+    /// A valid file except for one message published after it was received.
+    @Test func doctorReportsAreDetected() throws {
         try Oracle.require()
         var chunks = TestMessage.chunks(1, messagesEach: 20, dataSize: 20...300, seed: 93)
         chunks[0][3].publishTime = chunks[0][3].logTime + 1
@@ -80,7 +80,7 @@ struct OracleTests {
         }
     }
 
-    @Test func doctorFindsErrorsWhereThereAreSome() throws {
+    @Test func doctorFindsErrorsInDamagedFiles() throws {
         try Oracle.require()
         let chunks = TestMessage.chunks(1, messagesEach: 20, dataSize: 20...300, seed: 93)
         let recording = Recording(chunks, compression: .none, closed: true)
@@ -91,11 +91,11 @@ struct OracleTests {
         }
     }
 
-    @Test func resumedAndCopiedFilesAreInOrder() throws {
+    @Test func resumedAndCopiedFilesAreValid() throws {
         try Oracle.require()
         let chunks = TestMessage.chunks(2, messagesEach: 20, dataSize: 20...300, seed: 94)
         let recording = Recording(chunks, compression: .zstd(level: 1), closed: true)
-        // Cut inside of the last chunk's message indexes.
+        // Cut within the last chunk's message indexes.
         let cut = recording.chunkRanges[1].upperBound + 40
         var bytes = Array(recording.bytes[..<cut])
         var writer = try MCAPWriter(resuming: Recovery.scan(MemorySource(bytes)), compression: .none)

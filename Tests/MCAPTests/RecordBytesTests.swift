@@ -2,7 +2,7 @@ import Testing
 
 @testable import MCAP
 
-/// Literal bytes, as the MCAP specification has them.
+/// Literal bytes from the MCAP specification.
 @Suite struct RecordBytesTests {
     private func bytes(_ encode: (inout GrowableBuffer) -> Void) -> [UInt8] {
         var buffer = GrowableBuffer()
@@ -10,7 +10,7 @@ import Testing
         return Array(buffer.bytes)
     }
 
-    /// The content of a record: what follows opcode and length.
+    /// The content of a record, after opcode and length.
     private func content(_ record: [UInt8]) -> [UInt8] { Array(record.dropFirst(9)) }
 
     @Test func header() throws {
@@ -129,8 +129,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("string over the end", [5, 0, 0, 0, 0x61]), ("string of 4 GiB", [0xFF, 0xFF, 0xFF, 0xFF]),
-            ("length cut", [1, 0, 0]), ("no UTF-8", [1, 0, 0, 0, 0xFF, 0, 0, 0, 0]), ("empty", []),
+            ("string beyond the end", [5, 0, 0, 0, 0x61]), ("string of 4 GiB", [0xFF, 0xFF, 0xFF, 0xFF]),
+            ("cut length", [1, 0, 0]), ("invalid UTF-8", [1, 0, 0, 0, 0xFF, 0, 0, 0, 0]), ("empty", []),
         ] as [(String, [UInt8])])
     func malformedHeader(_ name: String, _ content: [UInt8]) {
         #expect(throws: MalformedRecord.self, "\(name)") { try content.withUnsafeBytes { try Header(content: $0) } }

@@ -2,11 +2,11 @@ import Testing
 
 @testable import MCAP
 
-/// Files that their writer never closed, finished by another one.
+/// Unclosed files, completed by another writer.
 @Suite struct ResumeTests {
     static let chunks = TestMessage.chunks(3, messagesEach: 6, dataSize: 10...50, seed: 61)
 
-    /// Scans `bytes`, adds `extra`, closes the file and cuts it where it ends.
+    /// Scans `bytes`, adds `extra`, closes the file and truncates it at its end.
     private func finish(_ bytes: [UInt8], adding extra: [TestMessage]) throws -> [UInt8] {
         var bytes = bytes
         var writer = try MCAPWriter(resuming: Recovery.scan(MemorySource(bytes)), compression: .zstd(level: 1))
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func finishedFileIsTheFileThatWasNeverCut() throws {
+    @Test func completedFileEqualsTheUncutFile() throws {
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
         let unclosed = recording.states[recording.states.count - 2]
         #expect(try finish(unclosed, adding: []) == recording.bytes)
@@ -82,7 +82,7 @@ import Testing
 
     // MARK: - Found by fuzzing
 
-    /// Its message indexes are whole, but are not those of the chunk before it.
+    /// Its message indexes are complete, but belong to another chunk.
     @Test(arguments: [Compression.none, .zstd(level: 1)])
     func lastChunkDamagedWithWholeIndexes(compression: Compression) throws {
         let recording = Recording(Self.chunks, compression: compression, closed: false)
@@ -93,14 +93,14 @@ import Testing
         #expect(reading.chunks.map(\.messages) == Self.chunks)
     }
 
-    /// Nothing that stays in the file describes the channel, so nothing may list it.
-    @Test func lostChunkTeachesNoChannel() throws {
+    /// No remaining record describes the channel, so nothing may list it.
+    @Test func lostChunkRegistersNoChannel() throws {
         let one = TestMessage(channelID: 1, sequence: 1, logTime: 1, publishTime: 1, data: [1])
         let other = TestMessage(channelID: 700, sequence: 2, logTime: 2, publishTime: 2, data: [])
         let recording = Recording([[one], [other]], compression: .none, closed: false)
         var bytes = recording.bytes
         let chunk = recording.chunkRanges[1]
-        // The right checksum, and a message longer than the chunk: found only after the channel's record.
+        // A correct checksum, and a message longer than the chunk: detected only after the channel's record.
         bytes[chunk.upperBound - 30] = 23
         bytes.repairChecksum(ofStoredChunk: chunk)
         let finished = try finish(bytes, adding: [])
@@ -108,7 +108,7 @@ import Testing
         #expect(try MCAPIndexedReader(MemorySource(finished)).channels.keys.sorted() == [1])
     }
 
-    /// A lost chunk was the only one to describe the channel of the next one's message.
+    /// A lost chunk was the only one to describe the channel of the next chunk's message.
     @Test func channelOfALostChunkStaysUnknown() throws {
         let one = TestMessage(channelID: 700, sequence: 1, logTime: 1, publishTime: 1, data: [1])
         let recording = Recording([[one, one], [one]], compression: .none, closed: false)
@@ -124,7 +124,7 @@ import Testing
         #expect(report.damages.contains { $0.reason == .unknownChannel(700) })
     }
 
-    @Test func scanSaysWhatIsWhole() throws {
+    @Test func scanReportsCompleteChunks() throws {
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
         let report = try Recovery.scan(MemorySource(recording.bytes))
         #expect(report.isClosedCleanly)
@@ -145,7 +145,7 @@ import Testing
 }
 
 extension [UInt8] {
-    /// Our own chunks are not read without their checksum.
+    /// Own chunks are not read without their checksum.
     fileprivate mutating func repairChecksum(ofStoredChunk range: Range<Int>) {
         let crc = self[(range.lowerBound + 49)..<range.upperBound].withUnsafeBytes { CRC32.of($0) }
         Swift.withUnsafeBytes(of: crc.littleEndian) { write($0, at: UInt64(range.lowerBound + 33)) }

@@ -3,13 +3,13 @@ import Testing
 
 @testable import MCAP
 
-/// A chunk whose bytes are whole is found, ours or another program's, whatever stands around it and wherever it stands.
+/// A chunk with intact bytes is found, from any writer, at any position and between any data.
 ///
-/// What to expect is found without the reader, by the bytes alone. Nothing is expected of a chunk that ``Wreck`` calls
-/// hidden: what stands inside of another chunk may be the payload of a message, which anybody can send.
+/// The expectation is derived from the bytes alone, without the reader. Chunks that ``Wreck`` calls hidden are
+/// excluded: data within another chunk may be the payload of a message, which anyone can send.
 @Suite struct ResyncTests {
-    @Test(arguments: 1...4) func wholeChunksAreFoundBehindDamage(damages: Int) async throws {
-        var random = SplitMix64.announced(for: "wholeChunksAreFoundBehindDamage(\(damages))")
+    @Test(arguments: 1...4) func completeChunksAreFoundAfterDamage(damages: Int) async throws {
+        var random = SplitMix64.announced(for: "completeChunksAreFoundAfterDamage(\(damages))")
         for round in 0..<500 {
             await Task.yield()
             var wreck = Wreck(&random)

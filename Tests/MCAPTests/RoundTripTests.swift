@@ -74,7 +74,7 @@ import Testing
     @Test func zstdFrameHasContentSizeAndChecksum() throws {
         let chunks = TestMessage.chunks(1, messagesEach: 50, dataSize: 10...90, seed: 6)
         let recording = Recording(chunks, compression: .zstd(level: 1), closed: false)
-        // Data begins after opcode, length, two times, size, CRC, "zstd" and its own length.
+        // Data follows opcode, length, two times, size, CRC, "zstd" and its own length.
         let frame = recording.bytes[(recording.chunkRanges[0].lowerBound + 9 + 8 + 8 + 8 + 4 + 8 + 8)...]
         #expect(frame.prefix(4).elementsEqual([0x28, 0xB5, 0x2F, 0xFD]))
         let descriptor = frame[frame.startIndex + 4]

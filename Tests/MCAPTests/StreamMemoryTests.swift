@@ -9,7 +9,7 @@ import Testing
     private static let size = 16 << 20
     private static let most = 4 << 20
 
-    /// The start of the stream, and what then repeats forever.
+    /// The start of the stream, and the part that repeats forever.
     private func parts(_ kind: Kind) -> (start: [UInt8], again: [UInt8]) {
         var start = GrowableBuffer()
         start.append(Layout.magic)
@@ -27,7 +27,7 @@ import Testing
                 $0.append(Array(repeating: UInt8(0), count: 500))
             }
         case .attachment:
-            // One record: its data is all that follows.
+            // A single record that contains the rest of the stream.
             start.append(Opcode.attachment.rawValue)
             start.append(UInt64(40 + 16 + Self.size))
             start.append(Array(repeating: UInt8(0), count: 16))
@@ -48,7 +48,7 @@ import Testing
         return (Array(start.bytes), Array(again.bytes))
     }
 
-    @Test(arguments: Kind.allCases) func readingKeepsNoMoreOfALongStream(kind: Kind) throws {
+    @Test(arguments: Kind.allCases) func readingALongStreamTakesBoundedMemory(kind: Kind) throws {
         let (start, again) = parts(kind)
         var (given, next) = (0, start[...])
         let source = StreamSource { buffer in
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    /// A chunk of a thousand channels is remembered as a thousand.
+    /// A chunk with a thousand channels counts as a thousand.
     @Test func rememberedChunksAreBounded() {
         let chunk = DecodedChunk()
         for id in 0..<1_000 as Range<UInt16> {

@@ -3,13 +3,13 @@ import Testing
 
 @testable import MCAP
 
-/// Files whose bytes were inserted, removed, overwritten, doubled, cut, mixed with other files and with garbage.
+/// Files whose bytes were inserted, removed, overwritten, duplicated, cut, mixed with other files and with random data.
 ///
-/// What to expect is found without the reader: a chunk is to be recovered if its bytes stand in one piece anywhere.
+/// The expectation is derived without the reader: a chunk must be recovered if its bytes are contiguous anywhere.
 @Suite struct TortureTests {
     private static let rounds = 4_000
 
-    @Test func whatIsWholeIsRecoveredAndNothingElse() async throws {
+    @Test func exactlyTheCompleteChunksAreRecovered() async throws {
         var random = SplitMix64.announced()
         for round in 0..<Self.rounds {
             await Task.yield()
@@ -20,8 +20,8 @@ import Testing
         }
     }
 
-    /// The same as a stream, whose bytes arrive in small pieces.
-    @Test func aStreamIsReadAsAFile() async throws {
+    /// The same as a stream whose bytes arrive in small fragments.
+    @Test func aStreamIsReadLikeAFile() async throws {
         var random = SplitMix64.announced()
         for round in 0..<Self.rounds / 8 {
             await Task.yield()
@@ -36,7 +36,7 @@ import Testing
     }
 }
 
-/// A file, what happened to it, and what of it is left.
+/// A file, the changes to it, and what remains of it.
 private struct Torture {
     var bytes: [UInt8]
     private(set) var history: [String] = []
@@ -130,7 +130,7 @@ private struct Torture {
         }
     }
 
-    /// What is wrong with what a reader makes of it.
+    /// Differences between the expectation and a reader's result.
     func failures() throws -> [String] {
         let reading = try Reading(bytes)
         var failures: [String] = []
@@ -142,12 +142,12 @@ private struct Torture {
         var counts = Array(repeating: 0, count: chunks.count)
         var last = (-1, -1)
         for chunk in reading.chunks {
-            // The times in a chunk's header have no checksum; its messages are whole without them.
+            // The times in a chunk's header have no checksum; its messages are complete without them.
             guard let index = expected.firstIndex(of: chunk.messages),
                 bytes[(chunk.offset + 33)...].starts(with: chunks[index][33...])
             else {
-                // Two damages around a payload, or one that took the opening of the file too, can leave nothing that tells
-                // it, or the messages around it, from the file of another program.
+                // Two damages around a payload, or one that also removed the start of the file, can leave nothing that
+                // distinguishes it, or the messages around it, from the file of another program.
                 if history.count <= 2, isMarked(before: chunk.offset) {
                     failures.append("invented at \(chunk.offset), \(reading.damages)")
                 }
@@ -167,17 +167,17 @@ private struct Torture {
         return failures + accountFailures(reading)
     }
 
-    /// Whether anything of a marker is left by which the file can be told from those of other programs.
+    /// Whether any part of a marker remains that distinguishes the file from those of other programs.
     private func isMarked(before place: Int) -> Bool {
         let opening = [Opcode.marker.rawValue, UInt8(Marker.contentSize)] + Array(repeating: 0, count: 7)
-        // The one right before it may be forged as well.
+        // The marker right before it may be forged as well.
         return !Array(bytes.prefix(max(0, place - Marker.recordSize))).places(of: opening).isEmpty
     }
 
-    /// Every byte is accounted for once: read, or said to be unread.
+    /// Every byte is accounted for once: read, or reported unread.
     private func accountFailures(_ reading: Reading) -> [String] {
         var failures: [String] = []
-        // What is left may be what was written up to some moment.
+        // The rest may be the state of the file at some point during writing.
         let isWhole = recordings.contains { $0.states.contains(bytes) }
         if !isWhole, reading.damages.isEmpty { failures.append("nothing noticed") }
         var ranges = reading.damages.filter { $0.unreadBytes > 0 }.map {

@@ -18,7 +18,7 @@ import Testing
         groups.hubs.map { Row(name: $0.name, channels: $0.channels, everyNode: $0.everyNode) }
     }
 
-    @Test func aHubWithItsConnectionsIsOne() {
+    @Test func aHubWithItsConnectionsIsOneGroup() {
         let hub = "orcChat.Hubs.ChatHub"
         let names =
             [":all", ":internal:groups", ":internal:ack:web1_0af3", ":internal:return:web1_0af3", ":user:ann"].map {
@@ -30,19 +30,19 @@ import Testing
         #expect(groups.others == ["chat", "orc__Booksleeve_MasterChanged"])
     }
 
-    @Test func whatANodeAlwaysListensToIsEnough() {
+    @Test func theFixedSubscriptionsOfANodeSuffice() {
         #expect(Self.rows(ChannelGroups(["H:internal:groups"])) == [Self.hub("H", 1, "H:internal:groups")])
         #expect(Self.rows(ChannelGroups(["H:all"])) == [Self.hub("H", 1, "H:all")])
         #expect(Self.rows(ChannelGroups(["H:internal:ack:s"])) == [Self.hub("H", 1, nil)])
         #expect(ChannelGroups(["H:connection:c", ":all", "all", "H"]).hubs.isEmpty)
     }
 
-    @Test func aGroupThatIsCalledLikeAHubIsNone() {
+    @Test func aGroupNamedLikeAHubIsNotAHub() {
         let names = ["H:all", "H:group:x:internal:groups", "H:group:y:all", "H:user::all", "H:group:Grüppe: ★"]
         #expect(Self.rows(ChannelGroups(names)) == [Self.hub("H", 5, "H:all")])
     }
 
-    @Test func hubsOfOneBeginningAreTwo() {
+    @Test func hubsWithACommonPrefixAreTwo() {
         let generic = "Chat.RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0]]"
         let groups = ChannelGroups(["H:all", "H2:all", "H2:connection:a", "p:H:all", generic + ":all"])
         #expect(groups.hubs.map(\.name) == [generic, "H", "H2", "p:H"].sorted())
@@ -67,7 +67,7 @@ import Testing
         #expect(Self.guess("a*?[b]\\Chat.Hubs.ChatHub", ["a*?[b]\\" + library]) == ["a*?[b]\\", "Chat.Hubs.ChatHub"])
     }
 
-    @Test func nodesAndWhatTheyListenTo() throws {
+    @Test func nodesAndTheirSubscriptions() throws {
         let servers = ["web1", "web2"].map { $0 + "_0123456789abcdef0123456789abcdef" }
         func found(_ names: [String]) throws -> FoundHub {
             try #require(ChannelGroups(["H:all", "H:internal:groups"] + names).hubs.first).found
@@ -84,7 +84,7 @@ import Testing
         let old = try found(acks)
         #expect(old.versions == "before .NET 7" && !old.mixesVersions)
         #expect(try found([]).versions == nil)
-        // Two processes of one machine.
+        // Two processes on one machine.
         #expect(try found(["H:internal:ack:web1_" + String(repeating: "0", count: 32), acks[0]]).machines == ["web1"])
     }
 }

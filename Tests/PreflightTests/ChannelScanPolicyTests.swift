@@ -7,7 +7,7 @@ import Testing
     private static let millisecond: UInt64 = 1_000_000
 
     struct Case: Sendable {
-        /// What was answered before: how long it took in milliseconds, and when, in seconds.
+        /// The previous reply: its duration in milliseconds, and its time in seconds.
         var before: (took: UInt64, at: UInt64)?
         var channels: Int?
         var now: UInt64
@@ -31,20 +31,20 @@ import Testing
         var policy = ChannelScanPolicy()
         if let before = test.before { policy.answered(in: before.took * Self.millisecond, at: before.at * Self.second) }
         #expect(policy.decision(channels: test.channels, at: test.now * Self.second) == test.decision)
-        // The number of channels is not asked for where it would not matter.
+        // The number of channels is not queried if it would not matter.
         switch test.decision {
         case .leave(.askedLately), .leave(.tookLong): #expect(!policy.mayAsk(at: test.now * Self.second))
         default: #expect(policy.mayAsk(at: test.now * Self.second))
         }
     }
 
-    @Test func aLimitOfItsOwn() {
+    @Test func aSeparateLimit() {
         #expect(ChannelScanPolicy(limit: 300_000).decision(channels: 200_000, at: 0) == .ask)
         #expect(
             ChannelScanPolicy(limit: 0).decision(channels: 1, at: 0) == .leave(.tooMany(channels: 1, limit: 0)))
     }
 
-    @Test func notToAskIsNotThoughtOverAtOnce() {
+    @Test func aRefusalIsNotReconsideredImmediately() {
         var policy = ChannelScanPolicy()
         policy.left(at: 0)
         #expect(!policy.mayAsk(at: 299 * Self.second))

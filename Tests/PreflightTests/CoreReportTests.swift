@@ -3,7 +3,7 @@ import Testing
 
 @testable import Preflight
 
-/// What is said of hubs by the names of a Redis' channels.
+/// The report on hubs, from the channel names of a Redis.
 @Suite struct CoreReportTests {
     private static let generic8 = "Chat.Room`1[[System.Int32, Core, Version=8.0.0.0, Culture=neutral]]"
     private static let generic9 = "Chat.Room`1[[System.Int32, Core, Version=9.0.0.0, Culture=neutral]]"
@@ -41,7 +41,7 @@ import Testing
         #expect(Self.texts(report) == [])
     }
 
-    @Test func whatIsThereInsteadIsNamed() {
+    @Test func existingHubsAreNamedInstead() {
         let core = CoreAttachment(findsHubs: true)
         let prefixed = Self.report(core, [("my:app:", "OracleHub")]).findings(clients: nil)
         #expect(prefixed.map(\.setting) == [.prefix("my:app:")] && prefixed.allSatisfy { $0.severity == .warning })
@@ -53,7 +53,7 @@ import Testing
         none.eventKeys = ["chat", "orders"]
         #expect(none.findings(clients: nil).map(\.setting) == [.eventKey("chat")])
         let excluded = Self.report(CoreAttachment(findsHubs: true, excluded: ["A"]), [("", "A")])
-        #expect(Self.texts(excluded) == ["no hub of ASP.NET Core SignalR is found but those that are left out: 'A'"])
+        #expect(Self.texts(excluded) == ["no hub of ASP.NET Core SignalR is found except those excluded: 'A'"])
         let unknown = CoreReport(core).findings(clients: nil)
         #expect(unknown.map(\.setting) == [.hubNames] && unknown.allSatisfy { $0.severity == .problem })
     }
@@ -89,7 +89,7 @@ import Testing
         #expect(findings.contains { $0.setting == test.meant.map { .hub($0) } && $0.text.contains("has no nodes") })
     }
 
-    @Test func versionsOfOneHubDoNotMeet() {
+    @Test func versionsOfOneHubAreSeparate() {
         let report = Self.report(CoreAttachment(findsHubs: true), [("", Self.generic8), ("", Self.generic9)])
         let texts = Self.texts(report)
         #expect(texts.count == 1)
@@ -127,7 +127,7 @@ import Testing
         #expect(findings[0].text.contains("'Chat'") && findings[0].text.contains("'Chat:group:'"))
     }
 
-    @Test func manyPatternsNeedAWord() {
+    @Test func manyPatternsNeedConfirmation() {
         func report(_ count: Int, _ attachment: CoreAttachment) -> [PreflightFinding] {
             Self.report(attachment, (0..<count).map { ("", "Hub\($0 + 100)") }).findings(clients: nil)
         }
@@ -135,7 +135,7 @@ import Testing
         #expect(report(10, core) == [])
         #expect(report(11, core).map(\.setting) == [.manyPatterns] && report(11, core)[0].severity == .problem)
         #expect(report(11, core)[0].text.contains("44 patterns") && report(11, core)[0].text.contains("1.8 us"))
-        // Five a hub.
+        // Five per hub.
         #expect(
             report(9, CoreAttachment(findsHubs: true, includesConnections: true)).map(\.setting) == [
                 .manyPatterns, .connections,
@@ -144,8 +144,8 @@ import Testing
         #expect(report(11, CoreAttachment(hubs: (0..<11).map { "Hub\($0 + 100)" })) == [])
     }
 
-    /// As hubs come while a relay runs.
-    @Test func hubsThatComeAreWatchedUpToTheLimit() {
+    /// When hubs appear while a relay runs.
+    @Test func newHubsAreWatchedUpToTheLimit() {
         let found = (0..<20).map { CoreHub(type: "H\($0)") }
         let core = CoreAttachment(findsHubs: true)
         #expect(core.admitted(found, besides: 0) == Array(found.prefix(10)))
@@ -153,19 +153,44 @@ import Testing
         #expect(core.admitted(found, besides: 12) == [])
         #expect(CoreAttachment(findsHubs: true, permitsManyPatterns: true).admitted(found, besides: 12) == found)
         #expect(CoreAttachment(findsHubs: true, includesConnections: true).admitted(found, besides: 0).count == 8)
+        // Hubs without nodes stay: even who permits many patterns must not get them without end.
+        let many = (0..<300).map { CoreHub(type: "H\($0)") }
+        let all = CoreAttachment(findsHubs: true, permitsManyPatterns: true)
+        #expect(all.admitted(many, besides: 0) == Array(many.prefix(250)))
+        #expect(all.admitted(many, besides: 249).count == 1 && all.admitted(many, besides: 260) == [])
     }
 
-    @Test func oldNodesBesideNewOnes() {
+    @Test func subscribersWithoutANode() {
+        var report = Self.report(CoreAttachment(hubs: ["H"]), [])
+        let spelled = "is the type spelled with its namespace"
+        report.hubs[0].listeners = 2
+        #expect(Self.texts(report).allSatisfy { $0.contains(spelled) })
+        #expect(
+            Self.texts(report, clients: SubscribedClients(observers: 2, others: 0)).allSatisfy { $0.contains(spelled) })
+        let told = Self.texts(report, clients: SubscribedClients(observers: 1, others: 3))
+        #expect(told.count == 1 && told[0].contains("hub 'H' has 2 subscribers to 'H:all' but no nodes"))
+    }
+
+    @Test func hubsThatLookLikeGroupsOfAnother() {
+        let channels = ["Chat", "Chat:group:RoomHub", "Other"].map { Array("\($0):internal:groups".utf8) }
+        let covered = CoreDiscovery.covered(in: channels, prefix: "")
+        #expect(covered.map(\.topic) == ["Chat:group:RoomHub"])
+        let hubs = CoreDiscovery.hubs(in: channels, prefix: "")
+        let told = HubNeighbours(prefix: "").covered(watched: hubs, others: covered)
+        #expect(told.count == 1 && told[0].hasPrefix("patterns of the hub 'Chat' match"))
+    }
+
+    @Test func oldAndNewNodes() {
         let mixed = Self.report(CoreAttachment(findsHubs: true), [("", "H")], more: ["H:internal:ack:old_x"])
         #expect(Self.texts(mixed).allSatisfy { $0.contains("before .NET 7") } && Self.texts(mixed).count == 1)
     }
 
     @Test func anExclusionWithoutAHub() {
         let report = Self.report(CoreAttachment(findsHubs: true, excluded: ["ChatHbu"]), [("", "ChatHub")])
-        #expect(Self.texts(report) == ["no hub 'ChatHbu' is found that could be left out; did you mean 'ChatHub'?"])
+        #expect(Self.texts(report) == ["there is no hub 'ChatHbu' to exclude; did you mean 'ChatHub'?"])
     }
 
-    @Test func withoutNamesSubscribersDecide() {
+    @Test func withoutChannelNamesSubscribersDecide() {
         var report = CoreReport(CoreAttachment(hubs: ["H"]))
         #expect(Self.texts(report) == [])
         report.hubs[0].subscribers = 0
@@ -180,7 +205,7 @@ import Testing
         #expect(report.findings(clients: nil).map(\.severity) == [.problem])
     }
 
-    /// Nothing is said of counters where no event key is watched.
+    /// Counters are not reported if no event key is watched.
     @Test func hubsHaveNoCounters() {
         var report = PreflightReport()
         report.memory = RedisMemory(limit: 1, policy: "allkeys-lru")
@@ -191,7 +216,7 @@ import Testing
         #expect(report.findings().count == 2)
     }
 
-    @Test func anEventKeyWhereHubsLive() {
+    @Test func anEventKeyNextToHubs() {
         var report = PreflightReport()
         report.channels = [ChannelReport(name: "chat", subscribers: 0, counter: .absent)]
         report.hubsHere = ChannelGroups(Self.channels([("orc", "H")])).hubs.map(\.found)

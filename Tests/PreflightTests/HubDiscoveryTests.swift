@@ -5,15 +5,15 @@ import Testing
 
 @testable import Preflight
 
-/// Hubs that real servers name.
+/// Hubs found on real servers.
 @Suite(.needs(editions: .redis7, .redis6, .valkey9)) struct HubDiscoveryTests {
-    /// All that means something in a pattern.
+    /// All characters with a meaning in patterns.
     private static let prefix = #"a*?[b]\ "#
     private static let generic =
         "Chat.RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0, Culture=neutral, PublicKeyToken=7cec85d7bea7798e]]"
 
     @Test(
-        "hubs come and go; those of other prefixes and those left out are not among them",
+        "hubs appear and disappear; those with other prefixes and excluded ones are not found",
         arguments: RedisEdition.allCases)
     func find(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test("before it may ask again it answers as before, and asks nothing")
+    @Test("until the next query is due it returns the previous result without a query")
     func pace() async throws {
         try await RedisServer.with { redis in
             try await redis.withClient { client in
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test("too many channels, and what the ACL denies: not asked, and the reason", arguments: RedisEdition.allCases)
+    @Test("too many channels or an ACL: no query, and the reason", arguments: RedisEdition.allCases)
     func unknown(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.withCoreNode(CoreHub(type: "H")) {

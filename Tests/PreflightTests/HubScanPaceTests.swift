@@ -19,7 +19,7 @@ import Testing
         #expect(pace.delay(at: (8 + seconds) * Self.second) == 0)
     }
 
-    @Test func threeSlowAnswersInARowAreTheLast() {
+    @Test func threeSlowRepliesInARowEndTheScans() {
         var pace = HubScanPace(limit: 10)
         for slow in [true, true, false, true, true] {
             #expect(pace.answered(in: (slow ? 11_000 : 1) * Self.microsecond, at: 0) == nil)
@@ -28,7 +28,7 @@ import Testing
         #expect(pace.delay(at: 1_000_000 * Self.second) > 0)
     }
 
-    @Test func theLimitHolds() {
+    @Test func theLimitApplies() {
         let pace = HubScanPace(limit: 10)
         #expect(pace.objection(channels: 10) == nil)
         #expect(pace.objection(channels: 11) == .tooMany(channels: 11, limit: 10))

@@ -28,7 +28,7 @@ import Testing
         #expect(NearName.nearest(to: typed, among: names) == expected)
     }
 
-    @Test func whatIsNoEventKeyIsNotMeant() {
+    @Test func otherNamesAreNotSuggested() {
         #expect(ChannelHint.meant(by: "chat", among: ["__chat", "chat__Booksleeve_MasterChanged"]) == nil)
         #expect(ChannelHint.meant(by: "chat", among: ["cha\u{1B}", "chat\n"]) == nil)
         #expect(ChannelHint.meant(by: "chta", among: ["chat"], besides: ["chta", "chat"]) == nil)

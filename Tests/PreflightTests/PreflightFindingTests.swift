@@ -10,7 +10,7 @@ import Testing
         let change: @Sendable (inout PreflightReport) -> Void
     }
 
-    /// Nothing to find fault with.
+    /// A server without any finding.
     private static var good: PreflightReport {
         var report = PreflightReport()
         report.endpoint = "127.0.0.1:6379"
@@ -31,7 +31,7 @@ import Testing
             $0.channels[0].subscribers = 1
             $0.clients = SubscribedClients(observers: 1, others: 0)
         },
-        Case(testDescription: "a relay only, as far as can be told", severity: .warning) {
+        Case(testDescription: "a relay only, as far as known", severity: .warning) {
             $0.channels[0].subscribers = 1
             $0.clients = SubscribedClients(observers: 1, others: 4)
         },
@@ -48,19 +48,19 @@ import Testing
             $0.outputBufferLimit = .init(hardBytes: 1 << 20, softBytes: 0, softSeconds: 0)
         },
         Case(testDescription: "may evict the counter", severity: .warning) { $0.memory?.policy = "allkeys-lru" },
-        Case(testDescription: "keeps nothing", severity: .warning) { $0.persistence?.appendOnlyFile = false },
+        Case(testDescription: "no persistence", severity: .warning) { $0.persistence?.appendOnlyFile = false },
         Case(testDescription: "clock", severity: .warning) { $0.clockDifferenceNanoseconds = -3_000_000_000 },
-        Case(testDescription: "far away", severity: .warning) { $0.roundTripNanoseconds = 80_000_000 },
+        Case(testDescription: "slow round trip", severity: .warning) { $0.roundTripNanoseconds = 80_000_000 },
         Case(testDescription: "no directory", severity: .problem) { $0.directory?.problem = "is not there" },
-        Case(testDescription: "little space", severity: .problem) { $0.directory?.freeBytes = 500 << 20 },
+        Case(testDescription: "low disk space", severity: .problem) { $0.directory?.freeBytes = 500 << 20 },
         Case(testDescription: "slow disk", severity: .warning) { $0.directory?.bytesPerSecond = 5e6 },
     ]
 
-    @Test func nothingToSay() {
+    @Test func noFindings() {
         #expect(Self.good.findings(minimumFreeBytes: 1 << 30) == [])
         var silent = PreflightReport()
         silent.channels = [ChannelReport(name: "chat")]
-        #expect(silent.findings(minimumFreeBytes: 1 << 30) == [], "what is not known is no fault")
+        #expect(silent.findings(minimumFreeBytes: 1 << 30) == [], "unknown values are no finding")
     }
 
     @Test(arguments: cases) func finds(_ testCase: Case) {
@@ -69,7 +69,7 @@ import Testing
         #expect(report.findings(minimumFreeBytes: 1 << 30).map(\.severity) == [testCase.severity])
     }
 
-    @Test func tellsSubscribersApart() {
+    @Test func distinguishesSubscribers() {
         let list = """
             id=1 addr=127.0.0.1:5 name=backplane-relay sub=2 psub=0
             id=2 addr=127.0.0.1:6 name=backplane-relay-tail sub=1 psub=0

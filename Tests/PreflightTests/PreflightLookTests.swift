@@ -4,7 +4,7 @@ import Testing
 
 @testable import Preflight
 
-/// What is asked of a Redis, and what becomes of each answer and each refusal.
+/// Commands sent to a Redis, and the handling of each reply and refusal.
 @Suite struct PreflightLookTests {
     private static let info = [
         "redis_version:7.2.4", "run_id:r1", "redis_mode:standalone", "role:master", "maxmemory:100",
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func everythingThatIsTold() async throws {
+    @Test func everythingIsReported() async throws {
         let report = try await look(Self.open)
         #expect(report.server?.runID == "r1" && report.objection == nil && report.user == "default")
         #expect(report.memory == RedisMemory(limit: 100, policy: "allkeys-lru"))
@@ -54,9 +54,9 @@ import Testing
     }
 
     struct Denial: Sendable, CustomTestStringConvertible {
-        /// The command that the ACL does not permit, in capitals.
+        /// The command that the ACL does not permit, in upper case.
         let command: String
-        /// True if its result is left out.
+        /// True if its result is missing.
         let isUnknown: @Sendable (PreflightReport) -> Bool
 
         var testDescription: String { command }
@@ -73,7 +73,7 @@ import Testing
         Denial(command: "CLIENT") { $0.clients == nil },
     ]
 
-    /// Everything else is reported anyway. Older servers, and those with renamed commands, report an unknown command.
+    /// Everything else is still reported. Older servers, and those with renamed commands, report an unknown command.
     @Test(arguments: denials, ["NOPERM this user has no permissions", "ERR unknown command"])
     func whatIsNotPermittedIsLeftOut(_ denial: Denial, refusal: String) async throws {
         let report = try await look { command in
@@ -93,12 +93,14 @@ import Testing
         ("-WRONGTYPE Operation against a key holding the wrong kind of value", .other("a value that is not a string")),
     ]
 
-    @Test(arguments: counters) func theKeyIsWhatItIs(reply: String, counter: ChannelReport.Counter) async throws {
+    @Test(arguments: counters) func theTypeOfTheKeyIsReported(reply: String, counter: ChannelReport.Counter)
+        async throws
+    {
         let report = try await look { $0.first?.uppercased() == "GET" ? reply : Self.open($0) }
         #expect(report.channels.first?.counter == counter)
     }
 
-    /// Much of what follows has no answer there: nothing more is asked.
+    /// Further commands would mostly fail there, so none is sent.
     @Test(arguments: [
         "redis_mode:cluster\r\nrole:master", "redis_mode:standalone\r\nrole:slave\r\nmaster_host:m\r\nmaster_port:1",
     ])

@@ -2,7 +2,7 @@ import Dispatch
 import Prometheus
 import Testing
 
-/// Many threads at once: nothing is lost, and what a scrape sees in between agrees with itself.
+/// Many threads at once: nothing is lost, and each scrape is consistent.
 @Suite struct ConcurrencyTests {
     private static let threads = 8
     private static let rounds = 100_000
@@ -30,7 +30,7 @@ import Testing
         #expect(gauge.value == -0.5)
     }
 
-    @Test func histogramLosesNothingAndAgreesWithItselfMeanwhile() {
+    @Test func histogramLosesNothingAndStaysConsistent() {
         let registry = Registry()
         let histogram = registry.histogram("h", help: "A histogram.", buckets: [0, 1, 2, 4])
         DispatchQueue.concurrentPerform(iterations: Self.threads) { thread in
@@ -61,7 +61,7 @@ import Testing
             ])
     }
 
-    @Test func familyMakesEachChildOnce() {
+    @Test func familyCreatesEachChildOnce() {
         let registry = Registry()
         let family = registry.counterFamily(
             "c_total", help: "A counter.", labels: ["n"], limit: ChildLimit(maximumChildren: 10))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Prometheus
 
-/// Whole expositions, byte for byte.
+/// Complete expositions, byte for byte.
 @Suite struct ExpositionTests {
     private func registry() -> Registry {
         let registry = Registry()
@@ -85,7 +85,9 @@ import Testing
                 """)
     }
 
-    @Test(arguments: [ExpositionFormat.text, .openMetrics]) func longOnesComeInPieces(format: ExpositionFormat) {
+    @Test(arguments: [ExpositionFormat.text, .openMetrics]) func longExpositionsAreWrittenInPieces(
+        format: ExpositionFormat
+    ) {
         let registry = Registry()
         let counters = registry.counterFamily("c_total", help: "Many.", labels: ["n"])
         let sizes = registry.histogramFamily("h", help: "Many.", labels: ["n"], buckets: [1])
@@ -110,7 +112,7 @@ import Testing
         #expect(text.components(separatedBy: "# EOF").count == (format == .openMetrics ? 2 : 1))
     }
 
-    @Test func nothingComesAfterTheEnd() {
+    @Test func nothingFollowsTheEnd() {
         var exposition = registry().exposition(.openMetrics)
         #expect(exposition.next() != nil)
         #expect(exposition.next() == nil && exposition.next() == nil)
@@ -122,7 +124,7 @@ import Testing
     }
 
     @Test(arguments: [
-        // As it is, in a text HELP, in an OpenMetrics HELP and in a label value of either.
+        // Raw, in a text HELP, in an OpenMetrics HELP and in a label value of either.
         ("plain ü 🦊", "plain ü 🦊", "plain ü 🦊"),
         (#"a\b"#, #"a\\b"#, #"a\\b"#),
         ("a\nb", #"a\nb"#, #"a\nb"#),
@@ -153,7 +155,7 @@ import Testing
         #expect(NumberText.value(number) == expected)
     }
 
-    // The examples of OpenMetrics 1.0.0, "Considerations: Canonical Numbers", and Go's %g beyond them.
+    // The examples of OpenMetrics 1.0.0, "Considerations: Canonical Numbers", and Go's %g for other values.
     @Test(arguments: [
         (0, "0.0"), (0.001, "0.001"), (0.002, "0.002"), (0.01, "0.01"), (0.1, "0.1"), (0.9, "0.9"), (0.95, "0.95"),
         (0.999, "0.999"), (1, "1.0"), (1.7, "1.7"), (10, "10.0"), (1e-10, "1e-10"), (1e-9, "1e-09"), (1e-5, "1e-05"),
@@ -187,7 +189,7 @@ import Testing
 
 @Suite struct NegotiationTests {
     @Test(arguments: [
-        // Nothing asked for, or nothing that we have.
+        // Nothing requested, or nothing that is supported.
         (nil, ExpositionFormat.text),
         ("", .text),
         ("*/*", .text),
@@ -222,13 +224,13 @@ import Testing
         ("application/openmetrics-text;q=2", .text),
         ("application/openmetrics-text;q=nan", .text),
         ("application/openmetrics-text;q=much", .text),
-        // The same quality: the more precise, then text.
+        // Equal quality: the more precise, then text.
         ("text/plain,application/openmetrics-text", .text),
         ("application/openmetrics-text,text/plain", .text),
         ("*/*,application/openmetrics-text", .openMetrics),
         ("text/*,application/openmetrics-text", .openMetrics),
         ("application/*", .openMetrics),
-        // A precise range overrules a wide one of higher quality.
+        // A precise range overrides a wide one of higher quality.
         ("application/*;q=0.9,application/openmetrics-text;q=0.1,text/plain;q=0.5", .text),
         // Versions.
         ("application/openmetrics-text", .openMetrics),

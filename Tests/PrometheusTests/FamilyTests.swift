@@ -14,8 +14,8 @@ import Testing
         #expect(family.with("x", "y") !== family.with("y", "x"))
     }
 
-    /// Equal to Swift's `String`, two series to Prometheus.
-    @Test func valuesAreToldApartByTheirBytes() {
+    /// Equal as Swift `String`s, two series in Prometheus.
+    @Test func valuesAreComparedByBytes() {
         let family = family(["a"], limit: ChildLimit(maximumChildren: 1))
         let composed = family.with("caf\u{E9}")
         #expect(family.with("cafe\u{301}") === family.with("other"))
@@ -40,7 +40,7 @@ import Testing
             ])
     }
 
-    @Test func removedChildIsGoneAndComesBackAtZero() {
+    @Test func removedChildIsGoneAndReturnsAtZero() {
         let family = family(["a"])
         let removed = family.with("x")
         removed.increment()
@@ -51,7 +51,7 @@ import Testing
         #expect(family.with("x").value == 0)
     }
 
-    @Test func theOrderIsKeptUpFromOneScrapeToTheNext() {
+    @Test func theOrderIsMaintainedBetweenScrapes() {
         let family = family(["a"])
         family.with("m").increment()
         #expect(registry.sampleLines() == [#"c_total{a="m"} 1"#])
@@ -64,7 +64,7 @@ import Testing
         #expect(registry.sampleLines() == [#"c_total{a="b"} 1"#, #"c_total{a="m"} 7"#])
     }
 
-    @Test func beyondTheLimitAllIsOther() {
+    @Test func beyondTheLimitEverythingIsOther() {
         let family = family(["hub", "method"], limit: ChildLimit(maximumChildren: 2))
         family.with("h", "1").increment()
         family.with("h", "2").increment()

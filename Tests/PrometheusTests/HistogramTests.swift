@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct HistogramTests {
-    /// A registered histogram without labels, so that tests see it as a scraper does.
+    /// A registered histogram without labels, so that tests see the exposition.
     private struct Subject {
         let registry = Registry()
         let histogram: Histogram
@@ -46,14 +46,14 @@ import Testing
         #expect(subject.sum == 0)
     }
 
-    /// The search against the definition, for every possible number of bounds.
+    /// Compares the search with the definition, for every possible number of bounds.
     @Test(arguments: 1...Histogram.maximumBounds)
     func search(boundCount: Int) {
         let seed = UInt64(boundCount)
         var random = SplitMix64(seed: seed)
         let bounds = Set((0..<boundCount).map { _ in Double.random(in: 0...100, using: &random) }).sorted()
         let edges = bounds.flatMap { [$0.nextDown, $0, $0, $0.nextUp, $0.nextUp, $0] }.filter { $0 >= 0 }
-        // Neighbours after each other, and far ones: an accumulator remembers the bucket of the value before.
+        // Adjacent and distant values: an accumulator remembers the bucket of the previous value.
         let values = edges + edges.shuffled(using: &random) + [0, 0, 50, 1e300, 1e300, 0]
 
         let observed = Subject(bounds)
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func mergeEmptiesTheAccumulatorAndAddsToWhatIsThere() {
+    @Test func mergeAddsTheAccumulatorAndEmptiesIt() {
         let subject = Subject([1, 2])
         subject.histogram.observe(2)
         var accumulator = HistogramAccumulator(like: subject.histogram)

@@ -1,7 +1,7 @@
 import Prometheus
 import Testing
 
-/// What a programmer got wrong stops the program.
+/// Programming errors stop the program.
 @Suite struct MisuseTests {
     enum Misuse: String, CaseIterable, Codable, Sendable {
         case emptyName, colonInName, nameBeginsWithDigit, hyphenInName, letterBeyondASCII

@@ -2,7 +2,7 @@ import Foundation
 import Prometheus
 import Testing
 
-/// What programs that we did not write make of the expositions.
+/// Independent programs parse the expositions.
 @Suite struct OracleTests {
     @Test(.enabled(if: ExternalProgram.promtool.shouldBeTested, "promtool is missing (Debian package prometheus)"))
     func promtoolHasNothingToSayAboutText() throws {
@@ -51,7 +51,7 @@ import Testing
         struct ParsedSample: Decodable {
             let name: String
             let labels: [String: String]
-            /// As Python writes it, since JSON has no NaN.
+            /// Python's output, since JSON has no NaN.
             let value: String
 
             var number: Double { Double(value) ?? -1 }

@@ -36,7 +36,7 @@ import Testing
         #expect(registry.sampleLines() == ["cpu_seconds_total 2"])
     }
 
-    @Test func namesThatOnlyLookAlikeAreFree() {
+    @Test func similarNamesAreAvailable() {
         let registry = Registry()
         _ = registry.counter("bytes_total", help: "A counter.")
         _ = registry.counter("a_bytes_total", help: "A counter.")

@@ -1,7 +1,7 @@
 import Redis
 import Testing
 
-/// What is overwritten where `ps` shows it.
+/// Secrets that are overwritten in the arguments shown by `ps`.
 @Suite struct AddressSecretsTests {
     private func masked(_ text: String) -> String {
         var bytes = Array(text.utf8)

@@ -33,7 +33,7 @@ struct AttachTests {
         #expect(failure.isTransient)
     }
 
-    @Test func ourConnectionIsTheOneOfTheClientList() async throws {
+    @Test func theConnectionIsInTheClientList() async throws {
         try await RedisServer.with { server in
             try await Attaching.subscriber(server.configuration) { events in
                 let id = try #require(try await events.nextSubscription().connectionID)
@@ -72,7 +72,7 @@ struct AttachTests {
         let folder = temporaryPath("cluster")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        // Its bus takes the port 10000 above.
+        // Its bus uses a port 10000 higher.
         try await RedisServer.with(
             ["--cluster-enabled", "yes", "--dir", folder, "--cluster-port", "\(try FreePort.find())"]
         ) { server in
@@ -111,7 +111,7 @@ struct AttachTests {
         }
     }
 
-    @Test func wrongRightsNameTheRule() async throws {
+    @Test func missingPermissionsNameTheRule() async throws {
         try await RedisServer.with { server in
             try await Attaching.client(server.configuration) { client in
                 try await client.send(["ACL", "SETUSER", "relay", "on", ">hunter2", "+ping", "resetchannels", "&chat"])
@@ -124,7 +124,7 @@ struct AttachTests {
                 Issue.record("failed with \(failure)")
                 return
             }
-            // The very rule heals it.
+            // This rule fixes it.
             try await Attaching.client(server.configuration) { client in
                 try await client.send(rule.split(separator: " ").map { .text(String($0)) })
             }
@@ -135,7 +135,7 @@ struct AttachTests {
         }
     }
 
-    // MARK: - What publishing meets
+    // MARK: - Errors of publishing
 
     @Test func refusedWritesAreTyped() async throws {
         try await RedisServer.with { server in
@@ -154,7 +154,7 @@ struct AttachTests {
 
     // MARK: - Scripted peers
 
-    /// Listens and answers each connection's first bytes with a text.
+    /// Listens and replies to each connection's first bytes with a text.
     private func withPeer(_ answer: String, _ body: (Int) async throws -> Void) async throws {
         final class Peer: ChannelInboundHandler {
             typealias InboundIn = ByteBuffer
@@ -181,7 +181,7 @@ struct AttachTests {
         try await server.close()
     }
 
-    @Test func webServerIsNoRedis() async throws {
+    @Test func webServerIsNotRedis() async throws {
         try await withPeer("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n") { port in
             let plain = RedisConfiguration(host: "127.0.0.1", port: port)
             for failure in [try await Attaching.failure(of: plain), await Attaching.refusal(of: plain)] {
@@ -206,7 +206,7 @@ struct AttachTests {
 
     // MARK: - Stopping
 
-    /// A listener whose queue is full lets a connection wait without an answer.
+    /// A connection to a listener with a full queue waits without a reply.
     @Test func stopDoesNotWaitForTheConnection() async throws {
         let listener = try FullListener()
         defer { listener.close() }
@@ -219,7 +219,7 @@ struct AttachTests {
         let connect = Task { [configuration] in
             try await RedisClient.connect(to: configuration, eventLoopGroup: Attaching.group)
         }
-        // Gives both the time to begin; the outcome must not depend on it.
+        // Gives both time to start; the outcome must not depend on it.
         try await Task.sleep(for: .milliseconds(50))
         run.cancel()
         connect.cancel()
@@ -230,7 +230,7 @@ struct AttachTests {
     private func port(of server: RedisServer) -> Int { server.port }
 }
 
-/// A listening socket whose queue of connections is full: the next one gets no answer.
+/// A listening socket with a full queue: the next connection gets no reply.
 private final class FullListener {
     let port: Int
     private var descriptors: [Int32] = []

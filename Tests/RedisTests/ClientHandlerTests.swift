@@ -8,7 +8,7 @@ import Testing
 @Suite struct ClientHandlerTests {
     private typealias Answer = Result<RESPValue, RedisError>
 
-    /// A ``ClientHandler`` on a channel without a network, and what its callers were told.
+    /// A ``ClientHandler`` on a channel without a network, and the results of its callers.
     private final class Harness: Sendable {
         struct Told: Equatable {
             let caller: String
@@ -53,7 +53,7 @@ import Testing
         Harness.Told(caller: caller, answer: answer)
     }
 
-    @Test func sendsBytesAsTheyAre() throws {
+    @Test func sendsBytesUnchanged() throws {
         let harness = try Harness()
         harness.send("first")
         harness.send("second")
@@ -100,7 +100,7 @@ import Testing
         #expect(harness.told == [Self.told("late", Self.closed), Self.told("late", Self.closed)])
     }
 
-    @Test func whatIsNoRESPEndsTheConnection() throws {
+    @Test func invalidRESPEndsTheConnection() throws {
         let harness = try Harness()
         harness.send("a")
         harness.send("b")
@@ -109,12 +109,12 @@ import Testing
             endpoint: "redis:6379", reason: "Protocol error, got \"H\" as reply type byte")
         #expect(harness.told == [Self.told("a", .success(.status("1"))), Self.told("b", .failure(reason))])
         #expect(!harness.channel.isActive)
-        // Callers that come later are told the same.
+        // Later callers get the same error.
         harness.send("late")
         #expect(harness.told.last == Self.told("late", .failure(reason)))
     }
 
-    @Test func replyThatNobodyAskedForEndsTheConnection() throws {
+    @Test func unexpectedReplyEndsTheConnection() throws {
         let harness = try Harness()
         harness.send("a")
         try harness.receive("+1\r\n+2\r\n+3\r\n")
@@ -127,8 +127,8 @@ import Testing
                     "late", .failure(.notRedis(endpoint: "redis:6379", reason: "an unexpected reply"))))
     }
 
-    /// A server that is full says so before anything is asked.
-    @Test func errorThatNobodyAskedForIsTheReason() throws {
+    /// A server at its connection limit reports it before any command.
+    @Test func unexpectedErrorIsTheReason() throws {
         let harness = try Harness()
         try harness.receive("-ERR max number of clients reached\r\n")
         harness.send("late")
@@ -137,7 +137,7 @@ import Testing
         #expect(harness.told == [Self.told("late", .failure(reason))])
     }
 
-    @Test func givenUpOnItFailsTheUnansweredWithThatReason() throws {
+    @Test func closingFailsTheUnansweredWithItsReason() throws {
         let harness = try Harness()
         harness.send("a")
         harness.send("b")
@@ -157,7 +157,7 @@ import Testing
         #expect(harness.told == [Self.told("a", Self.closed)])
     }
 
-    /// The limit counts from the oldest command without an answer.
+    /// The limit counts from the oldest unanswered command.
     @Test func silenceEndsTheConnection() throws {
         let harness = try Harness()
         harness.send("a")
@@ -175,7 +175,7 @@ import Testing
             ])
     }
 
-    @Test func silenceWithoutAQuestionIsNoFault() throws {
+    @Test func silenceWithoutACommandIsAllowed() throws {
         let harness = try Harness()
         harness.send("a")
         try harness.receive("+1\r\n")

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Redis
 
-/// Every transition of an asking connection, without a network. Callers are names.
+/// Every transition of a command connection, without a network. Callers are names.
 @Suite struct ClientMachineTests {
     typealias Machine = ClientMachine<String>
 
-    /// What is done, to be compared.
+    /// The resulting actions, for comparison.
     enum Done: Equatable {
         case nothing
         case write
@@ -63,7 +63,7 @@ import Testing
         Row("a command is written", [send("a")], .write),
         Row("its answer", [send("a"), .heard, ok], .answer("a", .status("OK"))),
         Row(
-            "answers come in the order of the commands", [send("a"), send("b", 2), ok, ok], .answer("b", .status("OK"))),
+            "replies arrive in the order of commands", [send("a"), send("b", 2), ok, ok], .answer("b", .status("OK"))),
         Row("every one of a caller's", [send("b", 2), send("c"), ok, ok], .answer("b", .status("OK"))),
         Row("then the next caller's", [send("b", 2), send("c"), ok, ok, ok], .answer("c", .status("OK"))),
         Row("an error reply is an answer", [send("a"), .reply(.error("ERR x"))], .answer("a", .error("ERR x"))),
@@ -72,7 +72,7 @@ import Testing
             "an unexpected reply is the reason", [ok, .inactive],
             .fail([], .notRedis(endpoint: endpoint, reason: "an unexpected reply"))),
         Row(
-            "an error that nobody asked for is the reason", [.reply(.error("LOADING x")), .inactive],
+            "an unexpected error is the reason", [.reply(.error("LOADING x")), .inactive],
             .fail([], .loading(endpoint: endpoint))),
         Row("a message on a connection that only asks", [message], .close),
         Row("a failure", [send("a"), .failed(broken)], .close),
@@ -96,7 +96,7 @@ import Testing
         Row("no limit while it closes", [send("a"), .failed(full), .answersDue(at(60))], .nothing),
         Row("a command while it closes is not written", [.failed(full), send("b")], .nothing),
         Row(
-            "it fails behind those before it", [send("a"), .failed(full), send("b", 2), .inactive],
+            "it fails after the earlier ones", [send("a"), .failed(full), send("b", 2), .inactive],
             .fail(["a", "b", "b"], full)),
         Row("a command after the end", [.inactive, send("late", 2)], .fail(["late", "late"], closed)),
         Row("a command after a failure", [.failed(full), .inactive, send("late")], .fail(["late"], full)),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-/// Every make of server says in its own words that it is a cluster.
+/// Every edition of server reports cluster mode differently.
 @Suite(
     .needs(.redisServer), .needs(editions: .redis6, .redis7, .valkey9), .timeLimit(.minutes(1)), .serialized)
 struct ClusterTests {
@@ -41,7 +41,7 @@ struct ClusterTests {
         }
     }
 
-    /// INFO and CLUSTER are denied: HELLO tells, as no ACL can deny it.
+    /// INFO and CLUSTER are denied: HELLO reports it, which no ACL can deny.
     @Test(arguments: RedisEdition.allCases)
     func leastRights(edition: RedisEdition) async throws {
         try await RedisServer.withCluster(edition: edition) { server in

@@ -37,7 +37,7 @@ import Testing
                 + Array("\r\n".utf8))
     }
 
-    @Test func clearingLeavesWhatIsBeingSentAlone() {
+    @Test func clearingKeepsBytesBeingSent() {
         var batch = CommandBatch(sha1: "s")
         append(Array("first".utf8), on: "c", to: &batch)
         let sent = batch.bytes

@@ -3,7 +3,7 @@ import Testing
 @testable import Redis
 
 @Suite struct ConnectionStringRefusalTests {
-    /// The error names the part at fault and never shows the password, `hunter2` in all of them.
+    /// The error names the invalid part and never shows the password, `hunter2` in all of them.
     @Test(arguments: [
         ("", "address is empty"),
         (" \n", "address is empty"),
@@ -69,7 +69,7 @@ import Testing
         ("redis://:hunter2@[::1", "closing bracket is missing"),
         ("redis://:hunter2@[::1]6379", "only :port may follow"),
         ("redis://:hunter2@[]:6379", "host name is missing"),
-        // The two notations mixed up: without a check the host, which is printed, would hold the password.
+        // Mixed notations: without a check the host, which is printed, would contain the password.
         ("redis://redis,password=hunter2", "takes no options"),
         ("redis://redis,password=hunter2:6379", "takes no options"),
         ("hunter2@redis:6379", "contains a character that is not allowed there"),

@@ -63,7 +63,7 @@ import Testing
         ("redis,password=secret", RedisConfiguration(host: "redis", password: Secret("secret"))),
         ("redis, Password = secret ", RedisConfiguration(host: "redis", password: Secret("secret"))),
         ("password=secret,redis:1", RedisConfiguration(host: "redis", port: 1, password: Secret("secret"))),
-        // An access key of Azure: base64 with '=' at its end.
+        // An access key of Azure: base64 ending in '='.
         ("redis,password=c2VjcmV0MQ==", RedisConfiguration(host: "redis", password: Secret("c2VjcmV0MQ=="))),
         ("redis,password=se://cret", RedisConfiguration(host: "redis", password: Secret("se://cret"))),
         ("redis,password=", RedisConfiguration(host: "redis")),
@@ -169,7 +169,7 @@ import Testing
         ("redis,channelPrefix=app,password=hunter2", ["'channelPrefix' is ignored"]),
         ("redis,channelPrefix=app", ["subscribes to the channel that is published on"]),
         ("redis,fooBar=hunter2", ["part 2 of the connection string is not a known option"]),
-        // Perhaps the rest of a password with a comma in it.
+        // Possibly the rest of a password with a comma.
         ("redis,hunter2=hunter2", ["part 2 of the connection string is not a known option"]),
         ("redis,abortConect=hunter2", ["did you mean 'abortConnect'?"]),
         ("redis,pwd=hunter2", ["did you mean 'password'?"]),
@@ -202,7 +202,7 @@ import Testing
         #expect(!(warnings.joined() + configuration.endpoint + "\(configuration.servers)").contains("hunter2"))
     }
 
-    /// What ASP.NET Core nodes put before their channels is kept, and the warning only where it is true.
+    /// The channel prefix of ASP.NET Core nodes is kept, and the warning is given only if it applies.
     @Test func channelPrefixIsKept() throws {
         for (text, prefix) in [
             ("redis,channelPrefix=my:app:", "my:app:"), ("redis, CHANNELPREFIX = a*?[x]\\ b ,ssl=true", "a*?[x]\\ b"),
@@ -224,7 +224,7 @@ import Testing
         #expect(try RedisConfiguration(connectionString: "redis,user=relay").username == nil)
     }
 
-    @Test func passwordFileStandsInForThePassword() throws {
+    @Test func passwordFileReplacesThePassword() throws {
         let file = PasswordFile(path: "/run/secret")
         for text in ["redis://relay@redis", "redis,user=relay"] {
             let configuration = try RedisConfiguration(connectionString: text, passwordFile: file)
@@ -238,7 +238,7 @@ import Testing
         #expect(error?.description.contains("use only one of them") == true)
     }
 
-    @Test func clientNameIsOneThatRedisTakes() throws {
+    @Test func clientNameIsValidForRedis() throws {
         let configuration = try RedisConfiguration(connectionString: "redis,name=my wéb")
         #expect(configuration.printableClientName == "my-w--b")
     }

@@ -10,8 +10,8 @@ import Testing
 @Suite struct DialAttemptTests {
     private let group = MultiThreadedEventLoopGroup.singleton
 
-    /// Else the channel may be connected and hear its first bytes before the attempt knows that it is over.
-    @Test func beginsOnTheLoop() async throws {
+    /// Otherwise the channel might be connected and receive its first bytes before the attempt knows that it has ended.
+    @Test func startsOnTheLoop() async throws {
         let loop = group.next()
         let isOnLoop = Mutex(false)
         await #expect(throws: ChannelError.self) {
@@ -55,8 +55,8 @@ import Testing
         func disconnected(_ cause: DisconnectCause) { state.withLock { $0.causes.append(cause) } }
     }
 
-    /// The stop was ours, however early: the capture must not say that the server closed the connection.
-    @Test(.needs(.redisServer)) func stoppedAsSoonAsItStands() async throws {
+    /// The relay stopped it, however early: the capture must not say that the server closed the connection.
+    @Test(.needs(.redisServer)) func stoppedAsSoonAsItIsEstablished() async throws {
         try await RedisServer.with { server in
             for _ in 0..<200 {
                 let sink = CancellingSink()

@@ -15,7 +15,7 @@ import Testing
         #expect(batch.footprint >= 64 * 1024)
     }
 
-    @Test func givesBackWhatWasAppendedInOrder() {
+    @Test func returnsAppendedEnvelopesInOrder() {
         let batch = EnvelopeBatch()
         append([1, 2, 3], channel: 2, to: batch)
         append([], channel: 0, to: batch)
@@ -30,7 +30,7 @@ import Testing
             ])
     }
 
-    @Test func stampsEachEnvelopeWithTheReadItCameFrom() {
+    @Test func stampsEachEnvelopeWithTheTimeOfItsRead() {
         let batch = EnvelopeBatch()
         batch.receivedAt = 7
         append([1], to: batch)
@@ -40,7 +40,7 @@ import Testing
         #expect(batch.stamps == [7, 7, 9])
     }
 
-    @Test func takesInAnotherBatchWithItsStamps() {
+    @Test func appendsAnotherBatchWithItsStamps() {
         let first = EnvelopeBatch()
         first.receivedAt = 1
         append([1], channel: 1, to: first)
@@ -68,8 +68,8 @@ import Testing
         #expect(batch.footprint >= batch.byteCount)
     }
 
-    /// One large payload costs its own size, not the double of it.
-    @Test func growsToALargePayloadAndNoFurther() {
+    /// A large payload takes its own size, not twice as much.
+    @Test func growsExactlyToALargePayload() {
         let batch = EnvelopeBatch()
         let small = batch.footprint
         append([1, 2, 3], to: batch)
@@ -82,7 +82,7 @@ import Testing
         #expect(batch.footprint == small - 64 * 1024 + large.count + 3 + next.count)
     }
 
-    @Test func resetEmptiesAndGivesLargeMemoryBack() {
+    @Test func resetEmptiesAndReleasesLargeMemory() {
         let batch = EnvelopeBatch()
         append([UInt8](repeating: 1, count: 4_000_000), to: batch)
         for _ in 0..<10_000 { append([2], to: batch) }

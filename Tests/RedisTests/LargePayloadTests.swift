@@ -4,9 +4,9 @@ import Testing
 
 @testable import Redis
 
-/// Payloads that hiredis never holds.
+/// Payloads that bypass hiredis.
 @Suite struct LargePayloadTests {
-    /// Decides by a limit, and keeps what it is told.
+    /// Decides by a limit, and stores what it receives.
     private final class Sink: EnvelopeSink {
         struct Seen {
             var envelopes: [ReceivedEnvelope] = []
@@ -50,7 +50,7 @@ import Testing
         return start + (0..<count - start.count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ id) }
     }
 
-    /// As a socket delivers it: at most 256 KiB at a time.
+    /// Fragments like those of a socket: at most 256 KiB.
     private func read(
         _ stream: [UInt8], to sink: Sink, longest: Int = 256 * 1024, seed: UInt64 = 1
     ) -> (problem: String?, stray: Int, replies: [RESPValue]) {
@@ -97,17 +97,17 @@ import Testing
         #expect(seen.skipped.map(\.start) == [Array(huge.prefix(64))])
         #expect(seen.skipped.map(\.isTooLarge) == [true])
         #expect(seen.abandoned.isEmpty)
-        // What was adopted is not doubled by what comes behind it.
+        // Adopted memory is not doubled by subsequent data.
         #expect(seen.largestBatch < taken.count + 1_024)
     }
 
-    @Test func noRoomIsToldApartFromTooLarge() {
+    @Test func aFullBufferIsDistinguishedFromTooLarge() {
         let sink = Sink(limit: 0, refusal: .noRoom)
         _ = read(Wire.message("chat", Self.payload(1, count: Self.large + 1)), to: sink)
         #expect(sink.seen.withLock { $0.skipped.map(\.isTooLarge) } == [false])
     }
 
-    @Test func aSmallerOneIsReadAsAlways() {
+    @Test func aSmallerPayloadIsReadAsUsual() {
         let sink = Sink(limit: 0)
         let payload = Self.payload(1, count: Self.large)
         _ = read(Wire.message("chat", payload), to: sink)
@@ -115,7 +115,7 @@ import Testing
         #expect(sink.seen.withLock { $0.envelopes } == [ReceivedEnvelope(0, payload)])
     }
 
-    @Test func aChannelThatNobodyAskedForIsNotHeld() {
+    @Test func anUnknownChannelIsNotKept() {
         let sink = Sink(limit: .max)
         let stream = Wire.message("other", Self.payload(1, count: 2 * Self.large)) + Wire.message("chat", "2 a")
         #expect(read(stream, to: sink).stray == 1)
@@ -123,13 +123,13 @@ import Testing
         #expect(sink.seen.withLock { $0.envelopes } == [ReceivedEnvelope(0, "2 a")])
     }
 
-    /// What is larger than any memory is skipped as well; what is no length at all is not waited for.
+    /// A payload larger than any memory is skipped as well; an invalid length is not waited for.
     @Test func announcedOnly() {
         let before = Array("*3\r\n".utf8) + Wire.bulk("message") + Wire.bulk("chat")
         let sink = Sink(limit: 0)
         #expect(read(before + Array("$99999999999999\r\n1 x".utf8), to: sink).problem == nil)
         #expect(read(before + Array("$99999999999999999999999999\r\n1 x".utf8), to: sink).problem != nil)
-        // Whoever takes everything is not made to reserve it.
+        // A sink without a limit does not have to reserve it.
         #expect(read(before + Array("$99999999999\r\n1 x".utf8), to: Sink(limit: .max)).problem != nil)
     }
 
@@ -142,7 +142,7 @@ import Testing
         #expect(sink.seen.withLock { $0.skipped.count + $0.envelopes.count } == 0)
     }
 
-    @Test func aLengthThatIsWrongIsSeen() {
+    @Test func aWrongLengthIsDetected() {
         let sink = Sink(limit: .max)
         var stream = Wire.message("chat", Self.payload(1, count: 2 * Self.large))
         stream[stream.count - 2] = 0x41

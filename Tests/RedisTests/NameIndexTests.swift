@@ -8,8 +8,8 @@ import Testing
         Array(name.utf8).withUnsafeBytes { table.index(of: $0) }
     }
 
-    /// Names of which each is the beginning of the next: only the length tells them apart.
-    @Test func tellsPrefixesApart() {
+    /// Names of which each is a prefix of the next: only the length distinguishes them.
+    @Test func distinguishesPrefixes() {
         let names = (0..<1000).map { String(repeating: "a", count: $0) }
         var table = NameIndex(names)
         for (expected, name) in names.enumerated() { #expect(index(of: name, in: &table) == expected) }
@@ -22,7 +22,7 @@ import Testing
         var random = SplitMix64(seed: 1)
         for expected in (0..<names.count).shuffled(using: &random) {
             #expect(index(of: names[expected], in: &table) == expected)
-            // The same once more: the shortcut for messages in a row.
+            // The same again: the fast path for consecutive messages.
             #expect(index(of: names[expected], in: &table) == expected)
         }
         for stranger in ["", "MyApp", "MyApp.Hubs.ChatHub:group:1000", "myapp.hubs.chathub:group:1"] {
@@ -36,7 +36,7 @@ import Testing
         for stranger in 100..<400 { #expect(index(of: "channel\(stranger)", in: &table) == nil) }
     }
 
-    @Test func aStrangerDoesNotSpoilTheShortcut() {
+    @Test func anUnknownNameKeepsTheFastPathIntact() {
         var table = NameIndex(["chat", "orders"])
         #expect(index(of: "orders", in: &table) == 1)
         #expect(index(of: "other", in: &table) == nil)
@@ -50,7 +50,7 @@ import Testing
         #expect(index(of: "e\u{301}", in: &table) == 1)
     }
 
-    @Test func emptyTableKnowsNothing() {
+    @Test func emptyTableFindsNothing() {
         var table = NameIndex([] as [String])
         #expect(index(of: "", in: &table) == nil)
         #expect(index(of: "chat", in: &table) == nil)

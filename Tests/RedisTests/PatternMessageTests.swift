@@ -3,7 +3,7 @@ import Testing
 
 @testable import Redis
 
-/// Messages that come for a pattern, and such as are kept with their Redis channel.
+/// Messages received through a pattern, and messages stored with their Redis channel.
 @Suite struct PatternMessageTests {
     private static let names = [
         SubscribedName(channel: "chat", index: 0),
@@ -56,7 +56,7 @@ import Testing
             // A space became a question mark, and the pattern matches another hub's channel.
             (patternMessage("A?B:group:*", "A B:group:x"), [ReceivedEnvelope(2, "A B:group:x|1|p")], 0),
             (patternMessage("A?B:group:*", "AxB:group:x"), [], 0),
-            // Two names mean it: the one that says more of it takes it, once.
+            // Two names match: the more specific one receives it, once.
             (
                 patternMessage("Hub:group:*", "Hub:group:X:user:u")
                     + patternMessage("Hub:group:X:user:*", "Hub:group:X:user:u"),
@@ -67,7 +67,7 @@ import Testing
                 [ReceivedEnvelope(3, "Hub:group:X:all|1|p")], 0
             ),
             (patternMessage("Hub:group:*", "Hub:group:X:all2"), [ReceivedEnvelope(1, "Hub:group:X:all2|1|p")], 0),
-            // Nobody asked for it.
+            // Not subscribed.
             (patternMessage("Other:*", "Other:x"), [], 1),
             (Wire.message("Hub:group:x", "p"), [], 1),
         ] as [([UInt8], [ReceivedEnvelope], Int)])
@@ -75,7 +75,7 @@ import Testing
         #expect(Self.read([bytes[...]]) == Outcome(envelopes: envelopes, stray: stray))
     }
 
-    @Test("who takes everything is given the Redis channel of each") func everything() {
+    @Test("a sink for everything gets the Redis channel of each message") func everything() {
         let bytes = Wire.message("chat", "1 a") + Self.patternMessage("z*", "zebra")
         #expect(
             Self.read([bytes[...]], keepsAll: true).envelopes
@@ -85,7 +85,7 @@ import Testing
     private static let stream: [UInt8] = {
         var stream = Wire.confirmation("chat") + patternMessage("Hub:group:*", "Hub:group:é", [UInt8](0...255))
         stream += Wire.message("chat", "1 a") + Wire.pong + Wire.message("Hub:all", "\r\n*4\r\n$8\r\npmessage\r\n")
-        // Four elements, and no message; a message with an element that is no string.
+        // Four elements that are not a message; a message with an element that is not a string.
         stream += Array("*4\r\n$1\r\na\r\n:1\r\n$-1\r\n+b\r\n*4\r\n$8\r\npmessage\r\n:1\r\n$1\r\nx\r\n$1\r\nx\r\n".utf8)
         stream += Array("*3\r\n$8\r\npmessage\r\n$1\r\nx\r\n$1\r\nx\r\n".utf8)
         return stream + patternMessage("A?B:group:*", "A B:group:") + patternMessage("nobody*", "nobody")
@@ -117,10 +117,10 @@ import Testing
         }
     }
 
-    /// Larger than what hiredis is given: its memory holds the header as well.
+    /// Larger than what is passed to hiredis: its memory includes the header.
     @Test(arguments: 1...3 as ClosedRange<UInt64>) func largePayload(seed: UInt64) {
         final class Sink: EnvelopeSink, @unchecked Sendable {
-            // @unchecked: one thread's.
+            // @unchecked: used by one thread.
             var reserved: [Int] = []
             var delivered: [ReceivedEnvelope] = []
             var isTaking = true

@@ -22,7 +22,7 @@ import Testing
         #expect(String(buffer: buffer) == expected)
     }
 
-    @Test func bytesGoThroughAsTheyAre() {
+    @Test func bytesAreUnchanged() {
         let payload = [UInt8](0...255)
         var buffer = ByteBuffer()
         RESPEncoder.encode([.bytes(payload)], into: &buffer)
@@ -37,7 +37,7 @@ import Testing
         #expect(buffer.readString(length: "$\(count)\r\n".utf8.count) == "$\(count)\r\n")
     }
 
-    @Test func appendsBehindWhatIsThere() {
+    @Test func appendsToExistingBytes() {
         var buffer = ByteBuffer(string: "*1\r\n$4\r\nPING\r\n")
         RESPEncoder.encode(["INFO"], into: &buffer)
         #expect(String(buffer: buffer) == "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nINFO\r\n")

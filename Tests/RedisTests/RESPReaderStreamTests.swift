@@ -4,11 +4,11 @@ import Testing
 
 @testable import Redis
 
-/// One stream, cut in all ways: what comes out must not depend on how TCP brought it.
+/// One stream, cut in all ways: the result must not depend on TCP's fragments.
 @Suite struct RESPReaderStreamTests {
     private static let channels = ["chat", "orders"]
 
-    /// What a server sends to a subscriber, without a large payload.
+    /// A server's data for a subscriber, without a large payload.
     private static let shortStream: [UInt8] = {
         var stream = Array("+OK\r\n+OK\r\n".utf8)
         stream += Wire.bulk("# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n")
@@ -30,7 +30,7 @@ import Testing
         return payload
     }()
 
-    /// A 100 KiB payload in between, behind more bytes than the reader feeds at a time.
+    /// A 100 KiB payload in between, after more bytes than the reader feeds at a time.
     private static let longStream =
         shortStream + Wire.message("chat", largePayload) + Wire.pong + Wire.message("orders", "3 end")
 
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    /// In place: `Array ==` on 100 KB for each cut would take minutes in a debug build.
+    /// In place: `Array ==` on 100 KB per cut would take minutes in a debug build.
     private static func holds(_ batch: EnvelopeBatch, _ expected: [ReceivedEnvelope]) -> Bool {
         guard batch.count == expected.count else { return false }
         var index = 0
@@ -116,7 +116,7 @@ import Testing
 
     // MARK: - Hostile streams
 
-    /// Whatever the bytes are: no crash, and the same however they are cut.
+    /// For any bytes: no crash, and the same result however they are cut.
     private func check(_ bytes: [UInt8], seed: UInt64, random: inout SplitMix64) {
         let whole = Reading(of: bytes, channels: Self.channels)
         let pieces = bytes.randomPieces(longest: 30, using: &random)
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    /// Random sequences of what RESP is made of get much deeper than random bytes.
+    /// Random sequences of RESP tokens get much deeper than random bytes.
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func randomTokens(seed: UInt64) {
         let tokens = [

@@ -32,14 +32,14 @@ import Testing
             ("*3\r\n*3\r\n:1\r\n:2\r\n:3\r\n*0\r\n+x\r\n", .array([ints(1, 2, 3), .array([]), .status("x")])),
         ] as [(String, RESPValue)])
     func reply(text: String, expected: RESPValue) {
-        // The same on a connection that asks and on one that has subscribed.
+        // The same on a command connection and on a subscribed one.
         #expect(Reading(of: text) == Reading(replies: [expected]))
         #expect(Reading(of: text, channels: Self.channels) == Reading(replies: [expected]))
     }
 
     private static func ints(_ numbers: Int64...) -> RESPValue { .array(numbers.map { .integer($0) }) }
 
-    /// Arrays of three that are no messages.
+    /// Arrays of three that are not messages.
     @Test(
         arguments: [
             (
@@ -76,7 +76,7 @@ import Testing
         #expect(Reading(of: text, channels: Self.channels) == Reading(replies: [expected]))
     }
 
-    /// A connection without channels takes a "message" for the reply that it is.
+    /// A connection without channels treats a "message" as the reply that it is.
     @Test func messagesAreRepliesToAClient() {
         let expected: [RESPValue] = [
             .array([.bulk(Array("message".utf8)), .bulk(Array("chat".utf8)), .bulk(Array("1 x".utf8))])
@@ -105,7 +105,7 @@ import Testing
                 == Reading(envelopes: [ReceivedEnvelope(0, "1 a"), ReceivedEnvelope(0, "2 b")], stray: 3))
     }
 
-    /// Redis never sends these. They are dropped whole, and what comes after them is not touched.
+    /// Redis never sends these. They are dropped completely, and subsequent data is unaffected.
     @Test(arguments: [
         ":5\r\n$1\r\nx\r\n", "$-1\r\n$1\r\nx\r\n", "*-1\r\n$1\r\nx\r\n", "*0\r\n$1\r\nx\r\n",
         "*2\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nx\r\n", "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nx\r\n",
@@ -125,7 +125,7 @@ import Testing
                     envelopes: [ReceivedEnvelope(1, "1 a"), ReceivedEnvelope(0, "2 b")], stray: 1))
     }
 
-    @Test func repliesAreTakenOnce() {
+    @Test func repliesAreReturnedOnce() {
         let reader = RESPReader()
         #expect(Array("+a\r\n:1\r\n".utf8).withUnsafeBytes { reader.feed($0) } == nil)
         #expect(reader.takeReplies() == [.status("a"), .integer(1)])
@@ -134,14 +134,14 @@ import Testing
         #expect(reader.takeReplies() == [.status("b")])
     }
 
-    @Test func nothingIsNoReply() {
+    @Test func noBytesAreNoReply() {
         #expect(Reading(of: [], channels: Self.channels) == Reading())
         let reader = RESPReader()
         #expect(reader.feed(UnsafeRawBufferPointer(start: nil, count: 0)) == nil)
     }
 
-    /// A batch may be changed between reads; each envelope goes where it ends.
-    @Test func envelopeGoesIntoTheBatchThatIsThereAtItsEnd() {
+    /// A batch may be exchanged between reads; each envelope goes to the batch at its end.
+    @Test func envelopeGoesIntoTheBatchAtItsEnd() {
         let reader = RESPReader(channels: ["chat"])
         let bytes = Wire.message("chat", "1 a") + Wire.message("chat", "2 b")
         let first = EnvelopeBatch()
@@ -154,7 +154,7 @@ import Testing
         #expect(second.envelopes == [ReceivedEnvelope(0, "2 b")])
     }
 
-    // MARK: - What is no RESP
+    // MARK: - Invalid RESP
 
     @Test(arguments: [
         ("HTTP/1.1 400 Bad Request\r\n", "Protocol error, got \"H\" as reply type byte"),
@@ -173,14 +173,14 @@ import Testing
         #expect(try #require(reading.problem).contains(words))
     }
 
-    @Test func staysRefusingAfterAnError() {
+    @Test func keepsRefusingAfterAnError() {
         let reader = RESPReader()
         #expect(Array("?\r\n".utf8).withUnsafeBytes { reader.feed($0) } != nil)
         #expect(Array("+OK\r\n".utf8).withUnsafeBytes { reader.feed($0) } != nil)
         #expect(reader.takeReplies() == [])
     }
 
-    /// A length is believed only as far as bytes arrive for it: no memory is taken, nothing comes out, nothing fails.
+    /// A length is trusted only as far as bytes arrive: no memory is reserved, nothing is returned, nothing fails.
     @Test(arguments: [
         "*2147483647\r\n", "$999999999\r\n", "*3\r\n$7\r\nmessage\r\n$999999999\r\n",
     ])
@@ -200,7 +200,7 @@ import Testing
         #expect(allowed.problem == nil)
     }
 
-    /// Digits whose line is not whole are no string's header: not yet, or not at all.
+    /// Digits of an incomplete line are not a string header: not yet, or not at all.
     @Test(arguments: [":100001\r", ":1000000000000000001\r", "+99999999999999999999999", "+99999999999999999999999\r"])
     func aLineOfDigitsThatIsCutIsNoLength(start: String) {
         let rest = start.hasSuffix("\r") ? "\n" : "\r\n"
@@ -219,7 +219,7 @@ import Testing
         #expect(try #require(reading.problem).contains("more than 100000 bytes"))
     }
 
-    @Test func longStreamOfShortElementsIsNoLongElement() {
+    @Test func longStreamOfShortElementsIsNotALongElement() {
         var random = SplitMix64(seed: 5)
         let bytes = Array(repeating: Wire.message("chat", "1 a"), count: 10_000).flatMap { $0 }
         let reading = Reading(

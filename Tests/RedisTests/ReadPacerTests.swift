@@ -4,17 +4,17 @@ import Testing
 @testable import Redis
 
 @Suite struct ReadPacerTests {
-    /// Times in microseconds and bytes of reads, and the rest that follows each, in microseconds, 0 for none.
+    /// Times in microseconds and bytes of reads, and the pause after each, in microseconds, 0 for none.
     @Test(
         arguments: [
             ([(0, 10)], [0]),
             // Far apart: quiet.
             ([(0, 10), (500, 10), (1_000, 10)], [0, 0, 0]),
             ([(0, 10), (499, 10)], [0, 500]),
-            // Busy is what has something to read soon after we listened again, behind the rest.
+            // Busy means data soon after reading was resumed, following the pause.
             ([(0, 10), (100, 10), (600, 10), (1_300, 10)], [0, 500, 500, 500]),
             ([(0, 10), (100, 10), (1_100, 10), (1_200, 10)], [0, 500, 0, 500]),
-            // Much makes the rest longer.
+            // Large reads extend the pause.
             ([(0, 10), (100, 8_192), (2_100, 8_191), (2_700, 10)], [0, 2_000, 500, 500]),
             // After a large read there is probably more.
             ([(0, 10), (100, 65_536), (200, 65_535)], [0, 0, 2_000]),

@@ -54,7 +54,7 @@ struct RedisClientTests {
         }
     }
 
-    @Test func errorReplyIsThrownAndTheConnectionGoesOn() async throws {
+    @Test func errorReplyIsThrownAndTheConnectionContinues() async throws {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(["SET", "text", "x"])
@@ -67,7 +67,7 @@ struct RedisClientTests {
         }
     }
 
-    @Test func concurrentCallersGetTheirOwnAnswers() async throws {
+    @Test func concurrentCallersGetTheirOwnReplies() async throws {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await withThrowingTaskGroup(of: Bool.self) { tasks in
@@ -119,7 +119,7 @@ struct RedisClientTests {
                 try await run(expecting: 1)
                 try await client.send(["SCRIPT", "FLUSH"])
                 try await run(expecting: 2)
-                // EVAL made it known again.
+                // EVAL stored it again.
                 let known = try await client.send(["SCRIPT", "EXISTS", .text(script.sha1)])
                 #expect(known == .array([.integer(1)]))
                 try await run(expecting: 3)
@@ -179,7 +179,7 @@ struct RedisClientTests {
     @Test func aclUser() async throws {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
-                // May not even name its connection.
+                // Without permission even to name its connection.
                 try await client.send(["ACL", "SETUSER", "relay", "on", ">hunter2", "+ping", "resetchannels"])
             }
             var configuration = server.configuration
@@ -216,23 +216,23 @@ struct RedisClientTests {
         }
     }
 
-    // MARK: - What goes wrong
+    // MARK: - Errors
 
-    @Test func nobodyListens() async throws {
+    @Test func nothingListens() async throws {
         let configuration = RedisConfiguration(host: "127.0.0.1", port: try FreePort.find())
         guard
             case .cannotConnect(let endpoint, let failure) = await refusal(of: {
                 try await withClient(configuration) { _ in }
             })
         else {
-            Issue.record("connected to nobody")
+            Issue.record("connected without a server")
             return
         }
         #expect(endpoint == configuration.endpoint)
         #expect(failure == .refused)
     }
 
-    @Test func serverThatSaysNothing() async throws {
+    @Test func serverThatDoesNotRespond() async throws {
         try await RedisServer.with { server in
             server.freeze()
             let failure = await refusal {
@@ -247,20 +247,20 @@ struct RedisClientTests {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(["CONFIG", "SET", "maxclients", "1"])
-                // The refusal may be lost to the reset that follows it; worth another attempt it is in any case.
+                // The refusal may be lost to the reset that follows it; in any case another attempt is worthwhile.
                 let failure = try #require(await refusal { try await withClient(server.configuration) { _ in } })
                 #expect(failure.isTransient)
             }
         }
     }
 
-    @Test func lostConnectionFailsWhatIsUnanswered() async throws {
+    @Test func lostConnectionFailsTheUnanswered() async throws {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 let (answers, continuation) = AsyncStream<Result<RESPValue, RedisError>>.makeStream()
                 var bytes = ByteBuffer()
                 RESPEncoder.encode(["PING"], into: &bytes)
-                // Waits for an element that never comes.
+                // Waits for an element that never arrives.
                 RESPEncoder.encode(["BLPOP", "nothing", "0"], into: &bytes)
                 client.pipeline(bytes, count: 2) { continuation.yield($0) }
                 var iterator = answers.makeAsyncIterator()
@@ -273,11 +273,11 @@ struct RedisClientTests {
         }
     }
 
-    @Test func closeFailsWhatIsUnanswered() async throws {
+    @Test func closeFailsTheUnanswered() async throws {
         try await RedisServer.with { server in
             let client = try await RedisClient.connect(to: server.configuration, eventLoopGroup: group)
             async let waiting = refusal { try await client.send(["BLPOP", "nothing", "0"]) }
-            // Whether BLPOP is sent before the close or comes too late for it, the caller is told the same.
+            // Whether BLPOP is sent before the close or too late, the caller gets the same error.
             await client.close()
             #expect(await waiting == .connectionClosed(endpoint: server.configuration.endpoint))
         }

@@ -2,7 +2,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The servers that tests run against answer, and are what their names say.
+/// The servers for tests respond, and are of the named edition.
 @Suite struct RedisEditionTests {
     @Test(
         .needs(editions: .redis7, .redis6, .valkey9),

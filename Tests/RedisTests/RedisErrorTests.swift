@@ -40,7 +40,7 @@ import Testing
             (.readOnly(endpoint: endpoint), true),
             (.noneOf([.clusterMode(endpoint: endpoint), .connectionClosed(endpoint: endpoint)]), true),
             (.noneOf([.clusterMode(endpoint: endpoint), .replica(endpoint: endpoint, master: nil)]), false),
-            // Amid a failover there may be replicas only.
+            // During a failover there may be replicas only.
             (.noneOf([.replica(endpoint: endpoint, master: nil), .replica(endpoint: endpoint, master: nil)]), true),
             (.unexpectedReply(command: "SUBSCRIBE", reply: "nil"), false),
             (.serverError(command: "GET", reply: "BUSY Redis is busy running a script."), true),
@@ -89,7 +89,12 @@ import Testing
         #expect(RedisError.from(reply: reply, command: "GET", endpoint: Self.endpoint) == expected)
     }
 
-    @Test func missingRightNamesTheCommandAndTheRule() {
+    @Test func clusterModeIsRefusedForBothBackplanes() {
+        let text = RedisError.clusterMode(endpoint: Self.endpoint).description
+        #expect(text.contains("neither for SignalR 2 nor for ASP.NET Core SignalR"))
+    }
+
+    @Test func missingPermissionNamesTheCommandAndTheRule() {
         let reply = "NOPERM this user has no permissions to access one of the channels used as arguments"
         let error = RedisError.from(
             reply: reply, command: "SUBSCRIBE", endpoint: Self.endpoint, user: "relay", names: ["chat"])
@@ -115,7 +120,7 @@ import Testing
         #expect(AccessRule.missing(reply: reply, command: command, names: ["a", "b"]) == rule)
     }
 
-    /// A server or proxy that does not know AUTH repeats what it was given.
+    /// A server or proxy that does not know AUTH repeats its arguments.
     @Test(arguments: [
         "ERR unknown command 'AUTH', with args beginning with: 'hunter2' ",
         "ERR unknown command `AUTH`, with args beginning with: `relay`, `hunter2`, ",
@@ -203,7 +208,7 @@ import Testing
         #expect(RedisCredentials(username: nil, password: Secret(password)).scrubbed(reply) == printed)
     }
 
-    /// What the system reports, in a kind of our own; its words never show.
+    /// Errors of the system as own kinds, without their original text.
     @Test(
         arguments: [
             (IOError(errnoCode: ECONNREFUSED, reason: "connect(descriptor:addr:size:)"), .refused),

@@ -47,7 +47,7 @@ import Testing
         #expect(RedisServerInfo(infoText: "redis_version:7:8\n").version == "7:8")
     }
 
-    /// Each product has names of its own, and some keep Redis' beside them for old clients.
+    /// Each product has its own names, and some keep Redis' names for old clients.
     @Test(arguments: [
         (
             "redis_version:7.0.15\r\nredis_mode:standalone\r\ncluster_enabled:0\r\n", "Redis 7.0.15", "7.0.15",

@@ -10,7 +10,7 @@ import Testing
 struct RedisSubscriberTests {
     private let group = MultiThreadedEventLoopGroup.singleton
 
-    /// What a running subscriber tells, one event at a time.
+    /// The events of a running subscriber, one at a time.
     private struct Events: ~Copyable {
         private var iterator: AsyncStream<SinkEvent>.Iterator
 
@@ -32,7 +32,7 @@ struct RedisSubscriberTests {
         }
     }
 
-    /// Runs a subscriber until `body` is through, and checks that its end is a stop.
+    /// Runs a subscriber until `body` returns, and checks that it ends by a stop.
     private func withSubscriber(
         _ configuration: RedisConfiguration, channels: [String] = ["chat"],
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
@@ -114,7 +114,7 @@ struct RedisSubscriberTests {
         }
     }
 
-    @Test func channelsAreToldApartByTheirIndex() async throws {
+    @Test func channelsAreDistinguishedByTheirIndex() async throws {
         try await RedisServer.with { server in
             try await withSubscriber(server.configuration, channels: ["chat", "orders", "chät"]) { events in
                 _ = try await events.nextIsSubscribed()
@@ -129,7 +129,7 @@ struct RedisSubscriberTests {
 
     // MARK: - Reconnecting
 
-    @Test func comesBackAfterClientKill() async throws {
+    @Test func reconnectsAfterClientKill() async throws {
         try await RedisServer.with { server in
             try await withSubscriber(server.configuration) { events in
                 let runID = try await events.nextIsSubscribed()
@@ -150,13 +150,13 @@ struct RedisSubscriberTests {
         }
     }
 
-    @Test func comesBackAfterARestartAndKnowsIt() async throws {
+    @Test func reconnectsAfterARestartAndDetectsIt() async throws {
         try await RedisServer.with { server in
             try await withSubscriber(server.configuration) { events in
                 let before = try await events.nextIsSubscribed()
                 await server.stop()
                 guard case .disconnected = try await events.next() else {
-                    Issue.record("the end of the server went unnoticed")
+                    Issue.record("the end of the server was not detected")
                     return
                 }
                 try await server.start()
@@ -169,7 +169,7 @@ struct RedisSubscriberTests {
         }
     }
 
-    @Test func waitsForAServerThatIsNotThereYet() async throws {
+    @Test func waitsForAServerThatIsNotRunningYet() async throws {
         let log = LogCollector()
         try await RedisServer.with { server in
             await server.stop()
@@ -184,7 +184,7 @@ struct RedisSubscriberTests {
         }
     }
 
-    /// After a first success a wrong password may be a passing state of the server too.
+    /// After a first success even a wrong password may be a temporary state of the server.
     @Test func retriesEvenAChangedPassword() async throws {
         let log = LogCollector()
         try await RedisServer.with { server in
@@ -203,7 +203,7 @@ struct RedisSubscriberTests {
         }
     }
 
-    // MARK: - What no time heals
+    // MARK: - Permanent errors
 
     private func failure(of configuration: RedisConfiguration) async throws -> RedisError {
         let subscriber = RedisSubscriber(
@@ -234,7 +234,7 @@ struct RedisSubscriberTests {
         }
     }
 
-    @Test func missingRightIsThrown() async throws {
+    @Test func missingPermissionIsThrown() async throws {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(
@@ -253,8 +253,8 @@ struct RedisSubscriberTests {
         }
     }
 
-    /// Neither CLIENT, ROLE nor INFO is needed.
-    @Test func leastRightsSuffice() async throws {
+    /// Neither CLIENT, ROLE nor INFO is required.
+    @Test func minimumPermissionsSuffice() async throws {
         try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(

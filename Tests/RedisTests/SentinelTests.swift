@@ -12,7 +12,7 @@ struct SentinelTests {
         try await RedisServer.with { first in
             try await RedisServer.with(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
                 try await Sentinel.with(watching: first) { sentinel in
-                    // The first sentinel is not there: the next is asked.
+                    // The first sentinel is not running: the next one is queried.
                     var configuration = sentinel.configuration
                     configuration.servers.insert(
                         .tcp(host: "127.0.0.1", port: try FreePort.find()), at: 0)
@@ -36,7 +36,7 @@ struct SentinelTests {
         }
     }
 
-    /// The master does not wait to be told: it is gone, and the sentinel finds out.
+    /// The master ends without notice, and the sentinel detects it.
     @Test func followsAfterTheMasterDied() async throws {
         try await RedisServer.with { first in
             try await RedisServer.with(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
@@ -47,7 +47,7 @@ struct SentinelTests {
                         try await sentinel.shortenPatience()
                         await first.stop()
                         guard case .disconnected = try await events.next() else {
-                            Issue.record("the end of the master went unnoticed")
+                            Issue.record("the end of the master was not detected")
                             return
                         }
                         let after = try await events.nextSubscription()
@@ -58,8 +58,8 @@ struct SentinelTests {
         }
     }
 
-    /// The master of the sentinels says that it is a replica: their word is asked for again.
-    @Test func demotedMasterIsAskedForAgain() async throws {
+    /// The server named by the sentinels reports that it is a replica: they are queried again.
+    @Test func afterADemotedMasterTheSentinelsAreQueriedAgain() async throws {
         try await RedisServer.with { server in
             try await Sentinel.with(watching: server) { sentinel in
                 try await Attaching.client(server.configuration) { client in
@@ -73,8 +73,8 @@ struct SentinelTests {
         }
     }
 
-    /// The login for the servers goes to a sentinel without one as well.
-    @Test func sentinelWithoutTheLoginOfTheServers() async throws {
+    /// The servers' login is also sent to a sentinel without its own.
+    @Test func sentinelWithTheLoginOfTheServers() async throws {
         try await RedisServer.with(["--requirepass", "hunter2"]) { server in
             try await Sentinel.with(watching: server) { sentinel in
                 var configuration = sentinel.configuration
@@ -84,8 +84,8 @@ struct SentinelTests {
         }
     }
 
-    /// As `serviceName=...,password=...,sentinelPassword=...` has it.
-    @Test func sentinelWithALoginOfItsOwn() async throws {
+    /// Like `serviceName=...,password=...,sentinelPassword=...`.
+    @Test func sentinelWithItsOwnLogin() async throws {
         try await RedisServer.with(["--requirepass", "hunter2"]) { server in
             try await Sentinel.with(watching: server, lines: ["requirepass spw"]) { sentinel in
                 let address = "127.0.0.1:\(sentinel.port),serviceName=mymaster,password=hunter2"
@@ -114,7 +114,7 @@ struct SentinelTests {
                 let unknown = try await Attaching.failure(of: configuration)
                 #expect(unknown == .unknownMaster(name: "yourmaster", sentinels: "127.0.0.1:\(sentinel.port)"))
 
-                // A sentinel where a server is meant.
+                // A sentinel instead of a server.
                 let plain = RedisConfiguration(host: "127.0.0.1", port: sentinel.port)
                 let failure = try await Attaching.failure(of: plain)
                 #expect(failure == .sentinel(endpoint: plain.endpoint))
@@ -122,7 +122,7 @@ struct SentinelTests {
         }
     }
 
-    @Test func noSentinelIsWaitedFor() async throws {
+    @Test func waitsForASentinel() async throws {
         let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try FreePort.find())
         let configuration = RedisConfiguration(servers: [nobody], sentinelMaster: "mymaster")
         let failure = try #require(await Attaching.refusal(of: configuration))

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Redis
 
-/// From the TCP connection to the confirmed subscription, or to the reason why there is none.
+/// From the TCP connection to the confirmed subscription, or to the error that prevents it.
 @Suite struct SubscriberHandlerHandshakeTests {
-    @Test func saysAllAtOnce() throws {
+    @Test func sendsEverythingAtOnce() throws {
         let harness = try SubscriberHarness()
         #expect(
             try harness.sent()
@@ -47,7 +47,7 @@ import Testing
         #expect(harness.sink.events.isEmpty)
     }
 
-    /// Answers that come, but not the last one, do not prolong it.
+    /// Replies without the last one do not extend the timeout.
     @Test func handshakeTimesOutHalfway() throws {
         let harness = try SubscriberHarness()
         harness.advance(by: .seconds(6))
@@ -102,7 +102,7 @@ import Testing
         #expect(harness.sink.events.isEmpty)
     }
 
-    /// With a wrong password the commands behind AUTH fail too, in the same read; the first reason counts.
+    /// With a wrong password the commands after AUTH fail too, in the same read; the first reason counts.
     @Test func firstRefusalIsTheReason() throws {
         let harness = try SubscriberHarness(
             configuration: RedisConfiguration(host: "redis", password: Secret("hunter2")))
@@ -114,8 +114,8 @@ import Testing
                 == .authenticationFailed(endpoint: "redis:6379", reply: wrongPass))
     }
 
-    /// A wrong password where none is needed: the rest of the handshake goes well, envelopes come, and still we are not
-    /// subscribed.
+    /// A wrong password where none is required: the rest of the handshake succeeds, envelopes arrive, and still the
+    /// connection is not subscribed.
     @Test func nothingIsSubscribedAfterARefusal() throws {
         let harness = try SubscriberHarness(
             configuration: RedisConfiguration(host: "redis", password: Secret("hunter2")), channels: ["chat"])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-/// What a confirmed subscription does until its end.
+/// A confirmed subscription until its end.
 @Suite struct SubscriberHandlerTests {
     private static let ping = "*1\r\n$4\r\nPING\r\n"
 
@@ -23,7 +23,7 @@ import Testing
         harness.closeByServer()
     }
 
-    @Test func nothingIsDeliveredUntilAnEnvelopeIsWhole() throws {
+    @Test func nothingIsDeliveredUntilAnEnvelopeIsComplete() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         let message = Wire.message("chat", "1 a")
@@ -38,8 +38,8 @@ import Testing
 
     private static let pong = Array("*2\r\n$4\r\npong\r\n$0\r\n\r\n".utf8)
 
-    /// The PONG stands behind everything that was sent before it: that is in the sink by then.
-    @Test func aFenceIsPassedBehindWhatCameBefore() throws {
+    /// The PONG follows everything sent before it, which is in the sink by then.
+    @Test func aFenceIsPassedAfterEarlierData() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         var passed: [(isPassed: Bool, batches: Int)] = []
@@ -54,7 +54,7 @@ import Testing
         #expect(passed.count == 1)
     }
 
-    /// The look after a dead peer asks by PING, too: answers are told apart by their order.
+    /// The liveness check uses PING too: replies are distinguished by their order.
     @Test func aFenceWaitsForItsOwnPong() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
@@ -70,14 +70,14 @@ import Testing
         harness.closeByServer()
     }
 
-    @Test func aFenceFailsWithTheConnectionAndWherePingIsDenied() throws {
+    @Test func aFenceFailsWithTheConnectionOrIfPingIsDenied() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         var passed: [Bool] = []
         let context = try harness.channel.pipeline.syncOperations.context(handler: harness.handler)
         harness.handler.fence(context: context) { passed.append($0) }
         try harness.receive(Array("-NOPERM this user has no permissions to run the 'ping' command\r\n".utf8))
-        #expect(passed == [false] && harness.ended.value == nil, "that is no reason to leave")
+        #expect(passed == [false] && harness.ended.value == nil, "the connection stays open")
         harness.handler.fence(context: context) { passed.append($0) }
         harness.closeByServer()
         #expect(passed == [false, false] && harness.ended.value == .closedByServer)
@@ -95,8 +95,8 @@ import Testing
         harness.closeByServer()
     }
 
-    /// Confirmation, envelopes and an error in one read: the sink is told in the order in which things happened.
-    @Test func tellsTheSinkInOrder() throws {
+    /// Confirmation, envelopes and an error in one read: the sink gets them in order.
+    @Test func notifiesTheSinkInOrder() throws {
         let harness = try SubscriberHarness()
         try harness.receive(
             SubscriberHarness.greeting + Wire.confirmation("chat") + Wire.confirmation("orders")
@@ -126,7 +126,7 @@ import Testing
         #expect(!harness.channel.isActive)
     }
 
-    @Test func laterConfirmationsAndPongsMeanNothing() throws {
+    @Test func laterConfirmationsAndPongsAreIgnored() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         try harness.receive(Wire.confirmation("chat") + Wire.pong + Array("+OK\r\n".utf8))
@@ -145,7 +145,7 @@ import Testing
         #expect(harness.sink.events == [.subscribed(SubscriberHarness.subscription), .disconnected(.closedByServer)])
     }
 
-    @Test func stopIsNoFault() throws {
+    @Test func stopIsNotAnError() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         try harness.stop()
@@ -154,7 +154,7 @@ import Testing
         #expect(harness.sink.events.last == .disconnected(.stopped))
     }
 
-    @Test func ioErrorIsTold() throws {
+    @Test func ioErrorIsReported() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         harness.channel.pipeline.fireErrorCaught(IOError(errnoCode: 104, reason: "read"))
@@ -167,7 +167,7 @@ import Testing
         #expect(harness.sink.events.last == .disconnected(.ioError(text)))
     }
 
-    /// What ends a connection first is the cause; closing it is not another.
+    /// The first cause of an end is kept; closing is not another one.
     @Test func firstCauseIsKept() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
@@ -176,7 +176,7 @@ import Testing
         #expect(harness.sink.events.count == 2)
     }
 
-    /// A timer that ran on would keep the handler, and with it a connection for each reconnect.
+    /// A running timer would keep the handler alive, and with it a connection per reconnect.
     @Test func nothingIsLeftBehind() throws {
         weak var handler: SubscriberHandler?
         do {
@@ -193,8 +193,8 @@ import Testing
 
     // MARK: - Reading
 
-    /// The channel reads only when it is told to: at once while it is quiet, after a rest while it is busy.
-    @Test func readsAtOnceOrAfterARest() throws {
+    /// The channel reads only on request: immediately while quiet, after a pause while busy.
+    @Test func readsAtOnceOrAfterAPause() throws {
         let harness = try SubscriberHarness()
         #expect(harness.reads.count == 1)
         try harness.subscribe()
@@ -209,7 +209,7 @@ import Testing
         harness.closeByServer()
     }
 
-    @Test func closingDuringARestIsNoReading() throws {
+    @Test func closingDuringAPauseDoesNotRead() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         try harness.receive(Wire.message("chat", "1 a"))
@@ -225,7 +225,7 @@ import Testing
     @Test func pingsAfterAQuietIntervalAndClosesAfterTwo() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
-        // The handshake was heard in the first interval.
+        // Data of the handshake arrived in the first interval.
         harness.advance(by: .seconds(5))
         #expect(try harness.sent() == "")
         harness.advance(by: .seconds(5))
@@ -262,8 +262,8 @@ import Testing
         harness.closeByServer()
     }
 
-    /// Part of a large envelope is a sign of life too.
-    @Test func halfAnEnvelopeCounts() throws {
+    /// Part of a large envelope counts as activity too.
+    @Test func partOfAnEnvelopeCounts() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
         for byte in Wire.message("chat", "1 a") {

@@ -35,7 +35,7 @@ import Testing
         .fail(.unexpectedReply(command: "SUBSCRIBE", reply: summary))
     }
 
-    // MARK: - What is sent
+    // MARK: - Requests
 
     @Test(
         arguments: [
@@ -52,7 +52,7 @@ import Testing
             ])
     }
 
-    @Test("patterns are confirmed behind channels; without any name the connection waits for the first")
+    @Test("patterns are confirmed after channels; without any name the connection waits for the first")
     func patterns() throws {
         let answers: [RESPValue] = [Self.ok, Self.id, Self.master, Self.info]
         func handshake(_ names: [SubscribedName.Key]) -> SubscriberHandshake {
@@ -78,12 +78,12 @@ import Testing
         #expect(none.received(Self.info) == .subscribed)
     }
 
-    // MARK: - What is made of the answers
+    // MARK: - Replies
 
     struct Transition: Sendable, CustomTestStringConvertible {
         let name: String
         let configuration: RedisConfiguration
-        /// What the server answered before, all well.
+        /// Successful earlier replies.
         let before: [RESPValue]
         let reply: RESPValue
         let expected: SubscriberHandshake.Action
@@ -228,7 +228,7 @@ import Testing
         #expect(handshake.subscription.endpoint == "redis:6379")
     }
 
-    @Test func serverInfoIsNilWhereINFOIsDenied() throws {
+    @Test func serverInfoIsNilIfINFOIsDenied() throws {
         var handshake = try Self.handshake(Self.plain, channels: ["chat"])
         for reply in [Self.ok, Self.id, Self.master, .error(Self.noPerm)] { _ = handshake.received(reply) }
         #expect(handshake.received(Self.confirmation("chat")) == .subscribed)
@@ -243,7 +243,7 @@ import Testing
         #expect(handshake.received(Self.confirmation("channel999")) == .subscribed)
     }
 
-    /// The same channel given twice is confirmed twice; the second confirmation means nothing new.
+    /// A channel given twice is confirmed twice; the second confirmation changes nothing.
     @Test func channelGivenTwice() throws {
         var handshake = try Self.handshake(Self.plain, channels: ["chat", "chat"])
         for reply in [Self.ok, Self.id, Self.master, Self.info] { _ = handshake.received(reply) }

@@ -13,7 +13,7 @@ import Testing
         let inputs: [Input]
         /// Of the last input.
         let action: Action?
-        /// Whether envelopes are ours afterwards.
+        /// Whether envelopes are accepted afterwards.
         let wasSubscribed: Bool
 
         init(_ name: String, _ inputs: [Input], _ action: Action?, wasSubscribed: Bool = false) {
@@ -35,7 +35,7 @@ import Testing
         .array([.bulk(Array("subscribe".utf8)), .bulk(Array("chat".utf8)), .integer(1)]))
     private static let patternConfirmation = Input.reply(
         .array([.bulk(Array("psubscribe".utf8)), .bulk(Array("chat*".utf8)), .integer(2)]))
-    /// What Redis says before it confirms the channel.
+    /// Redis' replies before it confirms the channel.
     private static let greeting: [Input] = [
         .heard, .reply(.status("OK")), .reply(.integer(7)), .reply(.array([.bulk(Array("master".utf8))])),
         .reply(.bulk(Array("redis_version:7.0.15\r\n".utf8))),
@@ -64,7 +64,7 @@ import Testing
             [.reply(.error("NOAUTH Authentication required.")), .reply(.error("DENIED later")), io, .inactive],
             .refused(.authenticationRequired(endpoint: "redis:6379"))),
         Row(
-            "no confirmation counts behind a refusal",
+            "no confirmation counts after a refusal",
             [.reply(.error("NOAUTH Authentication required."))] + joined, nil),
         Row("closed by the server", [.inactive], .refused(closed)),
         Row("overdue", [.handshakeOverdue], .close),
@@ -74,10 +74,10 @@ import Testing
             "an I/O error in the kernel's words", [io, .inactive],
             .refused(.cannotConnect(endpoint: "redis:6379", failure: .other("reset")))),
         Row(
-            "an error with words of its own", [.failed(.ioError("tls"), failure: other), .inactive],
+            "an error with its own text", [.failed(.ioError("tls"), failure: other), .inactive],
             .refused(other)),
         Row(
-            "words that come while it closes", [io, .failed(.ioError("tls"), failure: other), .inactive],
+            "an error while it closes", [io, .failed(.ioError("tls"), failure: other), .inactive],
             .refused(other)),
         Row(
             "not Redis", [.failed(.protocolError("got H"), failure: nil), .inactive],
@@ -101,7 +101,7 @@ import Testing
         Row("a fence is passed", joined + [.fence, pong], .fence(isPassed: true), wasSubscribed: true),
         Row("a fence by RESP 2", joined + [.fence, resp2Pong], .fence(isPassed: true), wasSubscribed: true),
         Row(
-            "the answer to the look after a dead peer passes no fence",
+            "the reply to a liveness check passes no fence",
             joined + [.tick, .tick, .fence, pong], nil, wasSubscribed: true),
         Row(
             "a fence has its own answer", joined + [.tick, .tick, .fence, pong, pong], .fence(isPassed: true),
@@ -174,7 +174,7 @@ import Testing
         #expect(wasSubscribed == row.wasSubscribed)
     }
 
-    /// A connection that was to be encrypted ends in words of TLS, until it was heard.
+    /// An encrypted connection ends with a TLS error, until data was received.
     @Test(
         arguments: [
             ([.inactive], .tls(endpoint: "redis:6379", .closed)),
@@ -196,7 +196,7 @@ import Testing
 }
 
 @Suite struct LivenessMonitorTests {
-    /// `h`: bytes arrived, `t`: an interval is over.
+    /// `h`: bytes arrived, `t`: an interval has ended.
     @Test(
         arguments: [
             ("t", [.sendPing]),
@@ -206,7 +206,7 @@ import Testing
             ("httt", [.none, .sendPing, .giveUp]),
             ("htht", [.none, .none]),
             ("hhht", [.none]),
-            // An answer to the PING, or anything else, is a sign of life.
+            // A reply to the PING, or any other data, counts as activity.
             ("tht", [.sendPing, .none]),
             ("thtt", [.sendPing, .none, .sendPing]),
             ("thttt", [.sendPing, .none, .sendPing, .giveUp]),

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Redis
 
-/// Names that a running subscriber takes and leaves.
+/// Names that a running subscriber adds and removes.
 @Suite("A subscriber's names", .needs(.redisServer), .timeLimit(.minutes(2)))
 struct SubscriberNamesTests {
     private static let hub = [
@@ -35,11 +35,11 @@ struct SubscriberNamesTests {
         try await run.value
     }
 
-    @Test("are subscribed and left while it runs", arguments: RedisEdition.allCases)
+    @Test("are subscribed and unsubscribed while it runs", arguments: RedisEdition.allCases)
     func addAndRemove(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { server in
             let redis = try RedisConfiguration(connectionString: server.url)
-            // Without any name it waits on a connection that is no subscriber yet.
+            // Without any name it waits on a connection that is not a subscriber yet.
             try await Self.running(redis, []) { subscriber, events in
                 let marks = Mutex(0)
                 #expect(await subscriber.add(Self.hub) { marks.withLock { $0 += 1 } } == .confirmed)
@@ -52,7 +52,7 @@ struct SubscriberNamesTests {
                 #expect(await events.next() == .envelope(ReceivedEnvelope(1, "Hub:all|1|a")))
                 #expect(await events.next() == .envelope(ReceivedEnvelope(1, "Hub:group:x|1|b")))
                 #expect(await events.next() == .envelope(ReceivedEnvelope(1, "Hub:group:y|1|d")))
-                #expect(await subscriber.add(Self.hub) == .confirmed, "what is subscribed stays so")
+                #expect(await subscriber.add(Self.hub) == .confirmed, "an existing subscription stays")
                 #expect(await subscriber.remove([Self.hub[1].key]) == .confirmed)
                 #expect(try await server.command(["PUBLISH", "Hub:group:x", "e"]).integer == 0)
                 #expect(try await server.command(["PUBLISH", "Hub:all", "f"]).integer == 1)
@@ -61,7 +61,7 @@ struct SubscriberNamesTests {
         }
     }
 
-    @Test("are asked for again after the connection was lost") func reconnect() async throws {
+    @Test("are subscribed again after a lost connection") func reconnect() async throws {
         try await RedisServer.with { server in
             let redis = try RedisConfiguration(connectionString: server.url)
             try await Self.running(redis, SubscribedName.plain(["chat"])) { subscriber, events in
@@ -77,10 +77,10 @@ struct SubscriberNamesTests {
         }
     }
 
-    @Test("that Redis refuses cost no other", arguments: RedisEdition.allCases)
+    @Test("that Redis refuses do not affect others", arguments: RedisEdition.allCases)
     func refused(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { server in
-            // The exact channel is granted, the pattern is not.
+            // The exact channel is permitted, the pattern is not.
             try await server.command([
                 "ACL", "SETUSER", "relay", "on", ">secret", "resetchannels", "&chat", "&Hub:all", "+@all",
             ])
@@ -96,7 +96,7 @@ struct SubscriberNamesTests {
                 #expect(try await server.command(["PUBLISH", "Hub:all", "a"]).integer == 0, "none of them is kept")
                 #expect(try await server.command(["PUBLISH", "chat", "1 a"]).integer == 1)
                 #expect(await events.next() == .envelope(ReceivedEnvelope(0, "1 a")))
-                // The next connection does not fail for it.
+                // The next connection does not fail because of it.
                 try await server.command(["CLIENT", "KILL", "TYPE", "pubsub"])
                 #expect(await events.next() == .disconnected(.closedByServer))
                 guard case .subscribed? = await events.next() else { throw TestFailure("not subscribed again") }
@@ -104,7 +104,7 @@ struct SubscriberNamesTests {
         }
     }
 
-    @Test("come later where there is no connection") func later() async throws {
+    @Test("are subscribed later if there is no connection") func later() async throws {
         let subscriber = RedisSubscriber(
             configuration: try RedisConfiguration(connectionString: "redis://127.0.0.1:1"), names: [],
             header: .readable, title: { "test" }, eventLoopGroup: Attaching.group, sink: RecordingSink(),

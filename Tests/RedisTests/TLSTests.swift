@@ -5,7 +5,7 @@ import TLS
 import TestSupport
 import Testing
 
-/// TLS against a real redis-server with certificates made for the test.
+/// TLS with a real redis-server and test certificates.
 @Suite(.needs(.redisServer), .timeLimit(.minutes(1)), .serialized)
 struct TLSTests {
     private func withServer(
@@ -49,7 +49,7 @@ struct TLSTests {
                     await server.stop()
                     let end = try await events.next()
                     guard case .disconnected = end else {
-                        Issue.record("the end of the server went unnoticed: \(end)")
+                        Issue.record("the end of the server was not detected: \(end)")
                         return
                     }
                 }
@@ -57,7 +57,7 @@ struct TLSTests {
         }
     }
 
-    @Test func addressInsteadOfANameIsCompared() async throws {
+    @Test func addressIsComparedInsteadOfAName() async throws {
         try await Certificates.with { certificates in
             try certificates.make("redis")
             try await withServer(certificates, "redis") { _, configuration in
@@ -68,7 +68,7 @@ struct TLSTests {
         }
     }
 
-    @Test func whomWeDoNotTrustIsRefused() async throws {
+    @Test func untrustedServerIsRefused() async throws {
         try await Certificates.with { certificates in
             try certificates.makeAuthority("other")
             try certificates.make("redis", by: "other")
@@ -179,7 +179,7 @@ struct TLSTests {
         }
     }
 
-    @Test func filesOfNoUseAreNamed() async throws {
+    @Test func unusableFilesAreNamed() async throws {
         try await Certificates.with { certificates in
             try certificates.make("client")
             try certificates.make("other")
@@ -194,7 +194,7 @@ struct TLSTests {
                 (RedisTLS(certificateFile: client, keyFile: certificates.path("nonsense")), "no private key"),
             ]
             for (tls, words) in cases {
-                // Nobody needs to listen: the files come first.
+                // No server is needed: the files are read first.
                 let failure = try await Attaching.failure(of: RedisConfiguration(host: "127.0.0.1", port: 1, tls: tls))
                 #expect(failure.description.contains(words))
                 #expect(!failure.isTransient)
@@ -202,7 +202,7 @@ struct TLSTests {
         }
     }
 
-    @Test func plainAndTLSMixedUpAreTold() async throws {
+    @Test func plainAndTLSMismatchIsReported() async throws {
         try await Certificates.with { certificates in
             try certificates.make("redis")
             try await withServer(certificates, "redis") { server, configuration in

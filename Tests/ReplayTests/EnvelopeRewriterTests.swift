@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "calls, all else byte for byte",
+        "calls, everything else byte for byte",
         arguments: [
             (#"{"H":"chatHub","M":"m","A":[1]}"#, #"{"H":"TalkHub","M":"m","A":[1]}"#),
             (
@@ -52,7 +52,7 @@ import Testing
         #expect(try Command(decoding: message.value).value == "hg-TalkHub.room")
     }
 
-    @Test("restamped, and nothing else")
+    @Test("only the time is changed")
     func restamp() throws {
         let message = Message(source: "s", key: "h-chatHub", value: Array("x".utf8))
         let blob = ScaleoutMessage(messages: [message], createdTicks: 42).encoded()
@@ -63,7 +63,7 @@ import Testing
         #expect(rewritten == expected.encoded())
     }
 
-    @Test("what is no envelope stays as it is")
+    @Test("undecodable payloads stay unchanged")
     func garbage() {
         let bytes: [UInt8] = [1, 2, 3]
         #expect(bytes.withUnsafeBytes { Self.rewriter.rewritten($0, now: 0) } == bytes)
@@ -72,10 +72,10 @@ import Testing
 
 @Suite struct IDRebaseTests {
     @Test(
-        "the first follows the counter, holes stay, and ids never fall",
+        "the first follows the counter, gaps stay, and ids never fall",
         arguments: [
             (0, [7, 8, 9], [1, 2, 3]), (100, [7, 8, 12, 13], [101, 102, 106, 107]),
-            // Set back, twice the same, and one without an id.
+            // A reset, a repeated id, and an envelope without an id.
             (100, [7, 8, 1, 2, 5], [101, 102, 103, 104, 107]), (5, [7, 7, 8], [6, 7, 8]),
             (5, [7, nil, 9], [6, 7, 8]), (5, [nil, nil], [6, 7]),
         ] as [(UInt64, [UInt64?], [UInt64])])

@@ -18,7 +18,7 @@ import Testing
         #expect(set.count == count)
     }
 
-    @Test func likeASet() {
+    @Test func agreesWithASet() {
         var random = SplitMix64.announced()
         var set = IDRanges()
         var model: Set<UInt64> = []

@@ -26,7 +26,7 @@ import Testing
         #expect(outcome.receivers.maximum == 4)
     }
 
-    @Test func nothingSentNeedsNoAnswer() {
+    @Test func withoutSendsNoReplyIsNeeded() {
         let outcome = PublishWindow().drain()
         #expect(outcome.confirmed == 0 && outcome.firstID == nil && outcome.failure == nil)
         #expect(outcome.receivers == ReplayReport.Distribution())
@@ -55,7 +55,7 @@ import Testing
         #expect(outcome.confirmed == 1)
     }
 
-    /// A reply that gives no id confirms nothing: what `sent` says must not fall short silently.
+    /// A reply without an id confirms nothing: the number `sent` must not be too low silently.
     @Test(arguments: [[], [.bulk([0x31])], [.null, .integer(1)]] as [[RESPValue]])
     func anAnswerWithoutAnIDIsAFailure(_ parts: [RESPValue]) {
         let window = PublishWindow()
@@ -66,13 +66,13 @@ import Testing
         #expect(outcome.failure == "an unexpected answer from the script")
     }
 
-    /// What is under way is bounded in memory, however large the envelopes are; one that is larger goes alone.
-    @Test func manyBytesWaitForAnswers() async {
+    /// Envelopes in flight are bounded in memory; a larger one is sent alone.
+    @Test func manyBytesWaitForReplies() async {
         let window = PublishWindow()
         #expect(window.admit(2, bytes: PublishWindow.byteLimit - 10))
         let next = Task.detached { window.admit(1, bytes: 11) }
         window.answered(Self.reply(1, receivers: 1))
-        #expect(window.unansweredBytesNow == PublishWindow.byteLimit - 10, "of a batch all must be answered")
+        #expect(window.unansweredBytesNow == PublishWindow.byteLimit - 10, "a batch counts until all of it is answered")
         window.answered(Self.reply(2, receivers: 1))
         #expect(await next.value)
         #expect(window.unansweredBytesNow == 11)
@@ -84,10 +84,10 @@ import Testing
         #expect(window.unansweredBytesNow == 0)
     }
 
-    @Test func aFullWindowWaitsForAnswers() async {
+    @Test func aFullWindowWaitsForReplies() async {
         let window = PublishWindow()
         let sent = NSLock()
-        nonisolated(unsafe) var admitted = 0  // Under `sent`.
+        nonisolated(unsafe) var admitted = 0  // Protected by `sent`.
         func count() -> Int { sent.withLock { admitted } }
         let sender = Task.detached {
             for _ in 0..<40 {
@@ -97,7 +97,7 @@ import Testing
         }
         var answered = 0
         while answered < 4_000 {
-            // Never more under way than the window holds.
+            // Never more in flight than the window's limit.
             let underWay = count() - answered
             #expect(underWay <= PublishWindow.limit)
             if underWay > 0 {
@@ -113,7 +113,7 @@ import Testing
         #expect(outcome.lastID == 4_000)
     }
 
-    @Test func moreThanTheWindowHoldsGoesOutAlone() {
+    @Test func anEnvelopeAboveTheLimitIsSentAlone() {
         let window = PublishWindow()
         #expect(window.admit(PublishWindow.limit * 2))
         for id in 1...PublishWindow.limit * 2 { window.answered(Self.reply(Int64(id), receivers: 1)) }

@@ -5,9 +5,9 @@ import Testing
 
 @testable import Replay
 
-/// The content of the checkpoint file, and how a later run reads it.
+/// The content of the checkpoint file, and how a later run uses it.
 @Suite struct ReplayAccountTests {
-    @Test func theFileSaysWhatIsConfirmed() async throws {
+    @Test func theFileContainsWhatIsConfirmed() async throws {
         try await TemporaryDirectory.with { folder in
             let path = folder + "/checkpoint"
             let account = ReplayAccount.ofTests(path: path)
@@ -40,12 +40,12 @@ import Testing
         }
     }
 
-    @Test func aFolderThatIsNotThereIsAnError() {
+    @Test func aMissingDirectoryIsAnError() {
         let account = ReplayAccount.ofTests(path: "/nowhere/checkpoint")
         #expect(throws: ReplayError.self) { try account.save(at: 1) }
     }
 
-    /// Of a file: a process before may have sent as much as is under way at most.
+    /// From a file: the previous process may have sent up to one window more.
     @Test(
         arguments: [
             // (known, same server, confirmed, doubted)
@@ -62,7 +62,7 @@ import Testing
         #expect(doubts == doubted)
     }
 
-    /// The server that was met last is the one that counts.
+    /// The most recent server counts.
     @Test func aServerIsRemembered() {
         let account = ReplayAccount.ofTests()
         let other = ServerIdentity(runID: "r2", endpoint: "redis:6379")
@@ -79,7 +79,7 @@ import Testing
         token: "t", target: ServerIdentity(runID: "r", endpoint: "t:1"), segments: ["a", "b"], options: "o",
         counters: ["chat": 7], confirmed: 3, lastCapturedID: 9, lastID: 10)
 
-    @Test func comesBackAsItWas() async throws {
+    @Test func roundTrips() async throws {
         try await TemporaryDirectory.with { folder in
             let path = folder + "/checkpoint"
             #expect(try ReplayCheckpoint.read(path) == nil)
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func aPlaceThatCannotBeWrittenIsNamed() {
+    @Test func anUnwritablePathIsNamed() {
         let error = #expect(throws: ReplayError.self) { try checkpoint.write("/nonexistent/checkpoint") }
         #expect(error?.description.contains("/nonexistent/checkpoint") == true)
     }
@@ -120,7 +120,7 @@ import Testing
         if let objection { #expect(objection.contains("t:1") && objection.contains(endpoint)) }
     }
 
-    @Test func fitsWhatItWasMadeFor() {
+    @Test func matchesItsCaptureAndOptions() {
         #expect(checkpoint.mismatch(segments: ["a", "b"], options: "o") == nil)
         // The capture has grown.
         #expect(checkpoint.mismatch(segments: ["a", "b", "c"], options: "o") == nil)

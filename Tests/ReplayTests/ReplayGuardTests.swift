@@ -28,12 +28,12 @@ import Testing
     }
 
     static let cases: [(String, String?, String, String?, OrdinalNameMap<String>, String, Bool)] = [
-        // Another way to the same process.
+        // Another address of the same process.
         ("prod:6379", "r1", "10.9.9.9:7000", "r1", ["chat": "chat"], "here", true),
         // The same server, another event key.
         ("prod:6379", "r1", "prod:6379", "r1", ["chat": "chat-staging"], "here", false),
         ("prod:6379", "r1", "prod:6379", "r1", ["chat": "news", "news": "x"], "here", true),
-        // Restarted since, or not known: the place tells, however it is spelled.
+        // Restarted since, or unknown: the address decides, in any spelling.
         ("prod:6379", "r1", "prod:6379", "r2", ["chat": "chat"], "here", true),
         ("prod:6379", nil, "prod:6379", nil, ["chat": "chat"], "here", true),
         ("prod:6379", "r1", "10.0.0.1:6379", "r2", ["chat": "chat"], "here", true),
@@ -43,7 +43,7 @@ import Testing
         ("prod:6379", "r1", "prod:6380", "r2", ["chat": "chat"], "here", false),
         ("prod:6379", "r1", "staging:6379", "r2", ["chat": "chat"], "here", false),
         ("s1:26379,s2:26379/mymaster", "r1", "s1:26379", "r2", ["chat": "chat"], "here", false),
-        // A loopback address is another machine everywhere.
+        // A loopback address means a different machine everywhere.
         ("127.0.0.1:6379", "r1", "127.0.0.1:6379", "r2", ["chat": "chat"], "here", false),
         ("127.0.0.1:6379", "r1", "localhost:6379", "r2", ["chat": "chat"], "recorder", true),
         ("unix:/run/redis.sock", "r1", "unix:/run/redis.sock", "r2", ["chat": "chat"], "recorder", true),
@@ -66,14 +66,14 @@ import Testing
                 == nil)
     }
 
-    @Test func aServerThatTheRelayMetLaterIsTheSourceToo() {
+    @Test func aLaterServerOfTheRecordingIsTheSourceToo() {
         let target = target("10.7.7.7:1", runID: "r2")
         #expect(makeGuard("prod:6379", runID: "r1").objection(to: target) == nil)
         #expect(makeGuard("prod:6379", runID: "r1", runIDs: ["r1", "r2"]).objection(to: target) != nil)
     }
 
     @Test(
-        "captured ids need a counter below them, and nobody who listens",
+        "captured ids need a counter below them, and no subscribers",
         arguments: [
             (4, 0, nil), (5, 0, "rebase"), (99, 0, "rebase"), (0, 1, "stop them"), (nil, 0, "GET"), (0, nil, "NUMSUB"),
         ] as [(UInt64?, Int?, String?)])

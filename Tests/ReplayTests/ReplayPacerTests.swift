@@ -5,7 +5,7 @@ import Time
 
 @testable import Replay
 
-/// When envelopes are handed over, by a clock that only moves when it is slept by.
+/// When envelopes are sent, with a clock that advances only in sleeps.
 @Suite struct ReplayPacerTests {
     private static let ms: UInt64 = 1_000_000
 
@@ -25,7 +25,7 @@ import Time
     }
 
     static let speeds: [(speed: ReplaySchedule.Speed, deadlines: [UInt64?])] = [
-        // The first is due a millisecond from the start.
+        // The first one is due a millisecond after the start.
         (.times(1), [1, 11, 41]), (.times(2), [1, 6, 21]), (.times(0.5), [1, 21, 81]), (.rate(100), [1, 11, 21]),
         (.maximum, [nil, nil, nil]),
     ]
@@ -35,11 +35,11 @@ import Time
         var pacer = pacer(speed, clock: clock)
         let deadlines = try deadlines(&pacer, [500 * Self.ms, 510 * Self.ms, 540 * Self.ms])
         #expect(deadlines == expected.map { $0.map { $0 * Self.ms } })
-        // Nobody sleeps longer than a key may wait.
+        // No sleep is longer than the maximum response time to a key.
         #expect(clock.sleeps.allSatisfy { $0 <= 20 * Self.ms })
     }
 
-    @Test func whatIsLateIsNotWaitedFor() throws {
+    @Test func lateEnvelopesAreNotDelayed() throws {
         let clock = StoppedClock()
         var pacer = pacer(.times(1), clock: clock)
         _ = try deadlines(&pacer, [0])
@@ -50,7 +50,7 @@ import Time
         #expect(clock.sleeps.count == slept)
     }
 
-    @Test func whatIsDueGoesOutBeforeAWait() throws {
+    @Test func dueEnvelopesAreSentBeforeAWait() throws {
         let clock = StoppedClock()
         var pacer = pacer(.times(1), clock: clock)
         _ = try deadlines(&pacer, [0])
@@ -60,7 +60,7 @@ import Time
         #expect(flushed.first == 0)
     }
 
-    @Test func beginsWhenItIsAskedTo() throws {
+    @Test func startsAtTheRequestedTime() throws {
         let clock = StoppedClock(realtime: 1_000 * Self.ms)
         var pacer = pacer(.times(1), clock: clock, startAt: 1_250 * Self.ms)
         let deadlines = try deadlines(&pacer, [0, 5 * Self.ms])
@@ -79,7 +79,7 @@ import Time
         var pacer = pacer(.times(1), clock: clock, control: control)
         _ = try deadlines(&pacer, [0])
         #expect(throws: ReplayPacer.Stopped.self) { try deadlines(&pacer, [10_000 * Self.ms]) }
-        // Soon: not after the ten seconds.
+        // Soon: not only after ten seconds.
         #expect(clock.now().monotonic < 100 * Self.ms)
     }
 
@@ -95,7 +95,7 @@ import Time
         #expect(next == deadline + 5 * Self.ms)
     }
 
-    @Test func aStepIsDueAtOnce() throws {
+    @Test func aStepIsDueImmediately() throws {
         let control = ReplayControl()
         let clock = StoppedClock()
         var pacer = pacer(.times(1), clock: clock, control: control)
@@ -106,18 +106,18 @@ import Time
         #expect(control.isPaused)
     }
 
-    @Test func aChangedSpeedHoldsForWhatFollows() throws {
+    @Test func aChangedSpeedAppliesToLaterEnvelopes() throws {
         let control = ReplayControl()
         let clock = StoppedClock()
         var pacer = pacer(.times(1), clock: clock, control: control)
         _ = try deadlines(&pacer, [0])
         control.changeSpeed(by: 2)
-        // The change is met while this one is waited for.
+        // The change is received during the wait for this one.
         _ = try deadlines(&pacer, [10 * Self.ms])
         #expect(try deadlines(&pacer, [30 * Self.ms]) == [21 * Self.ms])
     }
 
-    @Test func figuresLeavePausesOut() throws {
+    @Test func figuresExcludePauses() throws {
         let control = ReplayControl()
         let clock = StoppedClock { if $0 > 500_000_000, control.isPaused { control.togglePause() } }
         var pacer = pacer(.times(1), clock: clock, control: control)

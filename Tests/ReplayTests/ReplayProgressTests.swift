@@ -2,24 +2,24 @@ import Testing
 
 @testable import Replay
 
-/// What is confirmed, sent and in doubt, through every way in which a connection or a process can end.
+/// Confirmed, sent and uncertain envelopes, for every way in which a connection or a process can end.
 @Suite struct ReplayProgressTests {
     static let resumptions:
         [(confirmed: Int, sent: Int, known: Int?, isSameProcess: Bool, published: Int, doubted: Int)] = [
-            // The target's own account tells exactly.
+            // The target's own account is exact.
             (100, 164, 130, true, 130, 0), (100, 164, 164, true, 164, 0), (100, 164, 100, true, 100, 0),
-            // Restarted, or another: what it knew last may be gone.
+            // Restarted, or another server: its last state may be lost.
             (100, 164, 130, false, 130, 34), (100, 164, 164, false, 164, 0),
-            // It knows less than was answered, or nothing.
+            // It has less than was confirmed, or nothing.
             (100, 164, 99, true, 100, 64), (100, 164, 99, false, 100, 64), (100, 164, nil, true, 100, 64),
             (100, 164, nil, false, 100, 64), (0, 1_024, nil, true, 0, 1_024),
-            // Nothing was under way.
+            // Nothing was in flight.
             (100, 100, nil, false, 100, 0), (0, 0, nil, true, 0, 0),
-            // The file was an old copy: the target knows better.
+            // The file was an old copy: the target's state is more recent.
             (100, 164, 900, true, 900, 0), (100, 164, 900, false, 900, 0),
         ]
 
-    /// After a lost connection: the ids of what is in doubt are known, and are told at once.
+    /// After a lost connection: the ids of uncertain envelopes are known and reported immediately.
     @Test(arguments: resumptions)
     func afterAConnection(
         confirmed: Int, sent: Int, known: Int?, isSameProcess: Bool, published: Int, doubted: Int
@@ -33,12 +33,12 @@ import Testing
         let named = progress.resume(known: known, isSameProcess: isSameProcess)
         #expect(progress.confirmed == published && progress.sent == published)
         #expect(named == (published..<published + doubted).map { UInt64($0) })
-        // Told once.
+        // Reported once.
         let isNamedAgain = progress.send(7)
         #expect(!isNamedAgain)
     }
 
-    /// After a restart their ids are unknown until they are received again.
+    /// After a restart their ids are unknown until they are read again.
     @Test(arguments: resumptions)
     func afterAProcess(
         confirmed: Int, sent: Int, known: Int?, isSameProcess: Bool, published: Int, doubted: Int
@@ -52,7 +52,7 @@ import Testing
         #expect(doubts == doubted)
     }
 
-    @Test func whatIsConfirmedIsTakenFromTheFront() {
+    @Test func confirmedEnvelopesAreRemovedFromTheFront() {
         var progress = ReplayProgress(confirmed: 10, lastCapturedID: 4, lastID: 400)
         #expect(progress.sent == 10 && progress.lastCapturedID == 4 && progress.unconfirmed.isEmpty)
         for id in [5, nil, 7] as [UInt64?] { _ = progress.send(id) }
@@ -60,14 +60,14 @@ import Testing
         #expect(progress.confirmed == 12 && progress.sent == 13)
         #expect(progress.lastCapturedID == nil && progress.lastID == 402)
         #expect(progress.unconfirmed == [7])
-        // An older answer changes nothing; one beyond what was sent confirms no more than that.
+        // An older reply changes nothing; one beyond what was sent confirms only what was sent.
         progress.confirm(upTo: 11)
         progress.confirm(upTo: 99)
         #expect(progress.confirmed == 13 && progress.lastCapturedID == 7 && progress.lastID == 402)
         #expect(progress.unconfirmed.isEmpty)
     }
 
-    @Test func whatWasPublishedIsPassedOver() {
+    @Test func publishedEnvelopesAreSkipped() {
         var progress = ReplayProgress(confirmed: 2)
         var sent: [Int] = []
         for ordinal in 1...4 where progress.mustSend(ordinal: ordinal, id: UInt64(ordinal * 10)) {
@@ -75,19 +75,19 @@ import Testing
             _ = progress.send(UInt64(ordinal * 10))
         }
         #expect(sent == [3, 4])
-        // The last one passed over tells its id.
+        // The last skipped one reveals its id.
         #expect(progress.lastCapturedID == 20)
         progress.confirm(upTo: 3)
         #expect(progress.lastCapturedID == 30)
     }
 
-    /// Once is enough, however often it comes again.
-    @Test func aDoubtIsNamedOnce() {
+    /// Reported once, however often it is read again.
+    @Test func anUncertainEnvelopeIsReportedOnce() {
         var progress = ReplayProgress(underWay: 4)
         #expect(progress.resume(known: nil, isSameProcess: false).isEmpty)
         let first = ([1, 2] as [UInt64]).filter { progress.send($0) }
         #expect(first == [1, 2])
-        // The connection is lost before an answer: 1 and 2 are in doubt once more.
+        // The connection is lost before a reply: 1 and 2 are uncertain again.
         #expect(progress.resume(known: nil, isSameProcess: false).isEmpty)
         let second = ([1, 2, 3, 4, 5] as [UInt64]).filter { progress.send($0) }
         #expect(second == [3, 4])
@@ -96,7 +96,7 @@ import Testing
         #expect(progress.giveUp().isEmpty)
     }
 
-    @Test func whatIsGivenUpIsTold() {
+    @Test func abandonedEnvelopesAreReported() {
         var progress = ReplayProgress()
         for id in [1, nil, 3] as [UInt64?] { _ = progress.send(id) }
         progress.confirm(upTo: 1)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Replay
 
-/// A whole replay of a capture without a server.
+/// A complete replay of a capture without a server.
 @Suite struct ReplayRunTests {
     private static let script = RedisScript(source: "", sha1: String(repeating: "0", count: 40))
     private static let lost = RedisError.connectionClosed(endpoint: "redis:6379")
@@ -18,7 +18,7 @@ import Testing
             clock: clock)
     }
 
-    @Test func everythingIsPublishedInItsTime() async throws {
+    @Test func everythingIsPublishedOnTime() async throws {
         try await ReplayedCapture.with(ids: [5, 6, nil, 8]) { capture in
             let target = ScriptedTarget()
             let run = run(capture)
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// The next connection goes on where the target says, and what is in doubt is named.
+    /// The next connection continues at the target's position, and uncertain envelopes are listed.
     @Test(
         arguments: [(known: 3, sent: 5, uncertain: []), (known: nil, sent: 5, uncertain: [7, 8, 9])]
             as [(Int?, Int, [UInt64?])])
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func aResumedReplayPassesOverWhatIsThere() async throws {
+    @Test func aResumedReplaySkipsWhatIsPublished() async throws {
         try await ReplayedCapture.with(ids: [5, 6, 7, 8]) { capture in
             let run = run(
                 capture, ReplayOptions(speed: .maximum), account: .ofTests(confirmed: 2, isResumed: true))
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func whatIsGivenUpIsUncertain() async throws {
+    @Test func abandonedEnvelopesAreUncertain() async throws {
         try await ReplayedCapture.with(ids: [5, 6, 7]) { capture in
             let run = run(capture, ReplayOptions(speed: .maximum))
             run.resume(known: nil, at: .ofTests)
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func aStopIsAnEndInOrder() async throws {
+    @Test func aStopIsAGracefulEnd() async throws {
         try await ReplayedCapture.with(ids: (1...100).map { UInt64($0) }) { capture in
             let control = ReplayControl()
             let clock = StoppedClock { if $0 > 50_000_000 { control.stop() } }

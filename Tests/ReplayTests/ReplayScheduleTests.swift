@@ -7,10 +7,10 @@ import Testing
         (.times(1), nil, [1_000, 1_001, 3_601_000], [0, 1, 3_600_000]),
         (.times(2.5), nil, [1_000, 11_000], [0, 4_000]),
         (.times(0.5), nil, [1_000, 1_100], [0, 200]),
-        // Where segments overlap the time of receipt can step back.
+        // In overlapping segments the time of receipt can step back.
         (.times(1), nil, [1_000, 999, 0, 1_010], [0, 0, 0, 10]),
         (.times(0.000_000_000_1), nil, [0, .max], [0, UInt64.max / 2 + 1]),
-        // Pauses are cut as the target sees them.
+        // Pauses are shortened in the target's time.
         (.times(1), 50, [0, 40, 1_000, 1_010], [0, 40, 90, 100]),
         (.times(10), 50, [0, 400, 10_000], [0, 40, 90]),
         (.rate(1_000), nil, [0, 5, 7_000_000_000], [0, 1_000_000, 2_000_000]),
@@ -24,14 +24,14 @@ import Testing
         #expect(received.map { schedule.due(receivedAt: $0) } == due)
     }
 
-    @Test func aRoundBeginsWhereTheOneBeforeItEnded() {
+    @Test func aRoundStartsAtThePreviousEnd() {
         var schedule = ReplaySchedule(speed: .times(1))
         #expect([100, 150].map { schedule.due(receivedAt: $0) } == [0, 50])
         schedule.beginRound()
         #expect([100, 150].map { schedule.due(receivedAt: $0) } == [50, 100])
     }
 
-    @Test func aChangedSpeedCountsFromTheEnvelopeBefore() {
+    @Test func aChangedSpeedAppliesFromThePreviousEnvelope() {
         var schedule = ReplaySchedule(speed: .times(1))
         #expect([0, 100].map { schedule.due(receivedAt: $0) } == [0, 100])
         schedule.change(to: .times(10))
@@ -40,8 +40,9 @@ import Testing
         #expect([1_000, 9_000].map { schedule.due(receivedAt: $0) } == [220, 320])
     }
 
-    /// Each deadline counts from the start: a million steps of a third of a microsecond end where one long step does.
-    @Test func noErrorAddsUp() {
+    /// Each deadline counts from the start: a million steps of a third of a microsecond end at the same time as one
+    /// long step.
+    @Test func errorsDoNotAccumulate() {
         var schedule = ReplaySchedule(speed: .times(3))
         var last: UInt64 = 0
         for step in 0...1_000_000 as ClosedRange<UInt64> {

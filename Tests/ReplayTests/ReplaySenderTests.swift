@@ -7,7 +7,7 @@ import Time
 
 @testable import Replay
 
-/// What goes out together, and when the account of it is written.
+/// What is sent together, and when the checkpoint is written.
 @Suite struct ReplaySenderTests {
     private static let sha1 = String(repeating: "0", count: 40)
 
@@ -35,7 +35,7 @@ import Time
         }
     }
 
-    @Test func whatIsDueGoesOutTogether() throws {
+    @Test func dueEnvelopesAreSentTogether() throws {
         let bench = try Bench()
         for id in 1...3 { try bench.append(UInt64(id)) }
         #expect(bench.target.pieces.isEmpty)
@@ -53,15 +53,15 @@ import Time
         #expect(bench.target.pieces == [count])
     }
 
-    @Test func aStopIsNoticedThen() throws {
+    @Test func aStopIsDetectedThen() throws {
         let bench = try Bench()
         bench.control.stop()
         #expect(throws: ReplayPacer.Stopped.self) { try bench.append(1, size: ReplaySender.batchBytes) }
         #expect(bench.target.pieces == [1])
     }
 
-    /// The connection waits with it until then: the pacer hands over a little early.
-    @Test func nothingGoesOutBeforeItsTime() throws {
+    /// The connection delays it until then: the pacer hands over slightly early.
+    @Test func nothingIsSentBeforeItsTime() throws {
         let bench = try Bench()
         try bench.append(1, deadline: 40_000)
         try bench.append(2, deadline: 50_000)
@@ -72,7 +72,7 @@ import Time
         #expect(outcome.lastWrittenAt == 50_000)
     }
 
-    @Test func aFailedTargetGetsNoMore() throws {
+    @Test func nothingIsSentToAFailedTarget() throws {
         let bench = try Bench(ScriptedTarget { $0 == 2 ? .success(.error("OOM x")) : nil })
         for id in 1...3 { try bench.append(UInt64(id)) }
         try bench.sender.send(offset: 0)
@@ -97,7 +97,7 @@ import Time
         }
     }
 
-    @Test func theFileIsWrittenNowAndThen() async throws {
+    @Test func theFileIsWrittenPeriodically() async throws {
         try await TemporaryDirectory.with { folder in
             let path = folder + "/checkpoint"
             let bench = try Bench(account: .ofTests(path: path))
@@ -109,7 +109,7 @@ import Time
         }
     }
 
-    /// Whoever starts again doubts one pipeline behind what the file says, and no more.
+    /// After a restart at most one pipeline beyond the file is uncertain.
     @Test func noMoreIsSentThanOnePipelineBeyondTheFile() async throws {
         try await TemporaryDirectory.with { folder in
             let path = folder + "/checkpoint"

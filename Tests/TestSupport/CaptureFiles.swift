@@ -1,8 +1,8 @@
 import Foundation
 
-/// The segment files of a record directory.
+/// The segment files of a capture directory.
 package enum CaptureFiles {
-    /// Paths, in the order of their names, which is the order of time.
+    /// Paths, in the order of names, which is chronological.
     package static func paths(in directory: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".mcap") }.sorted()
             .map { directory + "/" + $0 }
@@ -13,9 +13,9 @@ package enum CaptureFiles {
         return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? -1
     }
 
-    /// Asks the independent `pymcap-cli doctor` about each file.
+    /// Checks each file with the independent `pymcap-cli doctor`.
     ///
-    /// - Throws: ``TestFailure`` with what it found wrong.
+    /// - Throws: ``TestFailure`` with its findings.
     package static func examine(_ files: [String]) async throws {
         for file in files {
             let doctor = try await Finished.running(.pymcap, ["doctor", file])

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What `info --json` says of a capture, as far as the tests look.
+/// The parts of `info --json` that tests use.
 package struct CaptureInfo: Decodable {
     package struct Segment: Decodable {
         package let path: String
@@ -46,7 +46,7 @@ package struct CaptureInfo: Decodable {
     package let envelopes: Int
     package let channels: [Channel]
     package let damage: [String]
-    /// nil where it cannot be told.
+    /// Nil if unknown.
     package let complete: Bool?
 
     package static func read(_ path: String) async throws -> CaptureInfo {

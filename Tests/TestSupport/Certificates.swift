@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder with certificates of an authority of its own, made by openssl for one test.
+/// A directory with certificates of a separate authority, created by openssl for one test.
 package struct Certificates {
     package enum Lifetime {
         case valid
@@ -9,7 +9,7 @@ package struct Certificates {
 
     package let folder: String
 
-    /// Makes an authority, runs `body` and removes everything.
+    /// Creates an authority, runs `body` and removes everything.
     package static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (Certificates) async throws -> Value
     ) async throws -> Value {
@@ -33,7 +33,7 @@ package struct Certificates {
 
     /// `<name>.crt` and `<name>.key`, signed by an authority.
     ///
-    /// - Parameter names: as openssl takes them, `DNS:localhost,IP:127.0.0.1`.
+    /// - Parameter names: in openssl's format, `DNS:localhost,IP:127.0.0.1`.
     package func make(
         _ name: String, for names: String = "DNS:localhost,IP:127.0.0.1", by authority: String = "ca",
         lifetime: Lifetime = .valid
@@ -41,7 +41,7 @@ package struct Certificates {
         try openssl(
             ["req", "-new"] + Self.newKey(path("\(name).key")) + ["-out", path("\(name).csr"), "-subj", "/CN=\(name)"])
         try "subjectAltName=\(names)".write(toFile: path("\(name).ext"), atomically: true, encoding: .utf8)
-        // `openssl x509` cannot sign for the past, `openssl ca` can, with a register of what it signed.
+        // `openssl x509` cannot sign for past dates; `openssl ca` can, with a database of its certificates.
         let register = path("register-\(UUID())")
         try "".write(toFile: register, atomically: true, encoding: .utf8)
         let settings = """

@@ -3,7 +3,7 @@ import Subprocess
 import Synchronization
 import SystemPackage
 
-/// A program that runs beside the test; its output goes to files, so that no full pipe can stop it.
+/// A program run by a test; its output goes to files, so that a full pipe cannot block it.
 package final class ChildProcess: Sendable {
     package enum Exit: Equatable, Sendable {
         case code(Int32)
@@ -16,8 +16,8 @@ package final class ChildProcess: Sendable {
     private let exited: Task<Exit, any Error>
     private let life: Life
 
-    /// Whether its number is still its own: the kernel gives that of an ended process to another one, which a signal for
-    /// this one must not hit.
+    /// Whether its process id is still its own: the kernel may reuse that of an ended process, which must not get the
+    /// signal.
     private final class Life: Sendable {
         let isRunning = Mutex(true)
 
@@ -36,17 +36,18 @@ package final class ChildProcess: Sendable {
 
     /// - Parameters:
     ///   - environment: added to the test's own.
-    ///   - folder: where standard output and standard error are kept.
+    ///   - folder: the directory for standard output and standard error.
     package static func start(
         _ path: String, _ arguments: [String], environment: [String: String] = [:], folder: String
     ) async throws -> ChildProcess {
         let name = folder + "/" + UUID().uuidString
         let output = try newFile(name + ".out")
         let errors = try newFile(name + ".err")
-        // Not Foundation's Process: it crashed the test runner once in some thousand starts, while it looked for open
+        // Not Foundation's Process: it crashed the test runner once in some thousand starts, while it searched for open
         // files.
         let (identifiers, started) = AsyncStream<pid_t>.makeStream()
-        // A crash says first where it was: of all threads the output of a test run would keep the wrong ones.
+        // A crash report starts with the crashed thread only: all threads would displace it in the output of a test
+        // run.
         var variables: [Environment.Key: String?] = [
             "SWIFT_BACKTRACE": "enable=yes,threads=crashed,images=none,interactive=no,color=no"
         ]
@@ -78,7 +79,7 @@ package final class ChildProcess: Sendable {
             exited: exited)
     }
 
-    /// Standard output and standard error up to now; bytes that are no UTF-8 become U+FFFD.
+    /// Standard output and standard error so far; invalid UTF-8 becomes U+FFFD.
     package var output: String { Self.text(of: outputPath) }
     package var errors: String { Self.text(of: errorPath) }
 
@@ -104,14 +105,14 @@ package final class ChildProcess: Sendable {
             signal(SIGKILL)
             return (try await exited.value, true)
         }
-        // Where this process stood still, the other may have ended in time all the same.
+        // If this process was delayed, the other may still have ended in time.
         guard !isKilled || exit != .signal(SIGKILL) else {
             throw TestFailure("process \(processIdentifier) did not end within \(limit) and was killed:\n\(errors)")
         }
         return exit
     }
 
-    /// Ends it whatever it does.
+    /// Kills it in any state.
     package func terminate() async {
         signal(SIGKILL)
         _ = await exited.result
@@ -126,7 +127,7 @@ package final class ChildProcess: Sendable {
     }
 }
 
-/// What a program said that ran to its end.
+/// The result of a completed program.
 package struct Finished {
     package let exit: ChildProcess.Exit
     package let output: String
@@ -154,7 +155,7 @@ package struct Finished {
         try await running(tool.requiredPath(), arguments, within: limit)
     }
 
-    /// Runs our own command.
+    /// Runs the product's command.
     package static func relay(
         _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
     ) async throws -> Finished {

@@ -2,11 +2,11 @@ package import Backplane
 import Redis
 
 extension RedisServer {
-    /// What looks like a node of ASP.NET Core, which subscribes to the same as a real one does.
+    /// A subscriber that looks like a node of ASP.NET Core, with the subscriptions of a real one.
     ///
     /// - Parameters:
-    ///   - machine: in the name of its server.
-    ///   - names: kinds and names of further channels, of connections and groups for instance.
+    ///   - machine: in its server name.
+    ///   - names: kinds and names of further channels, such as those of connections and groups.
     package func withCoreNode<Value>(
         _ hub: CoreHub, machine: String = "web1", also names: [(CoreKind, String)] = [],
         isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value

@@ -1,14 +1,14 @@
 package import Backplane
 package import Foundation
 
-/// What real ASP.NET Core 8 nodes published, in the three settings of `Tests/BackplaneTests/Vectors/core`.
+/// Payloads of real ASP.NET Core 8 nodes, in the three settings of `Tests/BackplaneTests/Vectors/core`.
 package struct CoreVectors: Sendable {
     package struct Payload: Sendable {
         /// Redis channel.
         package let channel: [UInt8]
         package let payload: [UInt8]
         package let kind: CoreKind
-        /// JSON of what it means.
+        /// The meaning, as JSON.
         package let decoded: Data
 
         /// The same payload on another channel.
@@ -25,8 +25,10 @@ package struct CoreVectors: Sendable {
 
     package let hub: CoreHub
     package let payloads: [Payload]
+    /// The file with them.
+    package let path: String
 
-    /// Those without the group commands and the unanswered calls for a result.
+    /// Without the group commands and unanswered calls for a result.
     package var answered: [Payload] {
         let acks = payloads.filter { $0.kind == .ack }.compactMap { $0.meaning["id"] as? Int }
         let results = payloads.filter { $0.kind == .result }.map { String(decoding: $0.payload, as: UTF8.self) }
@@ -46,9 +48,9 @@ package struct CoreVectors: Sendable {
             ("net8-json-msgpack-prefix", "orc"), ("net8-json-noprefix", ""), ("net8-msgpack-prefix2", "my:app:"),
         ].map { file, prefix in
             let hub = CoreHub(prefix: prefix, type: "OracleHub")
-            let text = try Data(contentsOf: folder.appending(path: file + ".jsonl"))
-            return CoreVectors(
-                hub: hub, payloads: try text.split(separator: UInt8(ascii: "\n")).compactMap { try payload($0, hub) })
+            let url = folder.appending(path: file + ".jsonl")
+            let lines = try Data(contentsOf: url).split(separator: UInt8(ascii: "\n"))
+            return CoreVectors(hub: hub, payloads: try lines.compactMap { try payload($0, hub) }, path: url.path)
         }
     }
 

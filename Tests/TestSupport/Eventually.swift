@@ -1,8 +1,8 @@
-/// Asks again and again until there is an answer: for what another process does and nothing tells of.
+/// Polls until there is a result: for actions of other processes without a notification.
 ///
-/// - Parameter what: named if it does not come in time.
-/// - Throws: ``TestFailure`` if it was not there when asked after `limit`, for who asks may be late too; what `probe`
-///   throws.
+/// - Parameter what: named on timeout.
+/// - Throws: ``TestFailure`` if the last poll, after `limit`, has no result either, because the test may be late too;
+///   errors of `probe`.
 @discardableResult
 package func eventually<Value>(
     _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Lets writes to segment files fail as a dying disk does.
+/// Makes writes to segment files fail like on a failing disk.
 package struct FailingWrites: Sendable {
     package enum Failure: String, Sendable, CaseIterable {
         /// `pwrite` fails with EIO.
@@ -9,9 +9,9 @@ package struct FailingWrites: Sendable {
         case short
         /// `fdatasync` fails with EIO.
         case sync
-        /// It writes all, a second late.
+        /// It writes everything, a second late.
         case slow
-        /// It does not come back before the failure ends, as on a network file system whose server is gone.
+        /// It does not return before the failure ends, like on a network file system whose server is gone.
         case stuck
     }
 
@@ -23,11 +23,11 @@ package struct FailingWrites: Sendable {
         switchFile = folder + "/failing_writes"
     }
 
-    /// For the relay that is to suffer.
+    /// For the affected relay.
     package var environment: [String: String] { ["LD_PRELOAD": library, "FAILING_WRITES": switchFile] }
 
     package func begin(_ failure: Failure) throws {
-        // As a whole or not at all: the relay may look at any moment.
+        // Atomically: the relay may check at any time.
         try Data(failure.rawValue.utf8).write(to: URL(fileURLWithPath: switchFile), options: .atomic)
     }
 

@@ -3,12 +3,12 @@ import Synchronization
 
 /// Free ports of the loopback interface.
 package enum FreePort {
-    /// Below those that the kernel gives to sockets that ask for none (32768 and up): one of those that is free now may
-    /// be another socket's before a server of ours listens on it. Begins anywhere, for the sake of other test runs.
+    /// Below the kernel's ephemeral ports (32768 and up): one of those that is free now may belong to another socket
+    /// before the server listens on it. Starts at a random port, because of other test runs.
     private static let range = 12_000..<32_000
     private static let next = Atomic(Int.random(in: 0..<range.count))
 
-    /// Never the same twice in a test run.
+    /// Unique within a test run.
     package static func find() throws -> Int {
         for _ in range {
             let port = range.lowerBound + (next.add(1, ordering: .relaxed).oldValue % range.count)

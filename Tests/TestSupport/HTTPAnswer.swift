@@ -1,18 +1,18 @@
 import Foundation
 import FoundationNetworking
 
-/// What a server on this machine answers to a GET.
+/// The response of a local server to a GET.
 package struct HTTPAnswer {
     package let status: Int
     package let contentType: String
     package let body: String
 
-    /// - Returns: nil while there is no answer.
+    /// - Returns: nil while there is no response.
     package static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
         try? await demand(port: port, path, accept: accept)
     }
 
-    /// - Throws: `URLError` where no whole answer came.
+    /// - Throws: `URLError` without a complete response.
     package static func demand(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw TestFailure("no URL: \(path)") }
         var request = URLRequest(url: url, timeoutInterval: 10)

@@ -1,8 +1,8 @@
 package import Foundation
 
-/// One message of a capture as Python's `mcap` (PyPI) reads it: a reader that knows nothing of us.
+/// One message of a capture, read by Python's `mcap` (PyPI), an independent reader.
 package struct MCAPMessage: Decodable, Equatable {
-    /// Name of the file, without its folder.
+    /// Name of the file, without its directory.
     package let file: String
     package let topic: String
     package let sequence: UInt32
@@ -18,9 +18,9 @@ package struct MCAPMessage: Decodable, Equatable {
 
     package var isEvent: Bool { topic == "relay.events" }
 
-    /// Reads the files one after the other, each in its own order, with every checksum verified.
+    /// Reads the files one after another, each in its own order, verifying every checksum.
     ///
-    /// - Throws: ``TestFailure`` with Python's own words if it cannot read them.
+    /// - Throws: ``TestFailure`` with Python's error if it cannot read them.
     package static func read(_ files: [String]) async throws -> [MCAPMessage] {
         let read = try await Finished.running(.python, ["-c", script] + files, within: .seconds(120))
         guard read.exit == .code(0) else { throw TestFailure("Python's mcap: \(read.errors)") }

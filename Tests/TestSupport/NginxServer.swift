@@ -1,11 +1,11 @@
 import Foundation
 
-/// Debian's nginx on a free port of the loopback, with locations that the test gives.
+/// Debian's nginx on a free loopback port, with the test's locations.
 package struct NginxServer: Sendable {
     package let port: Int
     private let child: ChildProcess
 
-    /// - Parameter locations: of its one server, in nginx's words.
+    /// - Parameter locations: of its only server, in nginx's syntax.
     package static func with<Value>(
         locations: String, isolation: isolated (any Actor)? = #isolation, _ body: (NginxServer) async throws -> Value
     ) async throws -> Value {

@@ -4,9 +4,9 @@ import NIOCore
 package import Redis
 import Synchronization
 
-/// Publishes as a node does: by the node's own script, so that the counter gives the ids.
+/// Publishes like a node: with the node's script, so that the counter assigns the ids.
 package final class NodePublisher: Sendable {
-    /// What the script answered.
+    /// The script's reply.
     package struct Published: Sendable {
         package let id: UInt64
         package let payload: [UInt8]
@@ -23,7 +23,7 @@ package final class NodePublisher: Sendable {
         script = try await client.load(script: BackplaneScript.publish)
     }
 
-    /// Publishes chat messages, all of them under way together, and waits for the answers.
+    /// Publishes chat messages in one pipeline, and waits for the replies.
     ///
     /// - Parameter size: bytes of each message's text.
     package func publish(_ count: Int, size: Int = 100) async throws -> [Published] {
@@ -39,8 +39,8 @@ package final class NodePublisher: Sendable {
         }
     }
 
-    /// Publishes one message for each database in turn, each with the counter that is there, in one step of the server:
-    /// no time passes between two of them, however slow the test is.
+    /// Publishes one message in each database in turn, each with that database's counter, in one step of the server: no
+    /// time passes between two of them, however slow the test is.
     package func publish(inDatabases databases: [Int]) async throws {
         let script = """
             for index = 1, #ARGV, 2 do
@@ -48,7 +48,7 @@ package final class NodePublisher: Sendable {
                 redis.call('PUBLISH', KEYS[1], redis.call('INCR', KEYS[1]) .. ' ' .. ARGV[index + 1])
             end
             """
-        // Each its own: two ids with one time of creation are one envelope that came twice.
+        // Each with its own time: two equal ids with one time of creation would be one envelope received twice.
         let arguments = databases.flatMap { database -> [RESPArgument] in
             [.text("\(database)"), .bytes(Self.blob(size: 100))]
         }
@@ -65,7 +65,7 @@ package final class NodePublisher: Sendable {
     }
 }
 
-/// Collects the answers to one pipeline.
+/// Collects the replies to one pipeline.
 private final class Answers: Sendable {
     private struct State {
         var published: [NodePublisher.Published] = []

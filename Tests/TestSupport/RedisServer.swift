@@ -3,15 +3,15 @@ import NIOPosix
 package import Redis
 import Synchronization
 
-/// A real redis-server, alone on a free port, without persistence unless its arguments ask for it.
+/// A real redis-server on a free port, without persistence unless its arguments enable it.
 package final class RedisServer: Sendable {
     package let host: String
     package let port: Int
-    /// What redis-server writes lies here; gone with the server.
+    /// The directory for redis-server's files; removed with the server.
     package let folder: String
     private let arguments: [String]
     private let edition: RedisEdition
-    /// Network namespace that it runs in; nil for the test's own.
+    /// Network namespace of the server; nil for the test's own.
     private let namespace: String?
     private let child = Mutex<ChildProcess?>(nil)
 
@@ -26,12 +26,12 @@ package final class RedisServer: Sendable {
         self.namespace = namespace
     }
 
-    /// A server in cluster mode. Its bus has a port of its own: by default the one 10,000 above, which need not exist.
+    /// A server in cluster mode. Its bus has a separate port: by default 10,000 higher, which may not exist.
     package static func withCluster<Value>(
         edition: RedisEdition = .redis7, isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
-        // Before version 7 the port of the bus cannot be chosen: it must not be one that the kernel gives to clients.
+        // Before version 7 the port of the bus cannot be chosen: it must not be one of the kernel's ephemeral ports.
         if edition == .redis6 {
             var port = try FreePort.find()
             while port + 10_000 >= 32_768 { port = try FreePort.find() }
@@ -43,13 +43,13 @@ package final class RedisServer: Sendable {
             isolation: isolation, body)
     }
 
-    /// Starts a server, runs `body` against it and ends it, however `body` returns.
+    /// Starts a server, runs `body`, and stops the server when `body` returns or throws.
     ///
     /// - Parameters:
     ///   - arguments: added to redis-server's command line, such as `--requirepass`.
-    ///   - edition: which server; Debian's if nothing is said.
-    ///   - port: a free one; any if nothing is said.
-    ///   - namespace: a network namespace to run in, and the addresses there that it listens on; the first is used here.
+    ///   - edition: Debian's server by default.
+    ///   - port: any free port by default.
+    ///   - namespace: a network namespace to run in, and the addresses there to listen on; the first is used here.
     package static func with<Value>(
         _ arguments: [String] = [], edition: RedisEdition = .redis7, port: Int? = nil,
         in namespace: (name: String, addresses: [String])? = nil, isolation: isolated (any Actor)? = #isolation,
@@ -75,7 +75,7 @@ package final class RedisServer: Sendable {
     package var configuration: RedisConfiguration { RedisConfiguration(host: host, port: port) }
     package var url: String { "redis://\(host):\(port)" }
 
-    /// A new process, hence another `run_id`, on the same port; without keys, unless it keeps them on disk.
+    /// A new process, hence another `run_id`, on the same port; without keys unless they are on disk.
     package func start() async throws {
         let path = try edition.requiredPath()
         let options =
@@ -99,17 +99,17 @@ package final class RedisServer: Sendable {
         }
     }
 
-    /// Ends the process as a crash would.
+    /// Kills the process, like a crash.
     package func stop() async {
         await child.withLock { $0.take() }?.terminate()
     }
 
-    /// Freezes the process: the kernel still accepts connections, but nothing answers.
+    /// Freezes the process: the kernel still accepts connections, but there are no replies.
     package func freeze() { child.withLock { $0?.signal(SIGSTOP) } }
 
     package func thaw() { child.withLock { $0?.signal(SIGCONT) } }
 
-    /// Runs `body` with a connection of its own.
+    /// Runs `body` with a separate connection.
     package func withClient<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (RedisClient) async throws -> Value
     ) async throws -> Value {
@@ -125,7 +125,7 @@ package final class RedisServer: Sendable {
         }
     }
 
-    /// Sends one command over a connection of its own.
+    /// Sends one command over a separate connection.
     ///
     /// - Throws: `RedisError`, also for an error reply.
     @discardableResult

@@ -1,6 +1,6 @@
-/// A second reading of the JSON grammar: recursive, over characters, sharing no code with the scanner.
+/// A second JSON parser: recursive, by characters, without code shared with the scanner.
 ///
-/// Foundation cannot be the judge: it takes trailing commas, and refuses lone surrogates and huge exponents.
+/// Foundation cannot be the reference: it accepts trailing commas, and refuses lone surrogates and huge exponents.
 package struct ReferenceJSON {
     private var rest: ArraySlice<UInt8>
 
@@ -9,7 +9,7 @@ package struct ReferenceJSON {
         return json.value() && json.rest.isEmpty
     }
 
-    /// A value with the white space around it.
+    /// A value with surrounding white space.
     private mutating func value() -> Bool {
         space()
         defer { space() }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a test looks for in an object of `relay.events`, decoded apart from our own code.
+/// The parts of a `relay.events` object that tests use, decoded independently of the product's code.
 package struct RelayEvent: Decodable, Equatable, Sendable {
     package var event: String
     package var channel: String?

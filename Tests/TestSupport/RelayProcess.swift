@@ -1,9 +1,9 @@
 import Foundation
 
-/// `backplane-relay run`, as an operator starts it.
+/// A `backplane-relay run` process.
 package final class RelayProcess: Sendable {
     package let child: ChildProcess
-    /// Of `/metrics`.
+    /// The port of `/metrics`.
     package let port: Int
 
     private init(child: ChildProcess, port: Int) {
@@ -11,7 +11,7 @@ package final class RelayProcess: Sendable {
         self.port = port
     }
 
-    /// The command, beside the test's own executable.
+    /// The command, next to the test's own executable.
     package static func path() throws -> String {
         let test = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         var folder = test.deletingLastPathComponent()
@@ -26,16 +26,16 @@ package final class RelayProcess: Sendable {
         throw TestFailure("no backplane-relay beside \(test.path); swift build --build-tests makes it")
     }
 
-    /// Starts a relay and waits until it listens; it may not be ready yet.
+    /// Starts a relay and waits until it is listening; it may not be ready yet.
     ///
     /// - Parameters:
-    ///   - folder: for what it says on standard error.
-    ///   - logFile: where it logs instead.
+    ///   - folder: the directory for its standard error.
+    ///   - logFile: the log file instead of standard error.
     package static func start(
         _ arguments: [String], environment: [String: String] = [:], folder: String, logFile: String? = nil
     ) async throws -> RelayProcess {
-        // By way of env, which becomes the relay: what LD_PRELOAD brings in may set variables at its start, and then
-        // Swift does not find the arguments any more.
+        // Through env, which then becomes the relay: a library in LD_PRELOAD may set variables at its start, and then
+        // Swift no longer finds the arguments.
         let child = try await ChildProcess.start(
             "/usr/bin/env",
             [path(), "run", "--listen", "127.0.0.1:0"] + arguments + (logFile.map { ["--log-file", $0] } ?? []),
@@ -52,7 +52,7 @@ package final class RelayProcess: Sendable {
         }
     }
 
-    /// Runs `body` beside a relay that is ready, and ends the relay, however `body` returns.
+    /// Runs `body` with a relay that is ready, and stops the relay when `body` returns or throws.
     package static func with<Value>(
         _ arguments: [String], environment: [String: String] = [:], logFile: String? = nil,
         waitsUntilReady: Bool = true, isolation: isolated (any Actor)? = #isolation,
@@ -72,7 +72,7 @@ package final class RelayProcess: Sendable {
         }
     }
 
-    /// The status of `/-/ready`; nil while there is no answer.
+    /// The status of `/-/ready`; nil while there is no response.
     package func readiness() async throws -> Int? {
         try await HTTPAnswer.get(port: port, "/-/ready")?.status
     }
@@ -117,7 +117,7 @@ package final class RelayProcess: Sendable {
         }
     }
 
-    /// Waits until the metrics are as `what` says; a scrape without an answer is repeated.
+    /// Waits until the metrics satisfy a condition described by `what`; a failed scrape is repeated.
     package func waitForMetrics(
         _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
         _ isReached: ([String: Double]) throws -> Bool
@@ -130,7 +130,7 @@ package final class RelayProcess: Sendable {
         }
     }
 
-    /// Ends it as a service manager does, and waits for its end.
+    /// Stops it like a service manager, and waits for its end.
     package func stop() async throws -> ChildProcess.Exit {
         child.signal(SIGTERM)
         return try await child.exit()

@@ -3,8 +3,8 @@ import NIOPosix
 package import Redis
 import Synchronization
 
-/// What takes itself for a Redis on a free port, and answers each command as a test wants it: whatever a server, its
-/// version or its ACL may say, without one.
+/// A scripted server on a free port that replies to each command as a test requires: replies of any server, version or
+/// ACL, without a real one.
 package final class ScriptedRedis: Sendable {
     /// A reply on the wire, such as `+OK`; line feeds are added.
     package typealias Script = @Sendable (_ command: [String]) -> String?
@@ -22,12 +22,12 @@ package final class ScriptedRedis: Sendable {
 
     package var eventLoopGroup: any EventLoopGroup { MultiThreadedEventLoopGroup.singleton }
 
-    /// All that it was asked.
+    /// All commands received.
     package var commands: [[String]] { record.withLock { $0 } }
 
     /// - Parameters:
-    ///   - script: its answer to a command, its words as they came; nil for what a fresh master says.
-    ///   - body: the server ends with it.
+    ///   - script: the reply to a command, given its words as received; nil for the reply of a new master.
+    ///   - body: the server stops when it returns.
     package static func with<Value>(
         _ script: @escaping Script, isolation: isolated (any Actor)? = #isolation,
         _ body: (ScriptedRedis) async throws -> Value
@@ -82,7 +82,7 @@ package final class ScriptedRedis: Sendable {
         }
     }
 
-    /// Reads commands as clients write them: arrays of bulk strings.
+    /// Parses commands in the form that clients send: arrays of bulk strings.
     private final class Answerer: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer

@@ -1,13 +1,13 @@
 import Foundation
 package import Redis
 
-/// A real `redis-server --sentinel`, quorum 1, that knows one master as `mymaster`.
+/// A real `redis-server --sentinel` with quorum 1 that monitors one master as `mymaster`.
 package struct Sentinel: Sendable {
     private static let master = "mymaster"
 
     package let port: Int
 
-    /// The master may be silent for 30 s: one that is only late must not count as dead.
+    /// The master may be silent for 30 s: a slow one must not count as down.
     package static func with<Value>(
         watching master: RedisServer, lines: [String] = [], isolation: isolated (any Actor)? = #isolation,
         _ body: (Sentinel) async throws -> Value
@@ -38,14 +38,14 @@ package struct Sentinel: Sendable {
         }
     }
 
-    /// For who follows the master.
+    /// For clients that follow the master.
     package var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }
 
     package var configuration: RedisConfiguration {
         RedisConfiguration(servers: [.tcp(host: "127.0.0.1", port: port)], sentinelMaster: Self.master)
     }
 
-    /// A failover needs a replica that the sentinel knows and that is in sync; the sentinel does not report that.
+    /// A failover requires a replica that the sentinel knows and that is in sync; the sentinel does not report that.
     package func waitForReplica() async throws {
         try await eventually("the sentinel knows the replica") { () -> Bool? in
             let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")
@@ -54,19 +54,19 @@ package struct Sentinel: Sendable {
         }
     }
 
-    /// Begins a failover, as soon as the sentinel finds a replica that is good for it.
+    /// Starts a failover as soon as the sentinel finds a suitable replica.
     package func failOver() async throws {
-        try await eventually("the sentinel begins a failover") {
+        try await eventually("the sentinel starts a failover") {
             try await ask(["SENTINEL", "FAILOVER", Self.master]).hasPrefix("OK") ? true : nil
         }
     }
 
-    /// From now on a master that is silent for a second is dead.
+    /// From now on a master that is silent for a second is down.
     package func shortenPatience() async throws {
         _ = try await ask(["SENTINEL", "SET", Self.master, "down-after-milliseconds", "1000"])
     }
 
-    /// From now on another server is the master, as if it had been so from the beginning.
+    /// From now on another server is the master, as if it had been from the start.
     package func watch(_ master: RedisServer) async throws {
         _ = try await ask(["SENTINEL", "REMOVE", Self.master])
         _ = try await ask(["SENTINEL", "MONITOR", Self.master, master.host, "\(master.port)", "1"])

@@ -16,7 +16,7 @@ package enum Shim {
         return library
     }
 
-    /// What several shims want in the environment of one relay.
+    /// The combined environment variables of several shims for one relay.
     package static func environment(_ shims: [[String: String]]) -> [String: String] {
         shims.reduce(into: [:]) { all, one in all.merge(one) { $0 + ":" + $1 } }
     }

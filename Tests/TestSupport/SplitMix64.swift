@@ -1,4 +1,4 @@
-/// A random generator that a printed seed reproduces.
+/// A random generator that can be reproduced with its seed.
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
@@ -6,7 +6,7 @@ package struct SplitMix64: RandomNumberGenerator {
         state = seed
     }
 
-    /// A generator with a fresh seed, which is printed so that a failure can be run again with `init(seed:)`.
+    /// A generator with a new seed, printed so that a failure can be reproduced with `init(seed:)`.
     package static func announced(for test: String = #function) -> SplitMix64 {
         let seed = UInt64.random(in: .min ... .max)
         print("\(test): SplitMix64 seed \(seed)")

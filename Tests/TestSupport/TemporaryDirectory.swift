@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder below /tmp, gone at the end of the closure.
+/// A directory below /tmp, removed at the end of the closure.
 package enum TemporaryDirectory {
     package static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (_ path: String) async throws -> Value

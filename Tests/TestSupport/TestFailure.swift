@@ -1,4 +1,4 @@
-/// Something that keeps a test from going on; says what and, where there is one, the remedy.
+/// A problem that prevents a test from continuing, with the remedy if there is one.
 package struct TestFailure: Error, CustomStringConvertible {
     package let description: String
 

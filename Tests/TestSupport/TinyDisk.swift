@@ -1,8 +1,8 @@
 import Foundation
 
-/// A small file system, part of it taken by a ballast that can be thrown off.
+/// A small file system, partly filled by a file that can be removed.
 package enum TinyDisk {
-    /// Mounting takes root, and a container that allows it.
+    /// Mounting requires root, and a container that allows it.
     package static let isPossible: Bool = {
         guard geteuid() == 0 else { return false }
         let path = "/tmp/backplane-relay-mount-\(UUID().uuidString)"
@@ -12,10 +12,10 @@ package enum TinyDisk {
         return umount2(path, 0) == 0
     }()
 
-    /// Under CI a machine that cannot mount fails the tests instead of skipping them.
+    /// With CI=true a machine that cannot mount fails the tests instead of skipping them.
     package static let shouldBeTested = isPossible || ProcessInfo.processInfo.environment["CI"] == "true"
 
-    /// - Parameter megabytes: 512 KiB of them are taken by the ballast.
+    /// - Parameter megabytes: the size; the file takes 512 KiB of it.
     package static func with<Value>(
         megabytes: Int = 1, isolation: isolated (any Actor)? = #isolation,
         _ body: (_ path: String) async throws -> Value
@@ -25,7 +25,7 @@ package enum TinyDisk {
             guard mkdir(path, 0o700) == 0, mount(at: path, megabytes: megabytes) else {
                 throw TestFailure("cannot mount: errno \(errno)")
             }
-            // Lazily: a relay that a failed test leaves behind may still hold a file.
+            // A lazy unmount: a relay left by a failed test may still have a file open.
             defer { umount2(path, Int32(MNT_DETACH)) }
             try Data(count: 512 * 1024).write(to: URL(fileURLWithPath: ballast(on: path)))
             return try await body(path)
@@ -36,9 +36,9 @@ package enum TinyDisk {
         try FileManager.default.removeItem(atPath: ballast(on: path))
     }
 
-    /// Takes the space that is left.
+    /// Fills the remaining space.
     ///
-    /// - Parameter bytes: not to be taken.
+    /// - Parameter bytes: to leave free.
     package static func fill(_ path: String, leaving bytes: Int = 0) throws {
         let descriptor = open(filler(on: path), O_WRONLY | O_CREAT | O_APPEND, 0o600)
         guard descriptor >= 0 else { throw TestFailure("cannot fill \(path): errno \(errno)") }
@@ -50,7 +50,7 @@ package enum TinyDisk {
         }
     }
 
-    /// Gives it back.
+    /// Frees the space again.
     package static func empty(_ path: String) throws {
         try FileManager.default.removeItem(atPath: filler(on: path))
     }

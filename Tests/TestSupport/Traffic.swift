@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Some thousand envelopes a second, for as long as a test wants.
+/// Some thousand envelopes per second, for as long as a test wants.
 package final class Traffic: Sendable {
-    /// Envelopes that are under way together, and the pause after they are confirmed.
+    /// Envelopes per burst, and the pause after they are confirmed.
     private static let burst = 20
     private static let pause = Duration.milliseconds(4)
 
@@ -23,10 +23,10 @@ package final class Traffic: Sendable {
 
     package var count: Int { published.withLock { $0.count } }
 
-    /// Ends it.
+    /// Stops it.
     ///
-    /// - Returns: all that was published, in the order of the ids.
-    /// - Throws: ``TestFailure`` if Redis refused something.
+    /// - Returns: everything published, in the order of ids.
+    /// - Throws: ``TestFailure`` if Redis refused a publication.
     package func stop() async throws -> [NodePublisher.Published] {
         let task = publishing.withLock { $0 }
         task?.cancel()

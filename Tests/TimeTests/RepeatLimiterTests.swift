@@ -19,10 +19,10 @@ import Time
         #expect(ended(&limiter, at: Self.interval - 1) == [])
         #expect(ended(&limiter, at: Self.interval) == [.init(message: "gap", count: 15)])
         #expect(admitted(1, "gap", by: &limiter, at: Self.interval) == 1, "a new window")
-        #expect(ended(&limiter, at: 2 * Self.interval) == [], "nothing was left out")
+        #expect(ended(&limiter, at: 2 * Self.interval) == [], "nothing was suppressed")
     }
 
-    @Test func saysWhatIsLeftAtTheEnd() {
+    @Test func reportsSuppressedMessagesAtTheEnd() {
         var limiter = Self.fiveInTenSeconds()
         _ = admitted(8, "b", by: &limiter, at: 5)
         _ = admitted(6, "a", by: &limiter, at: 5)
@@ -37,7 +37,7 @@ import Time
         #expect(admitted(20, "one more", by: &limiter, at: 0) == 20, "written rather than lost")
     }
 
-    @Test func oneLineASecondAndHowManyWereLeftOut() {
+    @Test func oneLinePerSecondWithTheNumberSuppressed() {
         var limiter = Self.oneASecond()
         let second = Self.second
         let story: [(at: UInt64, admitted: Int?)] = [
@@ -47,7 +47,7 @@ import Time
         for (at, admitted) in story { #expect(limiter.admit("gap", at: at) == admitted, "at \(at)") }
     }
 
-    @Test func whatIsHeldBackIsSaidThoughNoMoreComes() {
+    @Test func suppressedMessagesAreReportedEvenWithoutFurtherOnes() {
         var limiter = Self.oneASecond()
         let second = Self.second
         #expect(ended(&limiter, at: .max) == [])

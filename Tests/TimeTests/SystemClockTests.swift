@@ -8,7 +8,7 @@ import Time
         let wall = UInt64(Date().timeIntervalSince1970 * 1e9)
         let after = Moment.now()
         #expect(before.monotonic <= after.monotonic)
-        // A Double has some hundred nanoseconds to a unit here.
+        // The resolution of a Double here is some hundred nanoseconds.
         #expect((before.realtime - 1_000_000...after.realtime + 1_000_000).contains(wall))
         #expect(SystemClock.threadSeconds() <= SystemClock.processSeconds() + 0.001)
     }

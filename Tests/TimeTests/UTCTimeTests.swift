@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func fileStampsSortAsTheirTimes() {
+    @Test func fileStampsSortChronologically() {
         #expect(UTCTime.fileStamp(1_795_384_680_123_999_999) == "20261122T215800.123Z")
         let times: [UInt64] = [
             0, 999_000_000, 1_000_000_000, 86_400_000_000_000, 1_767_225_599_000_000_000, .max,
@@ -80,7 +80,7 @@ import Testing
 
 @Suite struct CivilDateTests {
     @Test func `days and dates are the same in both directions`() throws {
-        // All days of 801 years, around every rule about leap years.
+        // All days of 801 years, covering every rule about leap years.
         for days in -146_097...146_400 {
             let date = CivilDate(daysSince1970: days)
             guard date.daysSince1970 == days, CivilDate(year: date.year, month: date.month, day: date.day) == date

@@ -21,9 +21,9 @@ package struct CoreCommandTracker: Sendable {
     /// Timed-out commands: a late ack belongs to one of them.
     private var overdue: Set<Key> = []
 
-    /// Group commands that were seen.
+    /// Group commands seen.
     package private(set) var commands = 0
-    /// Acks that were seen.
+    /// Acks seen.
     package private(set) var acks = 0
     /// Commands without an ack within 30 s.
     package private(set) var unanswered = 0
@@ -32,6 +32,7 @@ package struct CoreCommandTracker: Sendable {
     /// Commands that were not tracked because too many were waiting.
     package private(set) var unfollowed = 0
 
+    /// Nothing seen yet.
     package init() {}
 
     /// Commands still waiting within their time.

@@ -7,6 +7,7 @@ package struct CoreError: Error, Equatable, Sendable {
     /// Offset from the start of the payload to the value or length that could not be decoded. Never beyond its end.
     package let offset: Int
 
+    /// - Parameter offset: from the start of the payload.
     package init(_ reason: Reason, at offset: Int) {
         self.reason = reason
         self.offset = offset

@@ -1,5 +1,5 @@
-/// Which of the two backplanes. Known when a channel is attached or a capture's channel is opened, never guessed from
-/// an envelope.
+/// One of the two backplanes. The operator or the capture says which one a channel belongs to; envelopes are never
+/// used to guess it.
 package enum Dialect: String, Sendable, CaseIterable, Codable {
     /// SignalR 2 of .NET Framework.
     case signalR2 = "signalr2"
@@ -18,7 +18,7 @@ package enum Dialect: String, Sendable, CaseIterable, Codable {
     }
 }
 
-/// How to read the bytes of an envelope. Trivial, passed along with them.
+/// How to read the bytes of an envelope. A trivial value, passed together with the bytes.
 package enum EnvelopeForm: Equatable, Sendable {
     /// The payload as published: id, space, blob.
     case signalR2
@@ -26,6 +26,7 @@ package enum EnvelopeForm: Equatable, Sendable {
     /// bytes, the first `prefixCount` of which are the channel prefix.
     case core(prefixCount: Int, rootCount: Int)
 
+    /// The backplane whose envelopes have this form.
     @inlinable package var dialect: Dialect {
         if case .signalR2 = self { .signalR2 } else { .core }
     }
@@ -45,8 +46,10 @@ package enum BackplaneChannel: Hashable, Sendable {
         }
     }
 
+    /// The backplane that the channel belongs to.
     package var dialect: Dialect { form.dialect }
 
+    /// How to read the envelopes of the channel.
     package var form: EnvelopeForm {
         switch self {
         case .signalR2: .signalR2

@@ -6,7 +6,7 @@
 ///     count(message.kind)
 /// }
 /// ```
-/// It is valid only once `next()` has returned nil. Usable as long as the bytes.
+/// The envelope is known to be valid only once `next()` has returned nil. Usable as long as the bytes.
 package struct EnvelopeView {
     private enum Wire {
         case signalR2(EnvelopeWalk)
@@ -34,7 +34,7 @@ package struct EnvelopeView {
         }
     }
 
-    /// Whose wire it came on.
+    /// The backplane that it was published on.
     package var dialect: Dialect { core == nil ? .signalR2 : .core }
 
     /// As published.
@@ -51,7 +51,7 @@ package struct EnvelopeView {
         if case .signalR2(let walk) = wire { walk.createdTicks } else { nil }
     }
 
-    /// nil if it is the event key.
+    /// The Redis channel; nil for SignalR 2, where it is the event key.
     package var redisChannel: UnsafeRawBufferPointer? { core?.record.channel }
 
     /// Stable snake_case names of its oddities; complete once `next()` has returned nil.

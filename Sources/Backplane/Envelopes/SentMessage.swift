@@ -4,11 +4,13 @@ package typealias TextInPlace = CoreText
 /// One message of an envelope of either backplane, in place, with the properties needed by filters, lines and tables.
 /// Valid as long as the envelope's bytes.
 package struct SentMessage {
+    /// The message as its backplane has it.
     package enum Wire {
         case signalR2(MessageView)
         case core(CoreEnvelopeView)
     }
 
+    /// For what only one of the backplanes has.
     package let wire: Wire
     /// What it is for.
     package let kind: EnvelopeKind
@@ -138,7 +140,7 @@ struct SignalParts {
 
 /// The purpose of a message on either backplane. Few values, suitable as a metric label.
 package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
-    // SignalR 2; some are shared.
+    // SignalR 2. Kinds that exist on both backplanes are listed here.
     case hub
     case client
     case group

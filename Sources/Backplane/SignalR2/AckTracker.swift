@@ -5,7 +5,7 @@
 package struct AckTracker: Sendable {
     /// How long a real node waits, in nanoseconds.
     package static let timeout: UInt64 = 30_000_000_000
-    /// Commands that may wait for their ack; the oldest goes for a new one.
+    /// Maximum number of commands waiting for their ack; a new command beyond it replaces the oldest.
     package static let maximumPending = 4_096
 
     private struct Sent {
@@ -20,6 +20,7 @@ package struct AckTracker: Sendable {
     private var order: [Sent] = []
     private var oldest = 0
 
+    /// No command sent yet.
     package init() {}
 
     /// - Parameter time: in nanoseconds, of any monotonic clock.
@@ -34,7 +35,7 @@ package struct AckTracker: Sendable {
         pending[command] = time
         order.append(Sent(command: command, time: time))
         while pending.count > Self.maximumPending, oldest < order.count { forgetOldest() }
-        // One that waits long must not be forgotten for those that are answered at once.
+        // Commands that are answered at once must not displace one that has been waiting for long.
         if order.count - oldest > 4 * Self.maximumPending {
             order = order[oldest...].filter { pending[$0.command] == $0.time }
             oldest = 0

@@ -6,6 +6,7 @@ package struct ByteHash: Sendable {
     @usableFromInline let first: UInt64
     @usableFromInline let second: UInt64
 
+    /// With a new random seed: hashes of two instances are not comparable.
     package init() {
         self.init(seed: .random(in: .min ... .max))
     }

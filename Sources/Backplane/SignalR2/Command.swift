@@ -14,6 +14,7 @@ package struct Command: Equatable, Sendable {
     /// The group's signal key for the two group commands, else nil.
     package var value: String?
 
+    /// - Parameter value: the group's signal key for the two group commands, else nil.
     package init(waitForAck: Bool, id: String, type: CommandType, value: String? = nil) {
         self.waitForAck = waitForAck
         self.id = id

@@ -1,23 +1,24 @@
 extension CounterTracker {
-    /// A position that ids were at, and what was said when they left it.
+    /// A position that ids were at, and what was reported when they left it.
     struct Position: Sendable {
         var number: Int
         var tracker: SequenceTracker
         var firstID: UInt64
-        /// Ids came back to it: so it is a counter's.
+        /// Ids came back to it, which shows that it belongs to a counter.
         var isCounter = false
-        /// What was told when ids left it, or came to it from below: nothing of the sort, if it is a counter's.
+        /// What was reported when ids left it, or reached it from below. Withdrawn if the position belongs to a
+        /// counter.
         var told: SequenceTracker.Observation?
-        /// For what lies below a gap: how often ids came back to it, and where they stood before.
+        /// For a position below a gap: how often ids came back to it, and the id before they did so.
         var returns = 0
         var leftFrom: UInt64?
     }
 
     /// One of several counters.
     package struct Heard: Sendable, Equatable {
-        /// Stays the same as long as it is heard.
+        /// Stays the same as long as ids of this counter arrive.
         package let number: Int
-        /// First and last id since it was first heard.
+        /// First and last id received from this counter.
         package let ids: ClosedRange<UInt64>
 
         init(number: Int, firstID: UInt64, lastID: UInt64?) {
@@ -34,6 +35,6 @@ extension SequenceTracker {
         return id > lastID && id - lastID == 1
     }
 
-    /// It is missing until now.
+    /// Whether the id is in a gap and has not arrived late.
     func isOpen(_ id: UInt64) -> Bool { openGaps.contains { $0.contains(id) } }
 }

@@ -17,7 +17,7 @@ package struct CounterTracker: Sendable {
         case turn(isNews: Bool)
     }
 
-    /// Counters of one event key that are told apart.
+    /// Maximum number of counters distinguished on one event key.
     package static let maximumCounters = 8
     /// After this many ids of one counter without a turn, it counts as the only one left.
     static let settledAfter: UInt64 = 1_000
@@ -139,7 +139,7 @@ package struct CounterTracker: Sendable {
         others.removeAll(where: isForgotten)
     }
 
-    // MARK: - One counter, as far as is known
+    // MARK: - A single counter
 
     private mutating func observeSingle(_ id: UInt64, _ last: UInt64) -> Observation {
         let before = current
@@ -177,7 +177,7 @@ package struct CounterTracker: Sendable {
         others.remove(at: index)
     }
 
-    // MARK: - Back to where ids were before
+    // MARK: - Return to an earlier position
 
     private mutating func goOn(with index: Int, _ id: UInt64, _ last: UInt64) -> Observation {
         if case .gap(let from, let to)? = others[index].told, !others[index].isCounter, id <= to, id >= from {

@@ -89,6 +89,7 @@ package struct MessageView {
 ///
 /// Worth a count: somebody other than a node, or a node of another make, publishes on the event key.
 package struct EnvelopeOddities: Oddities {
+    /// One bit for each oddity, in the order of ``names``.
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) {
@@ -110,6 +111,7 @@ package struct EnvelopeOddities: Oddities {
     /// Extra bytes after the time or after the blob.
     package static let trailingBytes = EnvelopeOddities(rawValue: 1 << 6)
 
+    /// Stable snake_case names, in the order of the bits.
     package static let names = [
         "id", "blob_length", "message_count", "string_length", "utf8", "boolean", "trailing_bytes",
     ]

@@ -1,4 +1,5 @@
-/// A client's call of a hub method, as it comes over a transport: `{"H":hub,"M":method,"A":[arguments],"I":id,"S":{..}?}`.
+/// A client's call of a hub method, as it comes over a transport:
+/// `{"H":hub,"M":method,"A":[arguments],"I":id,"S":{..}?}`.
 ///
 /// Source: `Hubs/HubRequest.cs` and `Hubs/HubRequestParser.cs` of SignalR 2.
 package struct HubRequest: Equatable, Sendable {
@@ -14,6 +15,7 @@ package struct HubRequest: Equatable, Sendable {
     /// The number or text that identifies the result for the client; nil if absent.
     package var id: String?
 
+    /// - Parameter arguments: each as JSON text.
     package init(hub: String, method: String, arguments: [[UInt8]], id: String?) {
         self.hub = hub
         self.method = method

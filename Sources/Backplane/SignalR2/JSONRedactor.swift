@@ -5,6 +5,7 @@ package struct JSONRedactor {
     /// The replacement for a scalar.
     package typealias Replacement = (_ scalar: Scalar) -> String
 
+    /// A string or a number to replace.
     package enum Scalar {
         /// The text, its escapes decoded.
         case string(String)

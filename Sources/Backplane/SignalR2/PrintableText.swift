@@ -9,6 +9,7 @@ package enum PrintableText {
         return replaced(String(decoding: bytes, as: UTF8.self)) { _ in false }
     }
 
+    /// The same for text.
     package static func line(_ text: String) -> String { line(text.utf8) }
 
     /// Several lines of our own: line ends and tabs stay.

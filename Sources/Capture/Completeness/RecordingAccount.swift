@@ -3,7 +3,7 @@ import MCAP
 
 /// Determines from events and ids whether the recording is complete.
 package struct RecordingAccount: Sendable {
-    /// Gaps remembered for that several counters explain them later.
+    /// Maximum number of gaps remembered, because several counters may explain them later.
     private static let toldLimit = 256
 
     private struct Gap {
@@ -13,7 +13,7 @@ package struct RecordingAccount: Sendable {
     }
 
     private var ends = RecordingEnds()
-    /// Events that say that something is missing; and those of them whose cause is a loss.
+    /// Number of events about missing ids, and of those whose cause is a loss.
     private var holes = 0
     private var lossEvents = 0
     /// The last of them that may be withdrawn.
@@ -26,6 +26,7 @@ package struct RecordingAccount: Sendable {
     /// There are envelopes without ids, so completeness is unknown.
     package private(set) var hasWireWithoutIDs = false
 
+    /// Nothing read yet: complete.
     package init() {}
 
     /// The last of several consecutive envelopes of a channel.
@@ -33,6 +34,7 @@ package struct RecordingAccount: Sendable {
         ends.recorded(channel, id: try? EnvelopeID.parse(payload).id)
     }
 
+    /// Called for each envelope of ASP.NET Core: completeness is unknown from then on.
     @inline(__always)
     package mutating func noteWireWithoutIDs() {
         if !hasWireWithoutIDs { hasWireWithoutIDs = true }
@@ -60,7 +62,7 @@ package struct RecordingAccount: Sendable {
         gaps.append(Gap(channel: channel, told: told, isLoss: isLoss))
     }
 
-    /// It was the turn of another counter: nothing is missing.
+    /// The ids came from another counter, so nothing is missing.
     private mutating func withdraw(_ wrong: CaptureEvent.Withdrawn, channel: String) {
         let name = OrdinalName(channel)
         guard let index = gaps.lastIndex(where: { $0.told == wrong && OrdinalName($0.channel) == name }) else { return }
@@ -71,6 +73,11 @@ package struct RecordingAccount: Sendable {
     /// As ``RecordingEnds/segmentBegan(of:)``.
     package mutating func segmentBegan(of channels: [String]?) { ends.segmentBegan(of: channels) }
 
+    /// A segment was read to its end.
+    ///
+    /// - Parameters:
+    ///   - ending: as its metadata says; nil if it does not say.
+    ///   - reason: why it is then unknown whether ids follow.
     package mutating func segmentEnded(_ ending: SegmentEnding?, otherwise reason: RecordingDoubt.Reason) {
         openEnd = ending == nil ? reason : nil
         ends.segmentEnded(ending, otherwise: reason)

@@ -141,10 +141,12 @@ extension CaptureMetadata {
 
 /// Two recordings of one hub cannot be aligned.
 package struct CoreNotAligned: Error, CustomStringConvertible {
+    /// Prefix and type of the hub.
     package let channel: String
     /// The operation that was requested.
     package let purpose: String
 
+    /// - Parameter purpose: the start of the error text: the operation that is impossible.
     package init(channel: String, purpose: String) {
         self.channel = channel
         self.purpose = purpose

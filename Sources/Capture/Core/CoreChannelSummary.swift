@@ -3,21 +3,26 @@ import Backplane
 extension CaptureSummary {
     /// Members specific to a hub of ASP.NET Core.
     package struct Core: Sendable, Encodable, Equatable {
+        /// What `info` says about completeness.
         package static let incompleteness =
             "completeness is unknown: this wire has no ids, and nothing in the capture counts what was published"
 
+        /// The `ChannelPrefix` of the nodes; empty for none.
         package var prefix = ""
+        /// Full type name of the hub.
         package var hub = ""
         /// Invocations and results with a frame, by hub protocol.
         package var protocols: [String: Int] = [:]
         /// Invocations without a frame for a protocol that other invocations of the hub contain, by protocol: nodes
         /// disconnect recipients that use that protocol.
         package var lackingProtocol: [String: Int] = [:]
+        /// Group commands recorded.
         package var groupCommands = 0
         /// Commands that no node answered within 30 s: the sender gave up.
         package var commandsWithoutAck = 0
         /// Commands still within their 30 s at the last envelope.
         package var commandsWaiting = 0
+        /// Acks whose command is not in the capture.
         package var acksWithoutCommand = 0
 
         enum CodingKeys: String, CodingKey {

@@ -139,7 +139,7 @@ enum CoreEnvelopeJSON {
 }
 
 extension CoreGroupCommandView {
-    /// Named like SignalR 2's kinds.
+    /// Name of the kind in JSON, as for SignalR 2.
     package var name: String {
         switch Action(rawValue: rawAction) {
         case .add: "AddToGroup"

@@ -8,26 +8,28 @@ package import Time
     import Musl
 #endif
 
-/// Writes captures once more without what concerns one person, segment by segment. The originals stay as they are.
+/// Copies a capture without the data of one person, segment by segment. The originals stay unchanged.
 ///
-/// Chunks in which nothing is to be taken out are copied byte for byte. What was taken out is counted in each new file, as
-/// the metadata `capture.erased` and as `erased` events; whom it concerned is not said.
+/// Chunks without data of the person are copied byte for byte. Each new file contains counts of the erased data, in the
+/// metadata `capture.erased` and as `erased` events, but not the person's identity.
 package struct CaptureErasure {
+    /// What was written and what was taken out.
     package struct Outcome: Sendable {
         /// The new files.
         package internal(set) var paths: [String] = []
-        /// Envelopes that lost their message, or are gone.
+        /// Envelopes that were removed, or whose messages were.
         package internal(set) var removed = 0
-        /// Envelopes that lost a name, or one of several messages.
+        /// Envelopes in which a name was replaced, or some of several messages removed.
         package internal(set) var changed = 0
+        /// What was taken out, by its role; ``removed`` and ``changed`` count whole envelopes instead.
         package internal(set) var parts: [ErasedPart: Int] = [:]
-        /// Envelopes that stay and have one of the names or texts somewhere in them, as in the arguments of a call.
+        /// Remaining envelopes that still contain one of the names or texts, for example in the arguments of a call.
         package internal(set) var mentions = 0
         /// What could not be read, in words: it is not in the new files.
         package internal(set) var damage: [String] = []
     }
 
-    /// Why captures cannot be erased from.
+    /// Why nothing can be erased from a capture.
     package enum Refusal: Error, Equatable, CustomStringConvertible {
         case isRecorded(path: String)
         case sameName(first: String, second: String)
@@ -54,8 +56,8 @@ package struct CaptureErasure {
     private var outcome = Outcome()
 
     /// - Parameters:
-    ///   - person: where names are hashed, their hashes too.
-    ///   - hasNamesKey: whether the hashes are among the names.
+    ///   - person: for a capture with hashed names, including the hashes of the names.
+    ///   - hasNamesKey: whether `person` includes the hashes.
     /// - Throws: ``Refusal``.
     package init(
         _ capture: CaptureReader, of person: ErasedPerson, hasNamesKey: Bool, relayVersion: String
@@ -67,11 +69,11 @@ package struct CaptureErasure {
         eraser = EnvelopeEraser(person)
     }
 
-    /// Until it is complete it stands in `<directory>.part`; after a failure there is nothing.
+    /// The copy is written to `<directory>.part` until it is complete; after a failure nothing remains.
     ///
     /// - Parameters:
-    ///   - directory: made if it does not exist; must be empty.
-    ///   - progress: told by how many bytes of the files the reading has come.
+    ///   - directory: created if it does not exist; must be empty.
+    ///   - progress: receives the number of bytes read from all files so far.
     /// - Throws: ``CaptureError``, ``Refusal``.
     package mutating func write(
         to directory: String, at now: Moment, progress: (UInt64) -> Void = { _ in }
@@ -79,7 +81,7 @@ package struct CaptureErasure {
         var part = directory
         while part.count > 1, part.hasSuffix("/") { part.removeLast() }
         part += ".part"
-        // The second one is left of an erasure that was interrupted.
+        // An interrupted erasure leaves the second one.
         for path in [directory, part] where !CaptureDirectory.isVacant(path) { throw CaptureError.exists(path: path) }
         try checkNames()
         do {
@@ -145,4 +147,94 @@ package struct CaptureErasure {
 
 extension CaptureSegment {
     fileprivate var name: String { path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path }
+}
+
+/// The person whose data is erased: the names and texts that identify them in a capture.
+package struct ErasedPerson: Sendable, Equatable {
+    /// User ids, plain and, for a capture with hashed names, hashed. SignalR 2 ignores case; ASP.NET Core compares
+    /// bytes.
+    package var users: [String]
+    /// Ids of connections, plain and hashed as above.
+    package var connections: [String]
+    /// Texts anywhere in an envelope, plain or as escaped in JSON.
+    package var texts: [String]
+
+    /// At least one of the lists must not be empty, or nothing is erased.
+    package init(users: [String] = [], connections: [String] = [], texts: [String] = []) {
+        self.users = users
+        self.connections = connections
+        self.texts = texts
+    }
+}
+
+/// Why something was erased. The raw values are stable snake_case names.
+package enum ErasedPart: String, Sendable, CaseIterable {
+    /// It is for the user.
+    case user
+    /// It is for the connection.
+    case connection
+    /// Sent by the connection.
+    case sent
+    /// A command that adds the connection to a group or removes it, or a request for the connection's result.
+    case command
+    /// The answer to such a command or call.
+    case answer
+    /// It contains one of the texts.
+    case matching
+    /// It does not decode and its bytes contain a name or text.
+    case undecodable
+    /// The connection or user is excluded from the recipients: the name was replaced, the envelope stays.
+    case excluded
+
+    /// For people.
+    package var text: String {
+        switch self {
+        case .user: "to the user"
+        case .connection: "to the connection"
+        case .sent: "sent by the connection"
+        case .command: "commands about the connection"
+        case .answer: "answers to them"
+        case .matching: "with the text"
+        case .undecodable: "undecodable, with the name in them"
+        case .excluded: "that exclude the connection or user (name replaced)"
+        }
+    }
+}
+
+extension CaptureEvent {
+    /// Name of the events that count what was erased from a channel.
+    package static let erasedName = "erased"
+
+    /// Up to two events, for the removed and the changed envelopes of a channel; a count of 0 gives none.
+    static func erased(channel: String, removed: Int, changed: Int) -> [CaptureEvent] {
+        [(ErasedEnvelopes.removedReason, removed), (ErasedEnvelopes.changedReason, changed)]
+            .filter { $0.1 > 0 }
+            .map { reason, count in
+                var event = CaptureEvent(event: erasedName, channel: channel)
+                event.envelopes = count
+                event.reason = reason
+                return event
+            }
+    }
+}
+
+/// Envelopes erased from a capture, for privacy. They do not count as lost.
+package struct ErasedEnvelopes: Sendable, Equatable, Encodable {
+    fileprivate static let removedReason = "removed"
+    fileprivate static let changedReason = "changed"
+
+    /// Envelopes that were removed, or whose messages were.
+    package var removed = 0
+    /// Envelopes in which a name was replaced.
+    package var changed = 0
+
+    func noting(_ event: CaptureEvent) -> ErasedEnvelopes {
+        var noted = self
+        switch event.reason {
+        case Self.removedReason: noted.removed += max(0, event.envelopes ?? 0)
+        case Self.changedReason: noted.changed += max(0, event.envelopes ?? 0)
+        default: break
+        }
+        return noted
+    }
 }

@@ -1,26 +1,27 @@
 import Backplane
 
-/// Takes what concerns one person out of envelopes. Decision logic without I/O, fed in the order of the recording: an ack is
-/// told from others by the command before it.
+/// Removes the data of one person from envelopes. Decision logic without I/O. Envelopes must come in recording order,
+/// because only the preceding command shows which connection an ack belongs to.
 ///
-/// An envelope of SignalR 2 keeps its id and loses the message: no id is missing. One of ASP.NET Core, which has no id, goes.
+/// A SignalR 2 envelope keeps its id and loses its messages, so that no id is missing. An ASP.NET Core envelope has no
+/// id and is removed.
 struct EnvelopeEraser {
     enum Outcome {
-        /// As it is.
+        /// Unchanged.
         case kept
-        /// The payload, or record, that takes its place; how many messages it lost.
+        /// The new payload or record, and the number of removed messages.
         case changed([UInt8], removed: Int)
         case removed
     }
 
-    /// What stands for a name that was taken out of a list.
+    /// Replaces a name in a list of excluded recipients.
     static let placeholder = "erased"
-    /// Commands and calls that are remembered until their answers come.
+    /// Maximum number of erased commands and calls whose answers are recognized.
     private static let rememberedLimit = 1 << 20
 
-    /// Of both wires, by part. A message of SignalR 2 or an envelope of ASP.NET Core counts once.
+    /// What was erased, by reason: messages of SignalR 2 and envelopes of ASP.NET Core.
     private(set) var counts: [ErasedPart: Int] = [:]
-    /// Envelopes that stay and have one of the names or texts in them.
+    /// Remaining envelopes that still contain one of the names or texts.
     private(set) var mentions = 0
 
     private let users: [CaselessName]
@@ -30,7 +31,7 @@ struct EnvelopeEraser {
     private let texts: [TextSearch]
     private let names: [TextSearch]
     private let hash = ByteHash()
-    /// Commands and calls that were taken out, by hashes of what their answers name.
+    /// Erased commands and calls: hashes of the ids by which their answers refer to them.
     private var commands: Set<UInt64> = []
 
     init(_ person: ErasedPerson) {
@@ -43,7 +44,7 @@ struct EnvelopeEraser {
     }
 
     /// - Parameters:
-    ///   - bytes: as they are recorded.
+    ///   - bytes: the envelope as recorded.
     ///   - receivedAt: nanoseconds since 1970.
     mutating func erase(_ bytes: UnsafeRawBufferPointer, _ form: EnvelopeForm, receivedAt: UInt64) -> Outcome {
         let outcome: Outcome
@@ -85,7 +86,7 @@ struct EnvelopeEraser {
         else {
             guard mentions(payload) else { return .kept }
             count(.undecodable)
-            // Without an id nothing shows that it was there.
+            // Without an id, removing it leaves no gap.
             guard let blobOffset else { return .removed }
             let empty = ScaleoutMessage(
                 messages: [], createdTicks: DotNetTicks(unixNanoseconds: Int64(clamping: receivedAt)).rawValue)
@@ -134,7 +135,7 @@ struct EnvelopeEraser {
         }
     }
 
-    /// - Returns: the filter with the names in it replaced; nil if none is.
+    /// - Returns: the filter with the person's names replaced; nil if it contains none.
     private func replaced(_ filter: String) -> String? {
         guard !filter.isEmpty else { return nil }
         var isChanged = false
@@ -216,7 +217,7 @@ struct EnvelopeEraser {
         }
     }
 
-    /// Whether it is the answer to a command or call that was taken out.
+    /// - Returns: ``ErasedPart/answer`` if it answers an erased command or call; else nil.
     private func answered(
         _ payload: CorePayloadView, _ name: CoreChannelName, _ record: CoreRecord, _ rootCount: Int
     ) -> ErasedPart? {
@@ -237,7 +238,7 @@ struct EnvelopeEraser {
         Array(root) + [0] + Array(first) + [0] + Array(second)
     }
 
-    /// - Returns: the payload with the names among the excluded replaced; nil if none is.
+    /// - Returns: the payload with the person's connections replaced among the excluded; nil if it contains none.
     private func replaced(_ view: CoreInvocationView) -> [UInt8]? {
         var isFound = false
         view.forEachExcluded { isFound = isFound || isConnection($0) }

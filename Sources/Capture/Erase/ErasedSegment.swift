@@ -2,16 +2,16 @@ import Backplane
 import MCAP
 import Time
 
-/// One segment that is written once more.
+/// Writes the copy of one segment.
 struct ErasedSegment {
-    /// What was taken out of a channel.
+    /// What was erased from a channel.
     struct Tally {
-        /// Envelopes that lost all that was in them, or are gone.
+        /// Envelopes that were removed, or whose messages were.
         var removed = 0
         var changed = 0
     }
 
-    /// What the file was begun with, and what stands in it so far beside chunks.
+    /// The header of the original, and its metadata records that were not written yet.
     var header = Header(profile: CaptureMetadata.profile, library: "backplane-relay")
     var metadata: [Metadata] = []
     private(set) var tallies: OrdinalNameMap<Tally> = [:]
@@ -19,7 +19,7 @@ struct ErasedSegment {
     private let name: String
     private let directory: String
     private var output: Output?
-    /// Envelopes and bytes of payloads that are not in the new file.
+    /// Envelopes and payload bytes of the original that are not in the new file.
     private var goneEnvelopes = 0
     private var goneBytes = 0
     private var eventsChannel: Channel?
@@ -46,7 +46,7 @@ struct ErasedSegment {
         }
     }
 
-    /// Begun with the metadata that came by then.
+    /// The new file; created, with the metadata so far, by the first call.
     private mutating func opened() throws -> Output {
         if let output { return output }
         let path = directory + "/" + name
@@ -60,7 +60,7 @@ struct ErasedSegment {
         return opened
     }
 
-    /// - Parameter erase: of an envelope, as it is recorded, its form and its time of receipt.
+    /// - Parameter erase: called with each recorded envelope, its form, and its receipt time in nanoseconds since 1970.
     mutating func write(
         _ chunk: DecodedChunk, erase: (UnsafeRawBufferPointer, EnvelopeForm, UInt64) -> EnvelopeEraser.Outcome
     ) throws {
@@ -84,7 +84,7 @@ struct ErasedSegment {
             do {
                 try output.writer.encodeCopy(of: chunk)
             } catch MCAPWriteError.chunkNotSelfContained {
-                // Of another program: what the chunk needs stands elsewhere.
+                // Another program's chunk, whose channels are described elsewhere in the file.
                 guard chunk.messageCount > 0 else { return }
                 try output.writer.encodeMessages(of: chunk)
             }
@@ -143,11 +143,11 @@ struct ErasedSegment {
         try output.write()
     }
 
-    /// What was taken out, then the end.
+    /// Writes the counts of the erased data and closes the file.
     ///
     /// - Parameters:
-    ///   - parts: of this segment.
-    ///   - damages: places of the original that could not be read.
+    ///   - parts: what was erased from this segment.
+    ///   - damages: number of places of the original that could not be read.
     mutating func close(
         parts: [ErasedPart: Int], relayVersion: String, damages: Int, at now: Moment
     ) throws {
@@ -188,7 +188,7 @@ struct ErasedSegment {
         try output.write()
     }
 
-    /// The totals of the original less what is gone.
+    /// Reduces the totals of the original by what was erased.
     private func corrected(_ metadata: Metadata) -> Metadata {
         guard metadata.name == CaptureMetadata.endName else { return metadata }
         var metadata = metadata

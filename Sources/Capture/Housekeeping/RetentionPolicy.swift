@@ -14,6 +14,7 @@ package struct RetentionPolicy: Sendable, Equatable {
     package struct Deletion: Sendable, Equatable {
         /// File name.
         package var name: String
+        /// Why it must go.
         package var reason: RetentionReason
     }
 

@@ -24,6 +24,7 @@ package struct SegmentInventory: Sendable {
     /// nil for a file that is not a segment of backplane-relay.
     private var known: [Identity: StoredSegment?] = [:]
 
+    /// - Parameter directory: the record directory; read by ``scan()``.
     package init(directory: String) {
         self.directory = directory
     }
@@ -137,8 +138,10 @@ package struct StoredSegment: Sendable, Equatable {
     package var isClosed: Bool
     /// Missing ids according to its end; nil if unknown: open, unclosed, or after a crash.
     package var missingIDs: UInt64?
+    /// Whether the archive command has confirmed it.
     package var isArchived: Bool
 
+    /// The defaults are those of a closed segment that is not archived.
     package init(
         name: String, size: UInt64, startedAt: UInt64, endedAt: UInt64, isOpen: Bool = false, isClosed: Bool = true,
         missingIDs: UInt64? = nil, isArchived: Bool = false

@@ -8,11 +8,15 @@ package struct CaptureAlignment {
 
     /// An envelope, and which of the captures have it.
     package struct Envelope {
+        /// The event key, or prefix and type of the hub.
         package let channel: String
+        /// How to read the payload.
         package var form = EnvelopeForm.signalR2
+        /// nil if the wire has no ids, or the payload does not begin with one.
         package let id: UInt64?
         /// Nanoseconds since 1970, the earliest of all inputs.
         package let receivedAt: UInt64
+        /// As recorded.
         package let payload: [UInt8]
         /// Indexes of the inputs that have it.
         package let inputs: Set<Int>
@@ -33,8 +37,11 @@ package struct CaptureAlignment {
 
     /// The clocks differ by more than the horizon.
     package struct ClocksDiffer: Error, CustomStringConvertible {
+        /// The event key.
         package let channel: String
+        /// Id of the envelope that arrived too late.
         package let id: UInt64
+        /// The horizon that was exceeded, in nanoseconds.
         package let horizon: UInt64
 
         package var description: String {

@@ -22,12 +22,15 @@ package struct CaptureMerge {
         package internal(set) var missing: [ClosedRange<UInt64>] = []
         /// Ids that none of the captures has.
         package internal(set) var missingIDs: UInt64 = 0
+        /// Counter resets.
         package internal(set) var resets = 0
     }
 
     /// What was merged, and what is missing still.
     package struct Outcome: Sendable {
+        /// By channel name.
         package internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
+        /// Damage of the inputs.
         package internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
         /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
         package internal(set) var servers: Set<String> = []
@@ -74,6 +77,11 @@ package struct CaptureMerge {
     private var checkedIDs: OrdinalNameMap<UInt64> = [:]
     private var outcome = Outcome()
 
+    /// - Parameters:
+    ///   - captures: 2 to 64.
+    ///   - horizon: maximum difference between the recording machines' clocks, in nanoseconds.
+    ///   - relayVersion: for the metadata of the new capture.
+    ///   - host: for the metadata of the new capture.
     package init(
         _ captures: [CaptureReader], selection: CaptureSelection = .all,
         horizon: UInt64 = CaptureAlignment.defaultHorizon, relayVersion: String, host: String

@@ -51,7 +51,7 @@ struct EnvelopeAligner {
         self.inputs = Array(repeating: Input(), count: inputs)
     }
 
-    // MARK: - In
+    // MARK: - Adding envelopes
 
     /// - Parameter createdAt: the publisher's clock; nil if the payload has none.
     /// - Throws: ``TooLate``; then the caller must stop.
@@ -145,7 +145,7 @@ struct EnvelopeAligner {
         return epochs.count - 1
     }
 
-    // MARK: - Out
+    // MARK: - Removing envelopes
 
     /// Envelopes before this time, as far as their order is certain.
     ///

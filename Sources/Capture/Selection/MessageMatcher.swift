@@ -81,7 +81,8 @@ struct MessageMatcher: Sendable {
         return methods.isEmpty || methods.contains { Self.equals($0, call.method) }
     }
 
-    /// A class of ASP.NET Core goes by its own name, too: hardly anybody writes all of ``RoomHub`1[[System.Int32, ...]]``.
+    /// ASP.NET Core hubs also match by the name of the class, because full names like
+    /// ``RoomHub`1[[System.Int32, ...]]`` are inconvenient to write.
     private func names(_ wanted: CaselessName, _ hub: UnsafeRawBufferPointer, _ message: SentMessage) -> Bool {
         if wanted.equals(hub) { return true }
         guard case .core = message.wire else { return false }
@@ -170,7 +171,7 @@ struct Glob: Sendable {
     private func matchesFolded(_ text: UnsafeRawBufferPointer) -> Bool {
         var place = 0
         var position = 0
-        // Behind the last `*`, and how much of the text it stands for so far ends where.
+        // The position after the last `*`, and the end of the text matched by it so far.
         var retry: (place: Int, position: Int)?
         while position < text.count {
             let wanted = place < pattern.count ? pattern[place] : nil
@@ -202,11 +203,12 @@ struct Glob: Sendable {
     }
 }
 
-/// A share of all signals, chosen by their names alone: what is chosen once is chosen in every capture, by every version.
+/// A share of all signals, chosen by their names alone: what is chosen once is chosen in every capture, by every
+/// version.
 ///
-/// A signal is in if its hash lies below the share of 2^64. The hash: 64-bit FNV-1a over the signal's bytes, A to Z taken
-/// as a to z, its bits then spread by the finalizer of MurmurHash3, because FNV alone leaves the high bits of short names
-/// alike.
+/// A signal is in if its hash lies below the share of 2^64. The hash: 64-bit FNV-1a over the signal's bytes, A to Z
+/// taken as a to z, its bits then spread by the finalizer of MurmurHash3, because FNV alone leaves the high bits of
+/// short names alike.
 struct SignalSample: Sendable {
     private let limit: UInt64
 

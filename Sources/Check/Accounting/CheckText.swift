@@ -1,5 +1,5 @@
-/// The texts of a check's messages: each contains its number, so that every delivery can be identified, and characters
-/// that are easily damaged.
+/// The text of a check's messages: contains the message's number, so that every delivery can be identified, and
+/// characters that are easily damaged.
 struct CheckText: Sendable {
     /// Distinguishes this check from others on the same hub.
     let run: String

@@ -148,7 +148,7 @@ final class DeliveryLog: Sendable {
         }
     }
 
-    /// A node published this, or it arrived on the channel.
+    /// A node published this message, or it arrived on the channel.
     func published(envelope: UInt64, key: String, value: [UInt8]) {
         guard let json = value.withUnsafeBytes({ try? JSONTree(parsing: $0) }), let message = HubMessage(json) else {
             return

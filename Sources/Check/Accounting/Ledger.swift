@@ -12,7 +12,7 @@ struct Ledger: Sendable {
         let recipients: Set<Int>
         /// When it was sent, in nanoseconds; nil if its latency is not measured.
         let sentAt: UInt64?
-        /// Whether it must arrive. A message whose sender got an error may or may not.
+        /// Whether it must arrive; false if its sender got an error.
         var isDue = true
         var envelope: UInt64?
     }
@@ -41,7 +41,7 @@ struct Ledger: Sendable {
         stays = homes.map { [Stay(from: 0, node: $0)] }
     }
 
-    // MARK: - What happens
+    // MARK: - Events
 
     /// - Returns: the message's number.
     mutating func enter(_ entry: Entry) -> Int {
@@ -71,7 +71,7 @@ struct Ledger: Sendable {
         return entries[arrival.message]
     }
 
-    // MARK: - What comes of it
+    // MARK: - Results
 
     func node(of client: Int, for message: Int) -> Int {
         stays[client].last { $0.from <= message }?.node ?? 0

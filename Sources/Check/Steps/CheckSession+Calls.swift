@@ -3,7 +3,7 @@ import JSON
 import SignalRClient
 import Synchronization
 
-/// What a caller receives.
+/// Calls, and what their callers receive.
 extension CheckSession {
     private static let values: [JSONTree] = [
         "plain", "", " ", "é 日本 👍🏽 𝄞", "e\u{301} \u{E9}", #"quote " backslash \ slash / <b>&amp;</b> \u0041"#,

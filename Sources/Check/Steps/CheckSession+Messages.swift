@@ -1,7 +1,7 @@
 import JSON
 import SignalRClient
 
-/// Who receives which messages.
+/// Messages, and who receives them.
 extension CheckSession {
     func broadcast() async throws {
         let count = participants.count

@@ -2,7 +2,7 @@ import JSON
 import Loopback
 import SignalRClient
 
-/// What a client receives after it was away.
+/// Reconnects, and what clients receive afterwards.
 extension CheckSession {
     private static let sentMeanwhile = 3
 

@@ -1,13 +1,13 @@
 import Backplane
 import NIOCore
 
-/// Frames of ASP.NET Core SignalR: messages one behind the other, each with its own end or length.
+/// Frames of ASP.NET Core SignalR: consecutive messages, each with its own terminator or length.
 struct CoreCodec: ClientCodec {
     let messages: CoreFormat
 
     var format: String { messages.name }
 
-    /// Cursors, tokens and signs of SignalR 2 have no word here.
+    /// This protocol has no cursors, groups tokens or flags of SignalR 2.
     func encoded(_ frame: Frame) -> EncodedFrame {
         EncodedFrame(
             capacity: frame.messages.reduce(0) { $0 + $1.readableBytes }, isBinary: messages == .messagePack
@@ -17,7 +17,7 @@ struct CoreCodec: ClientCodec {
     }
 }
 
-/// One message for many clients, in each protocol in which it came; encoded once for each.
+/// One message for many clients, in each protocol in which it was published; encoded once per protocol.
 struct CoreFanOut {
     let json: ByteBuffer?
     let messagePack: ByteBuffer?
@@ -35,7 +35,7 @@ struct CoreFanOut {
         self.init(json: buffer(.json), messagePack: buffer(.messagePack))
     }
 
-    /// - Returns: nil if whoever sent it has not the protocol.
+    /// - Returns: nil if the sender did not encode it in this protocol.
     func message(_ format: CoreFormat) -> ByteBuffer? { format == .json ? json : messagePack }
 
     mutating func encoded(_ format: CoreFormat) -> EncodedFrame? {

@@ -2,9 +2,9 @@ import Backplane
 
 /// How a node serves its first hub to clients of ASP.NET Core SignalR.
 public struct CoreHubSettings: Sendable {
-    /// The path of the hub, such as `/chathub`; begins with a slash and does not end in one.
+    /// The path of the hub, such as `/chathub`; with a leading and without a trailing slash.
     public var path: String
-    /// The backplane that the hub's clients meet those of other nodes by; nil: they meet on this node only.
+    /// The backplane shared with other nodes; nil: clients reach only those of this node.
     public var backplane: CoreBackplaneSettings?
     /// The hub protocols that clients may speak. Every message on the backplane carries each of them: all nodes of a hub
     /// must have the same.
@@ -18,9 +18,9 @@ public struct CoreHubSettings: Sendable {
     public var reconnectsAfterGap: Bool
     /// Bytes of one message of a client, as on a real node.
     public var inboundMessageBytes: Int
-    /// Bytes of a client's calls and stream items that wait for its methods; beyond them it is read no further.
+    /// Bytes of a client's pending calls and stream items; beyond them reading pauses.
     public var pendingBytes: Int
-    /// The spans of time; the defaults are those of a real node.
+    /// Timeouts and intervals; the defaults are those of a real node.
     public var timing: CoreHubTiming
 
     public init(
@@ -52,19 +52,19 @@ public enum HubProtocol: String, CaseIterable, Sendable {
     case messagePack = "messagepack"
 }
 
-/// The spans of time of a hub of ASP.NET Core SignalR.
+/// Timeouts and intervals of a hub of ASP.NET Core SignalR.
 public struct CoreHubTiming: Sendable {
-    /// A client that was written nothing for this long is sent a ping.
+    /// A ping is sent to a client after this long without data.
     public var keepAlive: Duration
-    /// A client that has pinged and then says nothing for this long is gone.
+    /// A client that has sent a ping and is then silent for this long is dropped.
     public var clientTimeout: Duration
-    /// From the transport to the client's first message.
+    /// From the opening of the transport to the client's first message.
     public var handshake: Duration
-    /// A connection without a transport for this long is gone: one that was only negotiated, or between two polls.
+    /// A connection without a transport for this long is dropped: one that was only negotiated, or between two polls.
     public var disconnect: Duration
-    /// A long poll is answered after this long, with nothing if nothing came.
+    /// A long poll is answered after this long, possibly without messages.
     public var longPoll: Duration
-    /// What a client gets to take the last message and to close its side.
+    /// How long a client may take to receive the last message and close its side.
     public var closing: Duration
     /// After a gap, clients are asked to reconnect within this time (``CoreHubSettings/reconnectsAfterGap``).
     public var gapSpread: Duration

@@ -19,7 +19,7 @@ struct Frame {
     var reconnect = false
     /// The client's groups have changed.
     var groupsToken: String?
-    /// As the codec's protocol writes them.
+    /// Already encoded in the codec's protocol.
     var messages: [ByteBuffer] = []
 }
 

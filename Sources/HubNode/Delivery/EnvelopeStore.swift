@@ -54,7 +54,7 @@ struct StoredEnvelope: Sendable {
         let value: ByteBuffer
         /// Signals whose subscribers are excluded.
         let excluded: [SignalKey]
-        /// A command for the owner of the connection, which is executed instead of delivered.
+        /// A command for the owner of the connection, which is executed, not delivered.
         let command: Command?
     }
 

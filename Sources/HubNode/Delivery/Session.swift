@@ -12,9 +12,9 @@ final class Session {
 
     let connectionID: String
     let user: String
-    /// How it is written to; clients of ASP.NET Core SignalR say so in their handshake.
+    /// Its codec; clients of ASP.NET Core SignalR choose it in their handshake.
     var codec: any ClientCodec
-    /// What every connection of its kind listens to: hubs, user, connection.
+    /// The subscriptions of every connection of its kind: hubs, user, connection.
     let signals: [SignalKey]
     /// Case-insensitive: `room` and `ROOM` are two groups under one key.
     private var groups: [CaselessName: [Membership]] = [:]
@@ -41,8 +41,8 @@ final class Session {
     var lastActive: NIODeadline
 
     /// - Parameters:
-    ///   - signals: what it listens to from the first.
-    ///   - isInitialized: false if nothing may go out yet.
+    ///   - signals: its initial subscriptions.
+    ///   - isInitialized: false if nothing may be sent yet.
     init(
         connectionID: String, user: String, signals: [SignalKey] = [], transport: TransportKind,
         codec: any ClientCodec, cursor: UInt64 = 0, isInitialized: Bool = true, now: NIODeadline
@@ -89,7 +89,7 @@ final class Session {
         signals.first == key
     }
 
-    // MARK: - What waits
+    // MARK: - Pending messages
 
     func append(_ message: StoredEnvelope.Message, id: UInt64) {
         outbox.append(id: id, value: isExcluded(by: message.excluded) ? nil : message.value)
@@ -193,7 +193,7 @@ struct SessionRequest: Sendable {
     /// Names as registered.
     let hubs: [String]
     let transport: TransportKind
-    /// The last envelope that the client has; nil: it wants only new ones.
+    /// The last envelope that the client has; nil if it wants only new ones.
     let cursor: UInt64?
     /// From the groups token: `Hub.group` each.
     let groups: [String]

@@ -34,7 +34,7 @@ extension Hub {
             for step in 0..<steps { try await call.reportProgress(step + 1) }
             return steps
         }
-        // What only clients of ASP.NET Core SignalR can: streams both ways, and results of clients.
+        // Only for clients of ASP.NET Core SignalR: streams in both directions, and client results.
         hub.onStream("countTo") { (_: HubCall, count: Int) in
             guard (0...10_000).contains(count) else { throw HubError("countTo: 0 to 10000 items, not \(count)") }
             return AsyncThrowingStream<Int, any Error> { items in

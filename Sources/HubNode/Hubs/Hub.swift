@@ -70,12 +70,12 @@ public struct Hub: Sendable {
         methods[CaselessName(name)]?[arity]
     }
 
-    /// The names, as they were registered, of the methods that clients of every generation can call, in alphabetical order.
+    /// Names, as registered, of the methods that clients of every generation can call, in alphabetical order.
     var methodNames: [String] {
         methods.values.compactMap { $0.values.filter { !$0.needsStreams }.map(\.name).min() }.sorted()
     }
 
-    /// The numbers of arguments that methods of this name take; empty if there is no such method.
+    /// Numbers of arguments for which methods of this name are registered; empty if there is no such method.
     func arities(of name: String) -> [Int] {
         methods[CaselessName(name)].map { $0.keys.sorted() } ?? []
     }
@@ -102,20 +102,20 @@ struct HubMethod: Sendable {
     typealias Body = @Sendable (HubCall, HubArguments) async throws -> HubReturn
 
     let name: String
-    /// How many of its parameters are streams of the client.
+    /// How many of its parameters are streams from the client.
     let streams: Int
     let returnsStream: Bool
     let body: Body
 
-    /// Whether a client of SignalR 2, which knows no streams, can call it.
+    /// Whether it needs streams, which SignalR 2 does not have.
     var needsStreams: Bool { streams > 0 || returnsStream }
 }
 
-/// What a method gives back.
+/// The result of a method.
 enum HubReturn: Sendable {
-    /// nil for a method without a result.
+    /// Nil for a method without a result.
     case value(HubArgument?)
-    /// Hands each item to its argument, and waits until that has taken it.
+    /// Passes each item to `put`, and waits until it was accepted.
     case stream(HubItems)
 }
 

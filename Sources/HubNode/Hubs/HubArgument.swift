@@ -1,12 +1,12 @@
 import Backplane
 import JSON
 
-/// A value between a client and a hub method: JSON, and MessagePack too where a client wrote it so, in which bytes stay
-/// bytes.
+/// A value passed between a client and a hub method: JSON, plus the MessagePack if a client sent it as such, so that
+/// binary data stays binary.
 struct HubArgument: Sendable, Equatable {
-    /// One value; empty for what JSON has no word for, which fits no parameter.
+    /// One value; empty for a value that JSON cannot express, which fits no parameter.
     let json: [UInt8]
-    /// The same value as it came; nil if it came as JSON.
+    /// The same value as received; nil if it was received as JSON.
     let messagePack: [UInt8]?
 
     init(json: [UInt8]) {
@@ -14,7 +14,7 @@ struct HubArgument: Sendable, Equatable {
         messagePack = nil
     }
 
-    /// - Parameter value: one, well-formed.
+    /// - Parameter value: one well-formed value.
     init(messagePack value: UnsafeRawBufferPointer) {
         var writer = JSONWriter()
         var reader = MessagePackReader(value)
@@ -28,7 +28,7 @@ struct HubArgument: Sendable, Equatable {
         self.messagePack = messagePack
     }
 
-    /// The value of a hub method. One that was taken from a client as it is goes on as it is.
+    /// A value from a hub method. A client's value that is passed on unchanged keeps its encoding.
     init(_ value: some HubValue) throws {
         if let value = value as? JSONValue {
             self.init(json: value.text, messagePack: value.messagePack)
@@ -37,7 +37,7 @@ struct HubArgument: Sendable, Equatable {
         }
     }
 
-    /// As MessagePack; a value that is no JSON, which no hub method writes, is nil.
+    /// In MessagePack; nil for invalid JSON, which no hub method produces.
     var packed: [UInt8] {
         if let messagePack { return messagePack }
         let packed = json.withUnsafeBytes { try? CoreFrameConversion.messagePack(json: $0) }
@@ -45,12 +45,12 @@ struct HubArgument: Sendable, Equatable {
     }
 }
 
-/// What a client's call brings a hub method, handed out in the order of its parameters.
+/// The arguments of a client's call, read in the order of the method's parameters.
 struct HubArguments: Sendable {
     private var values: ArraySlice<HubArgument>
     private var streams: ArraySlice<HubItemQueue>
-    /// Whether a value must be of the parameter's own JSON type, as in ASP.NET Core; else numbers and texts become each
-    /// other, as in Newtonsoft.Json.
+    /// Whether a value must have the parameter's own JSON type, as in ASP.NET Core; otherwise numbers and texts are
+    /// converted, as by Newtonsoft.Json.
     private let isStrict: Bool
 
     init(_ values: [HubArgument], streams: [HubItemQueue] = [], isStrict: Bool = false) {
@@ -59,7 +59,7 @@ struct HubArguments: Sendable {
         self.isStrict = isStrict
     }
 
-    /// - Throws: ``BindingError`` if the value is of another type.
+    /// - Throws: ``BindingError`` if the value has another type.
     mutating func next<Value: HubValue>(_ type: Value.Type) throws -> Value {
         if let type = type as? any HubStreamParameter.Type {
             guard let queue = streams.popFirst(), let stream = type.init(queue) as? Value else {
@@ -78,12 +78,12 @@ struct HubArguments: Sendable {
     }
 }
 
-/// An argument is not what the method takes.
+/// An argument does not fit the parameter.
 struct BindingError: Error {
     let cause: any Error
 }
 
-/// The types that System.Text.Json keeps apart.
+/// The types that System.Text.Json distinguishes.
 private enum StrictValue {
     static func check<Value: HubValue>(_ json: [UInt8], as type: Value.Type) throws {
         let isDigit = json.first.map { $0 == UInt8(ascii: "-") || $0 &- UInt8(ascii: "0") < 10 } ?? false

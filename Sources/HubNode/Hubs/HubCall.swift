@@ -82,7 +82,7 @@ public struct HubClients: Sendable {
         target(.client(connectionID))
     }
 
-    /// One client of ASP.NET Core SignalR, to be asked for a result.
+    /// One client of ASP.NET Core SignalR, to call it for a result.
     public func single(_ connectionID: String) -> HubClient {
         HubClient(hub: hub, connectionID: connectionID, callerID: callerID, publisher: publisher)
     }
@@ -148,17 +148,17 @@ public struct HubTarget: Sendable {
     }
 }
 
-/// One client of ASP.NET Core SignalR, on whichever node it is.
+/// One client of ASP.NET Core SignalR, on any node.
 public struct HubClient: Sendable {
     let hub: String
     let connectionID: String
     let callerID: String
     let publisher: any Publisher
 
-    /// Calls a method on the client and waits for its result. Nothing but the client's answer, its end, or the end of
-    /// the task that waits ends the waiting, as on a real node.
+    /// Calls a method on the client and waits for its result. There is no timeout, as on a real node: the wait ends
+    /// with the client's response, its disconnection, or cancellation of the task.
     ///
-    /// - Throws: ``HubError`` with the client's own error, or if the result is of another type.
+    /// - Throws: ``HubError`` with the client's error, or if the result has another type.
     public func ask<each Argument: HubValue, Result: HubValue>(
         _ method: String, _ arguments: repeat each Argument, as type: Result.Type = Result.self
     ) async throws -> Result {

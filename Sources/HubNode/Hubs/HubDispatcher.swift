@@ -23,11 +23,11 @@ struct HubDispatcher: Sendable {
         hubs[CaselessName(name)]
     }
 
-    /// Finds the method that a call means; counts the call, which fails here if there is none.
+    /// Finds the called method and counts the call, also as an error if there is no such method.
     ///
     /// - Parameters:
-    ///   - arguments: how many values the call brings.
-    ///   - streams: how many streams.
+    ///   - arguments: number of values in the call.
+    ///   - streams: number of streams in the call.
     func find(
         _ method: String, in hub: Hub, arguments: Int, streams: Int = 0
     ) -> Result<HubMethod, CallProblem> {
@@ -47,9 +47,9 @@ struct HubDispatcher: Sendable {
         return .failure(problem)
     }
 
-    /// Runs a method that was found.
+    /// Runs a method returned by ``find(_:in:arguments:streams:)``.
     ///
-    /// - Parameter requestID: of the call, as the client gave it; nil if it gave none.
+    /// - Parameter requestID: the client's id of the call, if any.
     func run(
         _ method: HubMethod, of hub: Hub, arguments: HubArguments, requestID: String?, caller: HubCaller,
         publisher: any Publisher
@@ -69,7 +69,7 @@ struct HubDispatcher: Sendable {
         }
     }
 
-    /// What a method throws while its items are taken.
+    /// An error thrown by a method while its items are read.
     func note(_ error: any Error, in method: HubMethod, of hub: Hub) {
         metrics.invocationErrors.with(hub.name, method.name).increment()
         log(.thrown(error), hub, method.name)
@@ -87,18 +87,18 @@ struct HubDispatcher: Sendable {
     }
 }
 
-/// Why a call has no result, before a client's protocol words it.
+/// Why a call has no result, independent of the client's protocol.
 enum CallProblem: Error, CustomStringConvertible {
     case unknownMethod(String)
     case argumentCount(String, given: Int, expected: Int)
-    /// An argument is of another type.
+    /// An argument has the wrong type.
     case binding(any Error)
-    /// By the method; ``HubError`` is meant for the caller.
+    /// Thrown by the method; the text of a ``HubError`` is for the caller.
     case thrown(any Error)
 
     var description: String {
         switch self {
-        // SignalR 2 looks for a method by name and number of arguments at once.
+        // SignalR 2 looks up a method by name and number of arguments together.
         case .unknownMethod(let name), .argumentCount(let name, given: _, expected: _):
             "\(CallFailure.unknownMethod(name))"
         case .binding(let error), .thrown(let error): "\(error)"

@@ -18,7 +18,7 @@ enum CallFailure: Error, CustomStringConvertible {
     case unknownMethod(String)
     case unacknowledged
     case notPublished(String)
-    /// What the caller's or the client's protocol has no word for.
+    /// Not supported by the caller's or the client's protocol.
     case unsupported(String)
     case noSuchConnection(String)
 

@@ -1,9 +1,9 @@
-/// To all clients of a hub, of whichever generation: what is for all goes to both, what is for one connection to where
-/// connections have such ids.
+/// Publishes to all clients of a hub, of both generations; a message for one connection goes only to the generation
+/// with ids of its form.
 struct HubPublisher: Publisher {
-    /// nil where the node serves no clients of SignalR 2.
+    /// Nil if the node serves no clients of SignalR 2.
     let signalR2: SignalR2Publisher?
-    /// nil where the node serves no clients of ASP.NET Core SignalR.
+    /// Nil if the node serves no clients of ASP.NET Core SignalR.
     let core: CoreBroker?
 
     func invoke(_ invocation: ClientCall) async throws {

@@ -1,8 +1,8 @@
 import DequeModule
 import Synchronization
 
-/// The items that a client sends while its call runs, a parameter of a hub method: `(call: HubCall, numbers:
-/// HubStream<Int>)`. Only clients of ASP.NET Core SignalR can.
+/// Items that a client of ASP.NET Core SignalR sends during its call, as a parameter of a hub method: `(call: HubCall,
+/// numbers: HubStream<Int>)`.
 public struct HubStream<Element: HubValue>: AsyncSequence, HubValue {
     private let queue: HubItemQueue
 
@@ -10,7 +10,7 @@ public struct HubStream<Element: HubValue>: AsyncSequence, HubValue {
         self.queue = queue
     }
 
-    /// Always throws: a stream is no value of a call.
+    /// Always throws: a stream is not a value.
     public init(json: [UInt8]) throws {
         throw HubValueError.notAStream
     }
@@ -24,7 +24,7 @@ public struct HubStream<Element: HubValue>: AsyncSequence, HubValue {
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let queue: HubItemQueue
 
-        /// - Throws: if the item is of another type, or the client ended the stream with an error.
+        /// - Throws: if the item has another type, or the client ended the stream with an error.
         public mutating func next() async throws -> Element? {
             guard let item = try await queue.next() else { return nil }
             if Element.self == JSONValue.self, let value = try JSONValue(item) as? Element { return value }
@@ -33,7 +33,7 @@ public struct HubStream<Element: HubValue>: AsyncSequence, HubValue {
     }
 }
 
-/// A ``HubStream``, whatever its elements are.
+/// A ``HubStream`` of any element type.
 protocol HubStreamParameter {
     init(_ queue: HubItemQueue)
 }
@@ -44,7 +44,7 @@ extension HubStream: HubStreamParameter {
     }
 }
 
-/// The items of one stream of a client between the connection, which puts them in, and the method, which takes them out.
+/// A queue of the items of one client stream: the connection adds items, the method removes them.
 final class HubItemQueue: Sendable {
     private struct State {
         var items: Deque<HubArgument> = []
@@ -53,7 +53,7 @@ final class HubItemQueue: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Told the bytes of each item that was taken, on any thread: the connection is read on.
+    /// Called on any thread with the bytes of each removed item, so that reading can resume.
     private let onTaken: @Sendable (Int) -> Void
 
     init(onTaken: @escaping @Sendable (Int) -> Void = { _ in }) {
@@ -66,7 +66,7 @@ final class HubItemQueue: Sendable {
         }
     }
 
-    /// - Parameter failure: nil for a stream that ended as it should.
+    /// - Parameter failure: nil if the stream completed normally.
     func finish(_ failure: (any Error)? = nil) {
         wake { state in
             if state.end == nil { state.end = failure.map { .failure($0) } ?? .success(()) }
@@ -111,6 +111,6 @@ final class HubItemQueue: Sendable {
 }
 
 extension HubArgument {
-    /// Bytes that it takes, roughly.
+    /// Approximate size in bytes.
     var size: Int { json.count + (messagePack?.count ?? 0) + 64 }
 }

@@ -104,7 +104,7 @@ extension String: HubValue {
 /// Any JSON, encoded like on a real node: without white space, with minimal escaping.
 public struct JSONValue: HubValue, Equatable {
     public let text: [UInt8]
-    /// As a client wrote it in MessagePack; goes to other such clients as it is.
+    /// As a client sent it in MessagePack; passed on unchanged to other MessagePack clients.
     let messagePack: [UInt8]?
 
     public init(json: [UInt8]) throws {

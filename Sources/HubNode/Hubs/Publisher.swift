@@ -1,6 +1,6 @@
 /// The backplane for hubs: calls clients on any node, and changes their groups.
 ///
-/// Each generation has an implementation; hubs depend on nothing else of the node or of a wire.
+/// Each generation has an implementation; hubs depend on no other part of a node and on no wire format.
 protocol Publisher: Sendable {
     /// Publishes a call of a method. Returns when it is published, not when it has arrived.
     ///
@@ -20,14 +20,14 @@ protocol Publisher: Sendable {
     /// - Throws: ``CallFailure`` without an ack in time.
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws
 
-    /// Has the node that owns a connection end it.
+    /// Asks the node that owns a connection to end it.
     ///
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func abort(connectionID: String) async throws
 
-    /// Calls a method of one client and waits for what it answers.
+    /// Calls a method of one client and waits for its result.
     ///
-    /// - Throws: ``CallFailure`` where the backplane's protocol has no answers of clients; ``HubError`` with the client's
+    /// - Throws: ``CallFailure`` if the backplane's protocol has no client results; ``HubError`` with the client's
     ///   error.
     func ask(_ invocation: ClientCall) async throws -> HubArgument
 }

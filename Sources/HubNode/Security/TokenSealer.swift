@@ -21,7 +21,7 @@ struct TokenSealer: Sendable {
         seal("\(connectionID):\(user)", for: .connection)
     }
 
-    /// - Returns: nil for a token that was not made with our key.
+    /// - Returns: nil for a token that was not made with this key.
     func openConnectionToken(_ token: String) -> (connectionID: String, user: String)? {
         guard let text = open(token, for: .connection) else { return nil }
         return Self.divided(text)

@@ -12,14 +12,14 @@ enum ProxyScript {
                 throw new Error("SignalR: load jquery.signalR before this script.");
             }
 
-            // Where this script came from: a proxy may have put a path before ours.
+            // Where this script came from: a proxy may have added a prefix to the path.
             function path(own) {
                 var script = typeof document === "object" && document && document.currentScript,
                     address = script && script.src ? /^[a-z]+:[/][/]([^/]+)([/][^?#]*)[/](hubs|js)([?#]|$)/i.exec(script.src) : null;
                 return address && address[1] === window.location.host ? address[2] : own;
             }
 
-            // Subscribes what the page has put into proxy.client before the start, under the name it has there.
+            // Subscribes the methods that the page added to proxy.client before the start, under their names there.
             function subscribe(proxy) {
                 Object.keys(proxy.client).forEach(function (name) {
                     var handler = proxy.client[name];
@@ -46,7 +46,7 @@ enum ProxyScript {
                     var proxy = proxies[name];
                     proxy.client = {};
                     proxy.subscribed = {};
-                    // Names the hub in connectionData even where the page subscribes nothing.
+                    // Names the hub in connectionData even if the page subscribes to nothing.
                     proxy.on("_", function () {});
                 });
                 this.starting(function () {

@@ -175,7 +175,7 @@ actor RedisMessageBus {
         }
     }
 
-    // MARK: - Hearing
+    // MARK: - Receiving
 
     func subscriptionChanged(_ subscribed: Bool, reason: String = "") {
         isSubscribed = subscribed

@@ -15,8 +15,8 @@ struct RequestGate: Sendable {
     let sealer: TokenSealer
     let dispatcher: HubDispatcher
 
-    /// The last component of a path below our base path, case-insensitive. A real node ignores anything before it, and
-    /// accepts `hubs` and `js` with trailing slashes.
+    /// The last component of a path below the node's base path, case-insensitive. A real node ignores anything before
+    /// it, and accepts `hubs` and `js` with trailing slashes.
     ///
     /// - Returns: nil for a path outside the base path, or without an endpoint.
     func endpoint(of requestPath: String) -> Endpoint? {

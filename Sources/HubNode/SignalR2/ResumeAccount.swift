@@ -126,8 +126,7 @@ struct ResumeReport {
 /// Determines whether a reconnecting client gets everything it missed: decision logic without I/O.
 ///
 /// A node has what it received since it subscribed, up to the limit of its store. It lacks what was published earlier
-/// or while it was deaf; only the counter shows whether there was anything.
-/// while it was deaf, it does not have; only the counter tells whether there was anything.
+/// or while it was disconnected; only the counter shows whether there was anything.
 struct ResumeLedger {
     enum Verdict: Equatable {
         case complete
@@ -176,7 +175,7 @@ struct ResumeLedger {
             case .incomplete: incomplete.append(cursor)
             case .unknown:
                 if let counter {
-                    // Up to the counter, only we have not received it yet.
+                    // Up to the counter, but not received here yet.
                     if cursor > counter { incomplete.append(cursor) }
                 } else if heldAfter == nil {
                     still.append(cursor)

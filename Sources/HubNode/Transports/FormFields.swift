@@ -14,7 +14,7 @@ struct FormFields: Sendable, Equatable {
             let parts = field.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = CaselessName(FormText.decoded(parts[0]))
             let value = parts.count > 1 ? FormText.decoded(parts[1]) : ""
-            // In place: there may be a million of one name.
+            // In place: a single name may occur a million times.
             if values[name]?.append("," + value) == nil { values[name] = value }
         }
     }

@@ -16,7 +16,7 @@ import NIOWebSocket
 
 /// A TCP connection of the node: HTTP requests, until one of them upgrades it to a webSocket.
 struct HubChildChannel: HTTPChannelHandler {
-    /// What became of the connection.
+    /// The outcome of the connection.
     enum Outcome: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
         case webSocket
@@ -83,12 +83,12 @@ struct HubChildChannel: HTTPChannelHandler {
         do {
             switch try await value.negotiated.get() {
             case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
-            // It lives on in its handlers, without a task: ending one task of a group costs more the more there are,
-            // and there may be thousands of webSockets.
+            // It continues in its handlers, without a task: ending a task of a group costs more the more tasks there
+            // are, and there may be thousands of webSockets.
             case .webSocket: break
             }
         } catch {
-            // The connection ended before its first request, or that was not HTTP.
+            // The connection ended before its first request, or the data was not HTTP.
             value.channel.close(promise: nil)
         }
     }

@@ -141,7 +141,7 @@ final class WebSocketLine: Sendable {
         encoder.value.flush()
     }
 
-    /// Takes nothing more from the client: its side fills, and it must wait.
+    /// Stops reading from the client: its send buffer fills, and it must wait.
     func stopReading() {
         try? channel.syncOptions?.setOption(.autoRead, value: false)
     }
@@ -151,7 +151,7 @@ final class WebSocketLine: Sendable {
         try? channel.syncOptions?.setOption(.autoRead, value: true)
     }
 
-    /// Says goodbye and closes; the peer's answer is not waited for.
+    /// Sends a close frame and closes, without waiting for the peer's close frame.
     func close(_ code: WebSocketErrorCode = .normalClosure) {
         var data = ByteBufferAllocator().buffer(capacity: 2)
         data.write(webSocketErrorCode: code)
@@ -169,7 +169,7 @@ struct WebSocketUpgrader: Sendable {
     let maximumMessageBytes: Int
     let core: CoreUpgrade?
 
-    /// Frames of clients of ASP.NET Core SignalR may hold many messages.
+    /// Frames from clients of ASP.NET Core SignalR may contain many messages.
     private static let largestCoreFrame = 128 * 1024
 
     /// - Parameter onUpgrade: called on the event loop once a connection has become a webSocket.
@@ -223,8 +223,8 @@ struct CoreUpgrade: Sendable {
 
     /// Must be called on the event loop.
     ///
-    /// - Returns: nil for what is answered over HTTP: another path, an unknown connection, one that has a transport, or a
-    ///   node that is about to stop.
+    /// - Returns: nil for requests that are answered over HTTP: another path, an unknown connection, one that already
+    ///   has a transport, or a stopping node.
     func client(_ head: HTTPRequestHead) -> (token: String?, user: String)? {
         let (path, fields) = FormFields.split(uri: head.uri)
         guard head.method == .GET, route.target(of: FormFields.decodedPath(path)) == .hub else { return nil }

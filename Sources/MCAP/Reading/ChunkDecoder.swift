@@ -39,7 +39,7 @@ final class ChunkDecoder {
         } catch {
             throw RecordFault(.chunk, error)
         }
-        // Without a checksum, fields of a later format cannot be told from data whose length was overwritten.
+        // Without a checksum, fields of a later format look like data whose length was overwritten.
         if header.uncompressedCRC == 0, header.size + data.count < chunk.record.count {
             throw RecordFault(reason: .malformed(opcode: Opcode.chunk.rawValue, field: "length"))
         }

@@ -12,7 +12,7 @@ package struct Damage: Error, Equatable, Sendable {
     /// - Parameters:
     ///   - offset: bytes from the start of the file.
     ///   - length: bytes that the damage spans.
-    ///   - messagesLost: nil if it cannot be told.
+    ///   - messagesLost: nil if unknown.
     package init(offset: UInt64, length: UInt64, reason: Reason, messagesLost: Int?) {
         self.offset = offset
         self.length = length
@@ -81,17 +81,17 @@ package struct Damage: Error, Equatable, Sendable {
         }
     }
 
-    /// Why a chunk cannot be decompressed. The libraries' own words help nobody who reads a report.
+    /// Why a chunk cannot be decompressed, in words of our own: the texts of the libraries are not meant for operators.
     package enum Unpacking: Equatable, Sendable {
         case noMemory
         /// The compressed bytes are not what was written.
         case damaged
-        /// They hold fewer or more bytes than the chunk says.
+        /// They contain fewer bytes, or more, than the chunk header says.
         case tooShort(Int, expected: Int)
         case tooLong(expected: Int)
     }
 
-    /// The part of the summary that says something else than the file.
+    /// The part of the summary that differs from the file.
     package enum SummaryPart: String, Equatable, Sendable {
         case channels, statistics
         case chunkIndexes = "chunk indexes"

@@ -10,7 +10,7 @@ package final class MCAPIndexedReader {
     package let statistics: Statistics?
     /// In summary order, which is file order; limited to the requested times.
     package let chunkIndexes: [ChunkIndex]
-    /// Where the metadata records stand, in the order of the summary.
+    /// Positions of the metadata records, in the order of the summary.
     package let metadataIndexes: [MetadataIndex]
 
     private let window: SourceWindow

@@ -28,7 +28,7 @@ extension MCAPStreamReader {
     func isBelievable(_ marker: Marker, at place: UInt64, before known: KnownMarker?) throws -> Bool {
         guard files.count < FilePart.limit, !isShadowed(place, before: known) else { return false }
         if let excess = excess(before: known) {
-            // Bytes of another file were put in. Where its start is gone, a chunk must stand there as it was written.
+            // Bytes of another file were inserted. If the start of that file is missing, an unmoved chunk must follow.
             guard excess > 0 else { return false }
             return try startsFile(marker, at: place) || isOrderlyChunk(at: place + UInt64(Marker.recordSize))
         }
@@ -42,7 +42,7 @@ extension MCAPStreamReader {
         }
         let behind = place + UInt64(Marker.recordSize)
         guard let next else {
-            // It is the only one: what a writer puts after it must be there.
+            // It is the only marker: the records that a writer puts after it must follow.
             if file.sync != nil { return false }
             guard try window.claimOfChunk(at: behind, limits: limits) != nil else {
                 return try isOrderlyRecord(at: behind)
@@ -50,14 +50,14 @@ extension MCAPStreamReader {
             return try chunk(at: behind, before: nil) != nil
         }
         if next.marker.sync == marker.sync { return true }
-        // The other one is inside this one's chunk.
+        // The next marker is inside the chunk of this one.
         if let claim = try window.claimOfChunk(at: behind, limits: limits), claim.end > next.place { return true }
         let start = next.place &- next.marker.offset
         guard start > place, start < next.place else { return false }
         return try window.isFileStart(at: start)
     }
 
-    /// Whether the file that a marker is of stands before it, undamaged up to there.
+    /// Whether the marker's file begins before it and is undamaged up to the marker.
     private func startsFile(_ marker: Marker, at place: UInt64) throws -> Bool {
         let start = place &- marker.offset
         return try start < place && window.isFileStart(at: start)
@@ -74,7 +74,7 @@ extension MCAPStreamReader {
         return try endOfMessageIndexes(chunk, frame) != nil
     }
 
-    /// Whether a chunk may be one of the file's that has no marker before it any more.
+    /// Whether the chunk may belong to the current file although its marker is gone.
     func mayFollow(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> Bool {
         try landing(on: chunk, frame, before: try nextKnownMarker(from: frame.start)) != nil
     }
@@ -82,7 +82,7 @@ extension MCAPStreamReader {
     /// True inside a damaged chunk: what is there may be payload.
     private func isShadowed(_ place: UInt64, before known: KnownMarker?, until end: UInt64? = nil) -> Bool {
         if let shadow, place > shadow.lowerBound, place < shadow.upperBound {
-            // If bytes were removed, it owns less than it claims.
+            // If bytes were removed, the chunk is shorter than its length says.
             let removed = UInt64(-min(excess(before: known) ?? 0, 0))
             if end ?? place <= max(shadow.upperBound - min(removed, shadow.upperBound), shadow.lowerBound) {
                 return true
@@ -124,7 +124,7 @@ extension MCAPStreamReader {
         on chunk: DecodedChunk, _ frame: RecordFrame, before known: KnownMarker?
     ) throws -> Landing? {
         let place = frame.start
-        // Behind the end of a file its own markers tell that bytes of it stand there once more, perhaps cut off.
+        // Markers of a file after its end show a repeated part of the file, which may be cut off.
         let isAmongOurs = known.map { $0.file == file.number } ?? false
         guard isMarked, !isBehindData || isAmongOurs else {
             return try isFree(chunk, frame) ? .chunk(at: place, nextOrdinal: nil) : nil
@@ -138,7 +138,7 @@ extension MCAPStreamReader {
         if let orderlyEnd, known == nil, try isTail(at: orderlyEnd) { return .chunk(at: place, nextOrdinal: nil) }
         var nextOrdinal: UInt64?
         switch missing(before: known) {
-        // Every chunk up to there was read: the rest are copies or payload.
+        // Every chunk up to the marker was read: what is left are copies or payload.
         case .nothing: return nil
         case .one(let room):
             guard let known else { return nil }
@@ -187,7 +187,7 @@ extension MCAPStreamReader {
         let isFollowed =
             try isOrderlyRecord(at: frame.end, allowingMessages: false) || hasIndexBehind(chunk, frame)
         if let shadow, frame.start > shadow.lowerBound, frame.end <= shadow.upperBound {
-            // Nothing follows a chunk that is cut off; one that lost bytes claims what follows it.
+            // Nothing follows a chunk that is cut off. The length of a chunk that lost bytes includes what follows it.
             guard shadow.upperBound > window.end, isFollowed else { return false }
         }
         if isFollowed { return true }
@@ -195,7 +195,8 @@ extension MCAPStreamReader {
         guard !file.isUntouched, chunk.uncompressedCRC != 0 else {
             return try endOfMessageIndexes(chunk, frame) != nil || isOrderlyRecord(at: frame.end)
         }
-        // Ours have message indexes behind them. One without is the payload of a message in a chunk that is cut off.
+        // Chunks of our files are followed by message indexes. A chunk without them is the payload of a message in a
+        // chunk that is cut off.
         return !isMarked
     }
 
@@ -207,7 +208,7 @@ extension MCAPStreamReader {
         }
     }
 
-    /// Whether one of its message indexes, up to the first entry or as far as it exists, follows the chunk.
+    /// Whether one of its message indexes follows the chunk, compared up to the first entry or the end of the source.
     private func hasIndexBehind(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> Bool {
         let opening = Layout.recordHeader + 6
         let size = opening + Layout.messageIndexEntry

@@ -146,7 +146,7 @@ extension MCAPStreamReader {
             if case .channelConflict = fault.reason, try enterFile(ofChunk: frame) { return nil }
             try spend(frame.size)
             let isFramed = try isOrderlyRecord(at: frame.end, allowingMessages: false)
-            // Its length or some of its bytes may be gone: then it claims bytes of others.
+            // Its length may be wrong or some of its bytes missing, so that it includes bytes of other records.
             guard isFramed || isMarked else { throw RecordFault(reason: fault.reason) }
             report(at: frame.start, length: frame.size, fault.reason, lost: nil)
             indexCheck = MessageIndexCheck(ofLostChunk: damages.count - 1)
@@ -167,14 +167,14 @@ extension MCAPStreamReader {
         return true
     }
 
-    /// Whether a chunk must stand there: behind a marker of its file, or where damage was found to end. In a file without
-    /// markers, anywhere.
+    /// Whether a chunk is expected here: after a marker of its file, or where damage was found to end. In a file
+    /// without markers it is expected anywhere.
     private func isDue(_ frame: RecordFrame) -> Bool {
         if !isMarked || lastLanding == frame.start { return true }
         return file.chunkOrdinal != nil && file.anchor?.place == frame.start
     }
 
-    /// Whether the last chunk could not be read and its length was not its own: more of the file stands in it.
+    /// Whether the last chunk could not be read because its length is wrong, so that it includes more of the file.
     private func isMarkerPassed(before frame: RecordFrame) throws -> Bool {
         guard let shadow, shadow.upperBound <= frame.start else { return false }
         return try nextKnownMarker(from: shadow.lowerBound).map { $0.place < frame.start } ?? false

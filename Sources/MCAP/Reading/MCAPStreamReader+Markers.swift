@@ -1,5 +1,5 @@
 extension MCAPStreamReader {
-    /// True once a marker was seen, perhaps a damaged one: the file is ours, and nothing unknown may stand in it.
+    /// True once a marker was seen, even a damaged one: the file is ours and contains no unknown records.
     var isMarked: Bool { log.lastMarker != nil || file.hadMarker }
 
     /// Reads the record at `position` if it is a marker, intact or not.
@@ -59,7 +59,7 @@ extension MCAPStreamReader {
             return
         }
         if !isKnown(marker.sync), verified != position, try !isBelievable(marker, at: position, before: known) {
-            // A payload in a chunk whose length, or bytes of which, are not its own.
+            // The marker is the payload of a message in a chunk with a wrong length or missing bytes.
             throw RecordFault(reason: .marker)
         }
         endMessageIndexes()
@@ -90,7 +90,7 @@ extension MCAPStreamReader {
         var missing: Damage.Reason?
         if let expected = file.expectedOrdinal, expected != marker.ordinal, !file.read.contains(marker.ordinal) {
             let reason = Damage.Reason.markersMissing(expected: expected, found: marker.ordinal)
-            // They may be hidden in a record that was passed. Whoever goes on from there accounts for these bytes, too.
+            // The missing markers may be inside a record that was passed; the search from there includes these bytes.
             guard verified == position else { throw RecordFault(reason: reason) }
             missing = reason
         }

@@ -140,7 +140,7 @@ extension SourceWindow {
         }
     }
 
-    /// Whether the source ends inside a record of ordinary size, too early to tell more.
+    /// Whether the source ends inside a record of ordinary size, so that nothing more can be checked.
     private func isCutOff(_ header: UnsafeRawBufferPointer, at offset: UInt64) -> Bool {
         guard isEndKnown, end - offset < UInt64(Layout.recordHeader + Layout.chunkHeader + 4 + 4) else { return false }
         let length = UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 1, as: UInt64.self))

@@ -48,11 +48,11 @@ extension ChunkHeader {
     }
 }
 
-/// Where a chunk stands in the file and what it holds. Times are nanoseconds since 1970.
+/// Position and contents of a chunk. Times are nanoseconds since 1970.
 ///
 /// MCAP specification: "Chunk Index (op=0x08)".
 package struct ChunkIndex: Equatable, Sendable {
-    /// Earliest and latest log time of the chunk's messages; both 0 without messages.
+    /// Earliest log time of its messages, nanoseconds since 1970; 0 without messages.
     package var startTime: UInt64
     /// Latest log time of its messages, nanoseconds since 1970; 0 without messages.
     package var endTime: UInt64

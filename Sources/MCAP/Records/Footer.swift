@@ -44,7 +44,7 @@ extension DataEnd {
     }
 }
 
-/// Where a group of records of one kind stands in the summary.
+/// The position of a group of records of one kind in the summary.
 ///
 /// MCAP specification: "Summary Offset (op=0x0E)".
 struct SummaryOffset: Equatable {

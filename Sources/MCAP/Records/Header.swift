@@ -1,4 +1,4 @@
-/// The first record of a file: for whom it was written and by what.
+/// The first record of a file: the profile of its contents and the program that wrote it.
 ///
 /// MCAP specification: "Header (op=0x01)".
 package struct Header: Equatable, Sendable {

@@ -55,7 +55,7 @@ package struct SyncMarker: Hashable, Sendable {
     /// The other eight bytes, read as a little-endian number.
     package var second: UInt64
 
-    /// Of given bytes; a file that goes on needs those that it began with.
+    /// The marker of an existing file: all markers of a file must be the same.
     package init(first: UInt64, second: UInt64) {
         self.first = first
         self.second = second

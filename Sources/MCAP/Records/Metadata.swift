@@ -29,7 +29,7 @@ package struct Metadata: Equatable, Sendable {
     }
 }
 
-/// Where a ``Metadata`` record stands in the file.
+/// The position of a ``Metadata`` record in the file.
 ///
 /// MCAP specification: "Metadata Index (op=0x0D)".
 package struct MetadataIndex: Equatable, Sendable {
@@ -37,7 +37,7 @@ package struct MetadataIndex: Equatable, Sendable {
     package var offset: UInt64
     /// Bytes of the whole record, including opcode and length.
     package var length: UInt64
-    /// Of the metadata record.
+    /// Name of the metadata record.
     package var name: String
 
     /// - Parameters:

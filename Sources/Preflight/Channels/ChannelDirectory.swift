@@ -1,4 +1,4 @@
-import Backplane
+package import Backplane
 import Capture
 package import NIOCore
 package import Redis
@@ -14,6 +14,7 @@ package struct ChannelDirectory: Sendable {
 
     private let client: RedisClient
 
+    /// - Parameter client: a connection that nothing else uses, because other databases are selected.
     package init(client: RedisClient) {
         self.client = client
     }
@@ -81,7 +82,7 @@ package struct ChannelDirectory: Sendable {
         }
     }
 
-    // MARK: - What they are
+    // MARK: - Identification
 
     private func describe(_ names: [String], database: Int) async throws -> [ListedChannel] {
         let groups = ChannelGroups(names)
@@ -118,7 +119,7 @@ package struct ChannelDirectory: Sendable {
         return subscribers
     }
 
-    /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
+    /// The counters with these names: in the address' own database, or, if none is found there, in another one.
     func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)> {
         var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
@@ -177,8 +178,113 @@ package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConverti
 
     static let notPermitted = ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)")
 
+    /// - Parameter description: the reason, for the operator.
     package init(_ description: String, isAboveLimit: Bool = false) {
         self.description = description
         self.isAboveLimit = isAboveLimit
     }
+}
+
+/// A backplane that has subscribers, or another channel.
+package struct ListedChannel: Sendable, Equatable {
+    /// The raw values are stable names for JSON output.
+    package enum Kind: String, Sendable {
+        /// An event key of SignalR 2: a counter of the same name exists.
+        case signalR2 = "signalr2"
+        /// All channels of one hub of ASP.NET Core SignalR.
+        case core
+        /// Neither, or an event key on which nothing has been published yet.
+        case neither
+    }
+
+    /// The Redis channel; for a Core hub the start of its channels: prefix and type name.
+    package var name: String
+    /// Which of the two backplanes, if any.
+    package var kind: Kind
+    /// Subscribers of the channel; for a Core hub, of the channel that each node subscribes to. nil if unknown.
+    package var subscribers: Int?
+    /// The counter's value.
+    package var lastID: UInt64?
+    /// The database of the counter.
+    package var database: Int?
+    /// Number of Redis channels in this row.
+    package var channels = 1
+    /// For a Core hub: details from the names of its channels.
+    package var hub: FoundHub?
+
+    /// The defaults are those of an ordinary channel about which nothing else is known.
+    package init(
+        name: String, kind: Kind, subscribers: Int? = nil, lastID: UInt64? = nil, database: Int? = nil,
+        channels: Int = 1, hub: FoundHub? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.subscribers = subscribers
+        self.lastID = lastID
+        self.database = database
+        self.channels = channels
+        self.hub = hub
+    }
+}
+
+/// A hub of ASP.NET Core that has subscribers, with everything that its channel names reveal.
+package struct FoundHub: Sendable, Equatable {
+    /// Maximum number of server names kept.
+    private static let keptServers = 100
+
+    /// The prefix is a guess: a prefix used by a StackExchange.Redis client of this Redis, extended to the last colon,
+    /// because type names contain no colon.
+    package let hub: CoreHub
+    /// Channels by kind.
+    package private(set) var counts: [CoreKind: Int] = [:]
+    /// Server names of the hub's nodes, sorted; the first hundred. See `CoreServerName`.
+    package private(set) var servers: [String] = []
+
+    /// - Parameters:
+    ///   - root: prefix and type.
+    ///   - prefixes: known channel prefixes on this Redis.
+    init(root: String, prefixes: [String]) {
+        let known = prefixes.filter { root.utf8.starts(with: $0.utf8) && root.utf8.count > $0.utf8.count }
+            .max { $0.utf8.count < $1.utf8.count }
+        var prefix = known ?? ""
+        if let colon = root.dropLast().lastIndex(of: ":"),
+            colon >= (root.utf8.index(root.startIndex, offsetBy: prefix.utf8.count))
+        {
+            prefix = String(root[...colon])
+        }
+        hub = CoreHub(root: Array(root.utf8), prefix: prefix) ?? CoreHub(type: root)
+    }
+
+    /// - Parameter channel: one of this hub.
+    mutating func note(_ channel: String) {
+        Array(channel.utf8).withUnsafeBytes { channel in
+            guard let name = hub.parse(channel) else { return }
+            counts[name.kind, default: 0] += 1
+            if name.kind == .ack, servers.count < Self.keptServers { servers.append(name.nameText) }
+        }
+    }
+
+    /// Whether ``HubDiscovery`` can find it: nodes subscribe to its channel of group commands.
+    package var isFindable: Bool { counts[.groupCommand] != nil }
+
+    /// Number of nodes: each subscribes to its own ack channel.
+    package var nodes: Int { counts[.ack] ?? 0 }
+
+    /// Machine names of the nodes, sorted, without duplicates.
+    package var machines: [String] {
+        Set(servers.map { CoreServerName($0)?.machine ?? $0 }).sorted()
+    }
+
+    /// The possible .NET versions of the nodes, in words; nil if there are no nodes.
+    package var versions: String? {
+        guard nodes > 0 else { return nil }
+        switch counts[.result] ?? 0 {
+        case 0: return "before .NET 7"
+        case nodes...: return ".NET 7 or later"
+        default: return "some before .NET 7"
+        }
+    }
+
+    /// Whether some nodes support client results (.NET 7 or later) and others do not.
+    package var mixesVersions: Bool { (1..<max(1, nodes)).contains(counts[.result] ?? 0) }
 }

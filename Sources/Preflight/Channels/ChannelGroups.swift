@@ -1,13 +1,14 @@
 import Backplane
 
-/// Names of channels, told apart by how ASP.NET Core SignalR names its own; a hub with thousands of connections is one.
+/// Channel names, grouped by hub according to the naming scheme of ASP.NET Core SignalR. A hub with thousands of
+/// connections is one group.
 package struct ChannelGroups: Equatable {
     /// A hub of ASP.NET Core.
     package struct Hub: Equatable {
         /// Prefix and type name.
         var name: String
         var channels: Int
-        /// That each node listens to; nil if none of them is there.
+        /// A channel that each node subscribes to; nil if it has no subscribers.
         var everyNode: String?
         var found: FoundHub
     }
@@ -18,11 +19,12 @@ package struct ChannelGroups: Equatable {
         ":all", ":internal:groups", ":internal:ack:", ":internal:return:", ":connection:", ":user:", ":group:",
     ]
 
-    /// By name.
+    /// Sorted by name.
     package private(set) var hubs: [Hub] = []
-    /// Those of no hub, by name.
+    /// Channels that belong to no hub, sorted.
     package private(set) var others: [String] = []
 
+    /// - Parameter names: the reply of `PUBSUB CHANNELS`.
     package init(_ names: some Sequence<String>) {
         let names = names.sorted()
         let known = Self.hubNames(in: names)
@@ -44,12 +46,13 @@ package struct ChannelGroups: Equatable {
         }.sorted { $0.name < $1.name }
     }
 
-    /// The channel prefixes of StackExchange.Redis clients, by a channel of the library's own.
+    /// The channel prefixes of StackExchange.Redis clients: each client subscribes to a channel of the library.
     private static func prefixes(in names: [String]) -> [String] {
         names.filter { $0.hasSuffix(libraryChannel) }.map { String($0.dropLast(libraryChannel.count)) }
     }
 
-    /// What stands before the mark of a hub's own channel. A group may be called like one: the shortest owner has it.
+    /// The text before the part that marks a channel of a hub. A group name may contain such a part too, so the
+    /// shortest possible hub name wins.
     private static func hubNames(in names: [String]) -> Set<String> {
         var candidates: Set<String> = []
         for name in names {
@@ -69,10 +72,10 @@ package struct ChannelGroups: Equatable {
         return hubs
     }
 
-    /// The hub whose channel this is.
+    /// The hub that the channel belongs to; nil if it belongs to none.
     private static func owner(of name: String, among hubs: Set<String>) -> String? {
         guard !hubs.isEmpty else { return nil }
-        // Each colon may be the one behind the hub's name.
+        // The hub's name may end at any colon.
         var rest = name.startIndex
         while let colon = name[rest...].firstIndex(of: ":") {
             let hub = String(name[..<colon])

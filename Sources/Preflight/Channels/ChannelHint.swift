@@ -15,6 +15,9 @@ package struct ChannelHint {
     private var told: OrdinalNameMap<String> = [:]
     private var isRefusalTold = false
 
+    /// - Parameters:
+    ///   - channels: event keys of SignalR 2.
+    ///   - limit: maximum number of channels for which Redis is asked for names.
     package init(channels: [String], limit: Int, logger: Logger) {
         self.channels = channels
         self.logger = logger
@@ -54,6 +57,8 @@ package struct ChannelHint {
         return meant
     }
 
+    /// The channel that was probably meant; nil if none is similar enough.
+    ///
     /// - Parameter others: channels already watched.
     package static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
         NearName.nearest(
@@ -76,7 +81,8 @@ package struct ChannelHint {
         guard let client = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) else { return }
         var hint = ChannelHint(channels: channels, limit: limit, logger: logger)
         do {
-            // The command subscribes meanwhile: a channel without others in both checks has none.
+            // The command subscribes in between, so only a channel that is alone in both checks has no other
+            // subscribers.
             try await Task.sleep(for: .seconds(1))
             let parts = try await client.send(["PUBSUB", "NUMSUB"] + channels.map { .text($0) }).array ?? []
             if parts.count == channels.count * 2 {

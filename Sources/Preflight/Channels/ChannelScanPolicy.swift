@@ -1,6 +1,7 @@
 /// Decides whether `PUBSUB CHANNELS` may be used. It has no cursor: Redis is blocked until it has listed all channels.
 /// Times are nanoseconds on the monotonic clock.
 package struct ChannelScanPolicy: Sendable, Equatable {
+    /// Whether to send `PUBSUB CHANNELS`, or why not.
     package enum Decision: Sendable, Equatable {
         case ask
         case leave(Reason)
@@ -16,12 +17,14 @@ package struct ChannelScanPolicy: Sendable, Equatable {
         case askedLately
     }
 
-    /// Redis takes 0.2 s for 200,000 channels.
+    /// Maximum number of channels by default. Redis takes 0.2 s for 200,000 channels, so about 20 ms for this many.
     package static let defaultLimit = 20_000
-    /// A slower reply is the last one.
+    /// Maximum duration of a query, in nanoseconds. After a slower reply no further query is sent.
     package static let quick: UInt64 = 10_000_000
+    /// Minimum time between two queries: five minutes.
     package static let pause: UInt64 = 300_000_000_000
 
+    /// Maximum number of channels.
     package let limit: Int
     private var askedAt: UInt64?
     private var tookLong: UInt64?
@@ -31,7 +34,7 @@ package struct ChannelScanPolicy: Sendable, Equatable {
         self.limit = limit
     }
 
-    /// Whether it might be used: avoids querying the number of channels.
+    /// False if ``decision(channels:at:)`` would refuse for any number of channels, so the number need not be queried.
     package func mayAsk(at now: UInt64) -> Bool {
         tookLong == nil && !wasAskedLately(at: now)
     }
@@ -44,13 +47,15 @@ package struct ChannelScanPolicy: Sendable, Equatable {
         return channels > limit ? .leave(.tooMany(channels: channels, limit: limit)) : .ask
     }
 
+    /// The query was answered.
+    ///
     /// - Parameter duration: from the query to the reply.
     package mutating func answered(in duration: UInt64, at now: UInt64) {
         askedAt = now
         if duration > Self.quick { tookLong = duration }
     }
 
-    /// It was decided not to use it; the decision stands for a while.
+    /// The query was not sent; it is not considered again for ``pause``.
     package mutating func left(at now: UInt64) { askedAt = now }
 
     private func wasAskedLately(at now: UInt64) -> Bool {

@@ -1,5 +1,6 @@
 package import Backplane
 package import Redis
+import Time
 
 /// Finds the hubs of ASP.NET Core that an attachment watches, periodically.
 ///
@@ -8,6 +9,9 @@ package import Redis
 package struct HubDiscovery {
     private let attachment: CoreAttachment
     private var scan: PacedChannelScan
+    /// Hubs of the last result that are not wanted: excluded ones, those with a longer prefix, and those that look like
+    /// groups of another.
+    package private(set) var others: [CoreHub] = []
 
     /// - Parameter limit: maximum number of channels; 0 never asks.
     package init(attachment: CoreAttachment, limit: Int = ChannelScanPolicy.defaultLimit) {
@@ -24,14 +28,18 @@ package struct HubDiscovery {
     /// - Returns: the hubs, or why they are unknown.
     /// - Throws: `RedisError` if the connection has failed.
     package mutating func find(client: RedisClient) async throws -> Result<[CoreHub], ChannelsUnknown> {
-        try await scan.look(client).map { [attachment] names in Self.wanted(names, attachment) }
+        try await scan.look(client).map { names in
+            let hubs = CoreDiscovery.hubs(in: names, prefix: attachment.prefix)
+            others =
+                hubs.filter { !Self.isWanted($0, attachment) }
+                + CoreDiscovery.covered(in: names, prefix: attachment.prefix)
+            return hubs.filter { Self.isWanted($0, attachment) }
+        }
     }
 
-    /// A type with a colon is not a type: that hub has a longer prefix.
-    static func wanted(_ channels: [[UInt8]], _ attachment: CoreAttachment) -> [CoreHub] {
-        CoreDiscovery.hubs(in: channels, prefix: attachment.prefix).filter {
-            $0.hasPlausibleType && attachment.wants($0)
-        }
+    /// Type names contain no colon; a name with one belongs to a hub with a longer prefix.
+    private static func isWanted(_ hub: CoreHub, _ attachment: CoreAttachment) -> Bool {
+        hub.hasPlausibleType && attachment.wants(hub)
     }
 }
 
@@ -40,7 +48,9 @@ package struct HubDiscovery {
 /// After a reply it waits 5,000 times the duration of the query, so that Redis spends at most 0.02 % of its time on it:
 /// at least 5 s, at most five minutes.
 package struct HubScanPace: Sendable, Equatable {
+    /// Minimum time between two queries: five seconds.
     package static let shortest: UInt64 = 5_000_000_000
+    /// Maximum time between two queries: five minutes.
     package static let longest = ChannelScanPolicy.pause
     private static let share: UInt64 = 5_000
     /// After this many slow replies in a row it stops. A single one may be caused by the network.
@@ -51,6 +61,7 @@ package struct HubScanPace: Sendable, Equatable {
     private var slow = 0
     private var isOver = false
 
+    /// - Parameter limit: maximum number of channels; 0 never asks.
     package init(limit: Int) {
         self.limit = limit
     }
@@ -68,11 +79,13 @@ package struct HubScanPace: Sendable, Equatable {
         return channels > limit ? .tooMany(channels: channels, limit: limit) : nil
     }
 
-    /// It was decided not to ask, or Redis refused.
+    /// The query was not sent, or Redis refused it.
     package mutating func left(at now: UInt64) { dueAt = now + Self.longest }
 
+    /// The query was answered.
+    ///
     /// - Parameter duration: from the query to the reply, without the network time.
-    /// - Returns: why it will not be used again; nil if it will.
+    /// - Returns: why no further query will be sent; nil if one will.
     package mutating func answered(in duration: UInt64, at now: UInt64) -> ChannelScanPolicy.Reason? {
         if duration > ChannelScanPolicy.quick {
             slow += 1
@@ -83,5 +96,62 @@ package struct HubScanPace: Sendable, Equatable {
         slow = 0
         dueAt = now + min(max(Self.shortest, duration * Self.share), Self.longest)
         return nil
+    }
+}
+
+/// The names of channels that match a pattern, queried periodically at the pace of ``HubScanPace``.
+package struct PacedChannelScan {
+    private let pattern: [UInt8]
+    private var pace: HubScanPace
+    private var last: Result<[[UInt8]], ChannelsUnknown> = .success([])
+
+    /// - Parameters:
+    ///   - pattern: for `PUBSUB CHANNELS`.
+    ///   - limit: maximum number of channels; 0 never asks.
+    package init(pattern: [UInt8], limit: Int = ChannelScanPolicy.defaultLimit) {
+        self.pattern = pattern
+        pace = HubScanPace(limit: limit)
+    }
+
+    /// How long to wait before ``look(_:)`` queries again.
+    package var nextDelay: Duration { .nanoseconds(Int64(clamping: pace.delay(at: Moment.now().monotonic))) }
+
+    /// The matching names. Before ``nextDelay`` has passed this is the previous result.
+    ///
+    /// - Returns: the names, or why they are unknown.
+    /// - Throws: `RedisError` if the connection has failed.
+    package mutating func look(_ client: RedisClient) async throws -> Result<[[UInt8]], ChannelsUnknown> {
+        guard pace.delay(at: Moment.now().monotonic) == 0 else { return last }
+        last = try await ask(client)
+        return last
+    }
+
+    /// Maximum time to compare one name with the pattern, in nanoseconds: five times the measured time per name.
+    private static let longestComparison: UInt64 = 5_000
+
+    private mutating func ask(_ client: RedisClient) async throws -> Result<[[UInt8]], ChannelsUnknown> {
+        let directory = ChannelDirectory(client: client)
+        let start = Moment.now().monotonic
+        let channels = try await directory.numberOfChannels()
+        let counted = Moment.now().monotonic
+        if let reason = pace.objection(channels: channels) {
+            pace.left(at: counted)
+            return .failure(ChannelsUnknown(reason.description, isAboveLimit: reason.isAboveLimit))
+        }
+        do {
+            let names = try await directory.names(matching: pattern)
+            let answered = Moment.now().monotonic
+            // INFO took the same network and queueing time.
+            let duration = (answered - counted) - min(counted - start, answered - counted)
+            // Anything longer was spent on this machine or in the network, not in Redis.
+            let longest = UInt64(channels ?? 0) * Self.longestComparison
+            if let reason = pace.answered(in: min(duration, longest), at: answered) {
+                return .failure(ChannelsUnknown(reason.description))
+            }
+            return .success(names)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            pace.left(at: counted)
+            return .failure(.notPermitted)
+        }
     }
 }

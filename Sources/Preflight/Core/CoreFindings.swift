@@ -1,24 +1,24 @@
 import Backplane
 
 extension CoreReport {
-    /// The most of one kind: what is wrong with three hundred hubs is wrong with the first ten.
+    /// Maximum number of findings of one kind: ten examples are enough to find the cause.
     private static let most = 10
 
-    /// - Parameter clients: subscribers of the server; nil where they are not known.
+    /// - Parameter clients: the subscribers of the server; nil if unknown.
     func findings(clients: SubscribedClients?) -> [PreflightFinding] {
         nothingFound + hubs.compactMap(refusal) + crossings + tooMany
             + hubs.compactMap { findingOfNodes($0, clients) }.prefix(Self.most)
             + unknownExclusions + strangers + connections
     }
 
-    // MARK: - What is there
+    // MARK: - Hubs and their nodes
 
     private var nothingFound: [PreflightFinding] {
         guard attachment.findsHubs else { return [] }
         guard isComplete else {
             return [
                 .problem(
-                    "no hub of ASP.NET Core SignalR can be found, as Redis does not name its channels: name each hub",
+                    "hubs of ASP.NET Core SignalR cannot be found because the channel names of Redis are unknown; name each hub",
                     setting: .hubNames)
             ]
         }
@@ -27,7 +27,7 @@ extension CoreReport {
             attachment.prefix.isEmpty
             ? "no hub of ASP.NET Core SignalR is found" : "no hub has the channel prefix '\(attachment.prefix)'"
         if !excluded.isEmpty {
-            return [.warning("\(none) but those that are left out: \(Self.list(excluded.map(\.type)))")]
+            return [.warning("\(none) except those excluded: \(Self.list(excluded.map(\.type)))")]
         }
         if let other = others.max(by: { $0.nodes < $1.nodes }) {
             return [
@@ -38,7 +38,7 @@ extension CoreReport {
         if let key = eventKeys.first {
             return [
                 .warning(
-                    "\(none): SignalR 2 lives on this Redis, with the event key\(eventKeys.count == 1 ? "" : "s") \(Self.list(eventKeys))",
+                    "\(none): SignalR 2 uses this Redis, with the event key\(eventKeys.count == 1 ? "" : "s") \(Self.list(eventKeys))",
                     setting: .eventKey(key))
             ]
         }
@@ -55,7 +55,12 @@ extension CoreReport {
         let name = "hub \(Self.name(report.hub))"
         if report.found?.mixesVersions == true {
             return .warning(
-                "\(name) has nodes before .NET 7 beside later ones: a client result that a later node asks for through an earlier one is never answered"
+                "\(name) has nodes before .NET 7 and later ones: a client result requested by a later node through an earlier one never arrives"
+            )
+        }
+        if report.nodes == 0, let count = listeners(report, clients) {
+            return .warning(
+                "\(name) has \(count) \(count == 1 ? "subscriber" : "subscribers") to '\(report.hub.channel(.all))' but no nodes: each node also subscribes to a channel of its own, '\(report.hub.channel(.ack, "..."))', and nobody does; what else subscribes there?"
             )
         }
         if report.nodes == 0 {
@@ -76,6 +81,12 @@ extension CoreReport {
         }
     }
 
+    /// How many subscribe to what is sent to all, unless they may all be relays.
+    private func listeners(_ report: HubReport, _ clients: SubscribedClients?) -> Int? {
+        guard let count = report.listeners, count > 0, clients?.verdict(on: count) == .mayBeNodes else { return nil }
+        return count
+    }
+
     private var unknownExclusions: [PreflightFinding] {
         guard isComplete else { return [] }
         let types = hubs.map(\.hub.type) + excluded.map(\.type)
@@ -83,11 +94,11 @@ extension CoreReport {
             .map { type in
                 let meant = NearName.nearest(to: type, among: types).map { "; did you mean '\($0)'?" }
                 return .warning(
-                    "no hub '\(type)' is found that could be left out\(meant ?? "")", setting: .exclusion)
+                    "there is no hub '\(type)' to exclude\(meant ?? "")", setting: .exclusion)
             }
     }
 
-    // MARK: - What it costs
+    // MARK: - Effects on Redis and the nodes
 
     private var tooMany: [PreflightFinding] {
         guard !attachment.admits(hubs: hubs.count) else { return [] }
@@ -102,14 +113,14 @@ extension CoreReport {
         guard attachment.includesConnections else { return [] }
         return [
             .warning(
-                "what is sent to single connections is watched, so PUBLISH answers 1 or more for a connection that is gone: a client result asked of it waits until it is cancelled, instead of failing at once",
+                "messages to single connections are watched, so PUBLISH returns 1 or more even for a connection that is gone: a client result requested from it waits until it is cancelled, instead of failing at once",
                 setting: .connections)
         ]
     }
 
-    // MARK: - Hubs that look like one, and are two
+    // MARK: - Hubs that are easily confused
 
-    /// Hubs whose patterns match channels of another: its envelopes would come twice.
+    /// Hubs whose patterns match channels of another hub, so that those envelopes would arrive twice.
     private var crossings: [PreflightFinding] {
         let covered = hubs.map(\.hub).filter { hub in
             [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
@@ -119,63 +130,29 @@ extension CoreReport {
             for outer in hubs.map(\.hub) where CoreWatch.covers(outer, inner) && findings.count < Self.most {
                 findings.append(
                     .problem(
-                        "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)), so that its envelopes would come twice and be taken for the other's: watch one of them"
+                        "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)), so its envelopes would be received twice and attributed to the wrong hub; watch only one of them"
                     ))
             }
         }
         return findings
     }
 
-    /// Hubs that an application may take for one, and whose nodes do not meet.
+    /// Hubs that look like the same hub to the application, although their nodes do not receive each other's messages.
     private var strangers: [PreflightFinding] {
-        let watched = hubs.map(\.hub)
-        // The same roots as those of `hubs`, read with their own prefixes, are none of the others.
-        let all = watched + excluded + others.map(\.hub)
-        var findings: [PreflightFinding] = []
-        var told: Set<Set<[UInt8]>> = []
-        for hub in watched {
-            for other in all where other.root != hub.root && findings.count < Self.most {
-                guard let reason = Self.difference(hub, other, prefix: attachment.prefix),
-                    told.insert([hub.root, other.root]).inserted
-                else { continue }
-                findings.append(.warning(reason))
-            }
-        }
-        return findings
+        HubNeighbours(prefix: attachment.prefix)
+            .strangers(watched: hubs.map(\.hub), others: excluded + others.map(\.hub)).map { .warning($0) }
     }
 
-    private static func difference(_ hub: CoreHub, _ other: CoreHub, prefix: String) -> String? {
-        // The prefix of another is a guess.
-        let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
-        if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
-            sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
-        {
-            return
-                "the hubs \(name(hub)) and \(name(sibling)) differ only in the versions of .NET: their nodes do not meet, and clients of the one miss what the other sends"
-        }
-        let type = Array(hub.type.utf8)
-        guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
-        let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
-        // `ChatHub` beside `GroupChatHub` are two types.
-        guard sibling == nil || hub.type.contains(".") else { return nil }
-        // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
-        if let last = otherPrefix.last, last == "." || last == "+" { return nil }
-        return
-            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not meet; only the first are watched"
-    }
+    // MARK: - Text
 
-    // MARK: - Words
-
-    static func name(_ hub: CoreHub) -> String {
-        hub.prefix.isEmpty ? "'\(hub.type)'" : "'\(hub.type)' with the channel prefix '\(hub.prefix)'"
-    }
+    static func name(_ hub: CoreHub) -> String { HubNeighbours.name(hub) }
 
     static func list(_ names: [String]) -> String {
         let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
         return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
     }
 
-    /// One digit behind the point.
+    /// With one decimal.
     private static func decimal(_ number: Double) -> String {
         let tenths = Int((number * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
@@ -183,23 +160,23 @@ extension CoreReport {
 }
 
 extension PreflightReport {
-    /// Whether nobody but relays listens to a channel, as far as can be told.
+    /// Whether a channel has no subscribers, or only relays. False if unknown.
     func isLonely(_ channel: ChannelReport) -> Bool {
         guard let count = channel.subscribers else { return false }
         return count == 0 || clients?.verdict(on: count) == .observersOnly
     }
 
-    /// What to say of an event key to which no node listens, where hubs of ASP.NET Core live.
+    /// The finding for an event key without nodes on a Redis with hubs of ASP.NET Core.
     ///
-    /// - Returns: nil if an event key is near, hubs are watched too, or none are there.
+    /// - Returns: nil if a similar event key exists, hubs are watched too, or the Redis has no hubs.
     func findingOfHubs(instead channel: ChannelReport) -> PreflightFinding? {
         guard core == nil, channel.meant == nil, let hub = hubsHere.first else { return nil }
         return .warning(
-            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR lives on this Redis; it has hubs instead of event keys: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
+            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR uses this Redis; it has hubs instead of event keys: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
             setting: .core(prefix: hub.hub.prefix))
     }
 
-    /// What is wrong with the choice of backplanes, to be said when a relay begins.
+    /// Findings about the choice of backplanes, logged when a relay starts.
     package var backplaneFindings: [PreflightFinding] {
         channels.filter(isLonely).compactMap(findingOfHubs(instead:)) + (core?.findings(clients: clients) ?? [])
     }

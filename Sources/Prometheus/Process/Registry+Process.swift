@@ -7,8 +7,8 @@ import Time
 #endif
 
 extension Registry {
-    /// What every command with `/metrics` tells of itself: which build runs, and the usual `process_*`, read from /proc at
-    /// each scrape. Once for each registry.
+    /// Registers the build information and the usual `process_*` metrics, read from /proc at each scrape. Call it once
+    /// for each registry.
     ///
     /// - Parameter version: as `--version` prints it.
     package func registerProcess(version: String) {
@@ -52,7 +52,7 @@ extension Registry {
     }
 }
 
-/// What the kernel tells of this process.
+/// Figures of this process from the kernel.
 enum ProcFiles {
     static func memoryBytes() -> (total: Double, resident: Double)? {
         guard let text = read("/proc/self/statm") else { return nil }
@@ -70,7 +70,7 @@ enum ProcFiles {
         return max(0, count - 3)
     }
 
-    /// Infinite if there is none; nil if the kernel does not tell.
+    /// Infinite without a limit; nil if the kernel does not say.
     static func openFileLimit() -> Double? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }

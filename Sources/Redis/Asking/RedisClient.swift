@@ -240,6 +240,7 @@ package struct RedisScript: Sendable, Equatable {
     /// The hash returned by `SCRIPT LOAD`.
     package let sha1: String
 
+    /// - Parameter sha1: 40 lower-case hexadecimal digits.
     package init(source: String, sha1: String) {
         self.source = source
         self.sha1 = sha1

@@ -46,6 +46,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// Settings that were recognized but have no effect, as sentences for the operator.
     public var warnings: [String]
 
+    /// - Parameters: as the properties of the same names.
     public init(
         servers: [RedisEndpoint],
         sentinelMaster: String? = nil,
@@ -171,6 +172,7 @@ public struct RedisTLS: Sendable, Equatable {
         case tls12
         case tls13
 
+        /// By age: TLS 1.0 is the lowest.
         public static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -187,6 +189,7 @@ public struct RedisTLS: Sendable, Equatable {
     /// The handshake fails with a server that supports only older versions.
     public var minimumVersion: Version
 
+    /// - Parameters: as the properties of the same names. The defaults trust the system's authorities.
     public init(
         serverName: String? = nil, caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
         verifiesServer: Bool = true, minimumVersion: Version = .tls12

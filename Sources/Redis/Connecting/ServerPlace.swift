@@ -38,7 +38,7 @@ package struct ServerPlace: Equatable {
         }
     }
 
-    /// Whether both refer to the same server, as far as names and addresses show.
+    /// Whether both refer to the same server according to their names and addresses.
     package func isSame(as other: ServerPlace) -> Bool {
         port == other.port && !hosts.isDisjoint(with: other.hosts)
     }

@@ -130,7 +130,7 @@ extension RedisError: CustomStringConvertible {
         case .replica(let endpoint, let master):
             "Redis at \(endpoint) is a replica\(master.map { " of \($0)" } ?? ""); name the master, or let Sentinel find it: redis+sentinel://host:26379/mymaster"
         case .clusterMode(let endpoint):
-            "Redis at \(endpoint) runs in cluster mode, which SignalR 2 does not support; name the Redis of the application"
+            "Redis at \(endpoint) runs in cluster mode, which is not supported, neither for SignalR 2 nor for ASP.NET Core SignalR; name a Redis without cluster mode"
         case .clusterUnknown(let endpoint):
             "cannot determine whether Redis at \(endpoint) runs in cluster mode, where publishing is not supported; permit INFO, HELLO or CLUSTER INFO"
         case .sentinel(let endpoint):

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 
 /// Queries sentinels for the master.
@@ -9,8 +10,8 @@ struct Sentinels: Sendable {
 
     /// The first answer of a sentinel that knows the master, tried in turn.
     ///
-    /// - Throws: ``RedisError/unknownMaster(name:sentinels:)``, ``RedisError/noSentinel(name:reasons:)``, the refusal of
-    ///   the login, `CancellationError`.
+    /// - Throws: ``RedisError/unknownMaster(name:sentinels:)``, ``RedisError/noSentinel(name:reasons:)``, the refusal
+    ///   of the login, `CancellationError`.
     func master() async throws -> RedisEndpoint {
         let name = configuration.sentinelMaster ?? ""
         var ignorant: [String] = []
@@ -71,5 +72,96 @@ struct Sentinels: Sendable {
         default: break
         }
         throw RedisError.unexpectedReply(command: "SENTINEL", reply: reply.summary)
+    }
+}
+
+/// Watches sentinels for a new master.
+struct SentinelWatch: Sendable {
+    private static let retryPause: Duration = .seconds(1)
+
+    let sentinels: Sentinels
+    let logger: Logger
+
+    /// Returns when a sentinel names a different master, or when the task is cancelled.
+    func waitForSuccessor(of current: RedisEndpoint) async {
+        while !Task.isCancelled {
+            for sentinel in sentinels.configuration.servers where !Task.isCancelled {
+                do {
+                    if try await watch(sentinel, current: current) { return }
+                } catch {
+                    if Task.isCancelled { return }
+                    logger.debug("a sentinel cannot be watched, trying the next", metadata: ["cause": "\(error)"])
+                }
+            }
+            // On cancellation the loop condition ends it.
+            try? await Task.sleep(for: Self.retryPause)
+        }
+    }
+
+    /// - Returns: true if it names a different master; false if its connection ended first.
+    private func watch(_ sentinel: RedisEndpoint, current: RedisEndpoint) async throws -> Bool {
+        let configuration = sentinels.configuration
+        let name = configuration.sentinelMaster ?? ""
+        let (messages, continuation) = AsyncStream.makeStream(of: RESPValue.self)
+        let client = try await sentinels.connect(to: sentinel) { continuation.yield($0) }
+        return try await withTaskCancellationHandler {
+            do {
+                try await client.send(["SUBSCRIBE", .text(MasterSwitch.channel)])
+                // A switch between our connect and this subscription would be missed: query over another connection.
+                if let named = try await sentinels.namedMaster(by: sentinel), named != current {
+                    await client.close()
+                    return true
+                }
+            } catch {
+                await client.close()
+                throw error
+            }
+            return try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    for await message in messages {
+                        guard let announced = MasterSwitch(message: message) else { continue }
+                        if announced.name == name, announced.master != current { return true }
+                    }
+                    return false
+                }
+                group.addTask {
+                    await client.waitUntilClosed()
+                    return false
+                }
+                group.addTask {
+                    // Detects a dead sentinel: an unanswered PING ends the connection.
+                    while !Task.isCancelled {
+                        try await Task.sleep(for: .seconds(configuration.pingIntervalSeconds))
+                        try await client.send(["PING"])
+                    }
+                    return false
+                }
+                let switched = try await group.next() ?? false
+                group.cancelAll()
+                await client.close()
+                return switched
+            }
+        } onCancel: {
+            client.abandon()
+        }
+    }
+}
+
+/// The announcement of a new master: `+switch-master`, payload `name oldHost oldPort newHost newPort`.
+struct MasterSwitch: Equatable {
+    static let channel = "+switch-master"
+
+    let name: String
+    let master: RedisEndpoint
+
+    /// - Parameter message: a message from a sentinel.
+    init?(message: RESPValue) {
+        guard let parts = message.array, parts.count == 3, parts[0].text == "message", parts[1].text == Self.channel,
+            let payload = parts[2].text
+        else { return nil }
+        let words = payload.split(separator: " ")
+        guard words.count == 5, let port = Int(words[4]) else { return nil }
+        name = String(words[0])
+        master = .tcp(host: String(words[3]), port: port)
     }
 }

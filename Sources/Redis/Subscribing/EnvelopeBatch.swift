@@ -46,6 +46,7 @@ package final class EnvelopeBatch: @unchecked Sendable {
 
     @usableFromInline let storage: UnsafeMutablePointer<Storage>
 
+    /// An empty batch.
     package init() {
         storage = .allocate(capacity: 1)
         storage.initialize(

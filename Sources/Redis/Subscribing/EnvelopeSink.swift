@@ -24,8 +24,11 @@ package protocol EnvelopeSink: AnyObject, Sendable {
 }
 
 extension EnvelopeSink {
+    /// Admits every payload by default.
     package func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission { .take }
+    /// Ignored by default.
     package func abandoned(payloadOf bytes: Int) {}
+    /// Ignored by default.
     package func skipped(_ payload: SkippedPayload) {}
 }
 
@@ -51,6 +54,7 @@ package struct SkippedPayload: Sendable, Equatable {
     /// False if memory was lacking only at that moment.
     package var isTooLarge: Bool
 
+    /// - Parameter start: the first bytes, enough for the id.
     package init(channel: Int, bytes: Int, start: [UInt8], receivedAt: UInt64, isTooLarge: Bool) {
         self.channel = channel
         self.bytes = bytes
@@ -72,7 +76,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case protocolError(String)
     /// The server ended the subscription with an error reply.
     case serverError(String)
-    /// Another server is now the master, according to the sentinels or the servers, and we left for it.
+    /// We disconnected because another server is now the master, according to the sentinels or the servers themselves.
     case failover
     /// We were stopped.
     case stopped
@@ -103,7 +107,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Data of a subscription that has just been confirmed.
+/// Facts about a subscription that has just been confirmed.
 package struct Subscription: Sendable, Equatable {
     /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
@@ -112,6 +116,7 @@ package struct Subscription: Sendable, Equatable {
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
 
+    /// - Parameter endpoint: `host:port`.
     package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {
         self.server = server
         self.connectionID = connectionID

@@ -2,10 +2,10 @@ import NIOCore
 
 /// Decides when to read a busy connection again.
 ///
-/// Otherwise a burst would wake the event loop for each envelope, which costs more than the envelope itself. A quiet
-/// connection is read immediately. If there was data as soon as we listened, reading pauses first, so that the kernel
-/// collects more: briefly, or longer for high volume. The receipt time is delayed by at most that pause, and only while
-/// envelopes arrive in close succession.
+/// Without pauses a burst would wake the event loop for each envelope, which costs more than the envelope itself. A
+/// quiet connection is read immediately. A connection that had data as soon as we listened is read after a pause, in
+/// which the kernel collects more data; the pause is longer for high volume. Receipt times are late by at most that
+/// pause, and only while envelopes arrive in close succession.
 struct ReadPacer {
     static let shortRest = TimeAmount.microseconds(500)
     static let longRest = TimeAmount.milliseconds(2)

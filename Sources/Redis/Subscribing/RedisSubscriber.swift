@@ -17,6 +17,7 @@ package final class RedisSubscriber: Sendable {
         /// The longest wait from the TCP connection to the confirmed subscription.
         package var handshakeTimeout: TimeAmount
 
+        /// The defaults detect a dead peer within 10 s.
         package init(pingInterval: TimeAmount = .seconds(5), handshakeTimeout: TimeAmount = .seconds(10)) {
             self.pingInterval = pingInterval
             self.handshakeTimeout = handshakeTimeout
@@ -103,7 +104,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    // MARK: - Other names
+    // MARK: - Changing the subscribed names
 
     /// The result of ``add(_:_:)``.
     package enum Change: Sendable, Equatable {
@@ -121,7 +122,7 @@ package final class RedisSubscriber: Sendable {
     package func add(_ names: [SubscribedName], _ body: @escaping @Sendable () -> Void = {}) async -> Change {
         wanted.add(names)
         let change = await change(names.map(\.key), isAdding: true, body)
-        // Some of them may have been granted.
+        // Redis may have confirmed some of the names.
         if case .refused = change { _ = await remove(names.map(\.key)) }
         return change
     }
@@ -163,7 +164,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    // MARK: - The life of the subscription
+    // MARK: - Connecting
 
     /// Subscribes, and resubscribes whenever the connection ends, until the task is cancelled.
     ///
@@ -196,7 +197,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    /// Leaves the server for the current master; thread-safe.
+    /// Disconnects and connects to the current master; thread-safe.
     package func leaveForMaster() {
         if let channel = current.withLockedValue({ $0 }) { leave(channel, cause: .failover) }
     }
@@ -214,7 +215,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    /// One connection to a usable server, from connect to its end.
+    /// Connects to a usable server, and returns when the connection ends.
     private func holdSubscription(onSubscribed: () -> Void) async throws -> DisconnectCause {
         try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
             try await holdSubscription(at: server, onSubscribed: onSubscribed)
@@ -248,7 +249,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    /// With sentinels: leaves the master as soon as they name another one.
+    /// With sentinels: disconnects as soon as they name another master.
     private func leaveWhenReplaced(_ server: RedisEndpoint, channel: any Channel) async {
         guard configuration.sentinelMaster != nil else { return }
         let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Maps the channel or pattern of a message to its subscriber. Called for each message; creates no string and no array.
 struct SubscribedIndex: ~Copyable {
     /// The destination of a message.
@@ -63,5 +69,79 @@ struct SubscribedIndex: ~Copyable {
             for index in 0..<beginning.count where name[index] != beginning[index] { return false }
             return true
         }
+    }
+}
+
+/// Maps the bytes of a name to its index without creating a string: called for each envelope.
+///
+/// `~Copyable`: it owns the memory of the names. Arrays would be retained at each comparison, which costs more than the
+/// comparison.
+struct NameIndex: ~Copyable {
+    /// All names, concatenated.
+    private let names: UnsafeMutableRawBufferPointer
+    /// Start of each name, and the end of the last.
+    private let offsets: [Int]
+    /// Open addressing, a power of two in size, at most half full; -1 is free.
+    private let slots: [Int32]
+    /// Consecutive messages are mostly of one name.
+    private var lastHit = 0
+
+    init(_ list: [[UInt8]]) {
+        names = .allocate(byteCount: list.reduce(0) { $0 + $1.count }, alignment: 1)
+        names.copyBytes(from: list.lazy.joined())
+        var offsets = [0]
+        var size = 4
+        while size < list.count * 2 { size *= 2 }
+        var slots = [Int32](repeating: -1, count: size)
+        for (index, bytes) in list.enumerated() {
+            let name = UnsafeRawBufferPointer(rebasing: names[offsets[index]..<offsets[index] + bytes.count])
+            offsets.append(offsets[index] + name.count)
+            var slot = Self.hash(name) & (size - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
+            slots[slot] = Int32(index)
+        }
+        self.offsets = offsets
+        self.slots = slots
+    }
+
+    deinit { names.deallocate() }
+
+    /// The index in the list given to `init`, or nil for a name that is not in it.
+    mutating func index(of name: UnsafeRawBufferPointer) -> Int? {
+        if lastHit < offsets.count - 1, equals(lastHit, name) { return lastHit }
+        var slot = Self.hash(name) & (slots.count - 1)
+        while slots[slot] >= 0 {
+            let candidate = Int(slots[slot])
+            if equals(candidate, name) {
+                lastHit = candidate
+                return candidate
+            }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    private func equals(_ index: Int, _ name: UnsafeRawBufferPointer) -> Bool {
+        let offset = offsets[index]
+        guard offsets[index + 1] - offset == name.count else { return false }
+        guard let names = names.baseAddress, let other = name.baseAddress else { return true }
+        return memcmp(names + offset, other, name.count) == 0
+    }
+
+    /// FNV-1a over eight-byte words, because names of hubs are long.
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var index = 0
+        while index &+ 8 <= bytes.count {
+            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)) &* 0x100_0000_01B3
+            hash ^= hash >> 29
+            index &+= 8
+        }
+        while index < bytes.count {
+            hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01B3
+            index &+= 1
+        }
+        hash ^= hash >> 32
+        return Int(truncatingIfNeeded: (hash ^ (hash >> 15)) & 0x7FFF_FFFF)
     }
 }

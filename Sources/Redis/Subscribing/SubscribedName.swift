@@ -1,11 +1,16 @@
+import NIOConcurrencyHelpers
+
 /// A Redis channel, or a pattern of channels, to subscribe to.
 package struct SubscribedName: Sendable, Equatable {
-    /// The name for Redis; names that differ in nothing else are the same to it.
+    /// What Redis subscribes to. Redis cannot distinguish two names with the same key.
     package struct Key: Hashable, Sendable {
+        /// The channel or the pattern, byte for byte.
         package let name: [UInt8]
+        /// PSUBSCRIBE instead of SUBSCRIBE.
         package let isPattern: Bool
     }
 
+    /// What Redis is asked for.
     package let key: Key
     /// The index of its messages in ``EnvelopeBatch``.
     package let channel: Int
@@ -49,6 +54,7 @@ package struct MessageHeader: Sendable {
             _ channel: UnsafeRawBufferPointer, _ payloadCount: Int, _ destination: UnsafeMutableRawPointer
         ) -> Void
 
+    /// - Parameter count: bytes of the header for a channel name and a payload of these sizes.
     package init(
         count: @escaping @Sendable (_ channelCount: Int, _ payloadCount: Int) -> Int,
         write:
@@ -66,6 +72,47 @@ package struct MessageHeader: Sendable {
             guard let start = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
             write(channel, payloadCount, start)
             written = count
+        }
+    }
+}
+
+/// The subscriptions a subscriber wants, across reconnects; thread-safe.
+final class WantedNames: Sendable {
+    private struct State {
+        /// With a sequence number, which gives the order.
+        var names: [SubscribedName.Key: (number: Int, name: SubscribedName)] = [:]
+        var next = 0
+    }
+
+    let header: MessageHeader?
+    /// Every message is kept under index 0, with its Redis channel.
+    let keepsAll: Bool
+    private let state: NIOLockedValueBox<State>
+
+    init(_ names: [SubscribedName], header: MessageHeader?, keepsAll: Bool) {
+        self.header = header
+        self.keepsAll = keepsAll
+        state = NIOLockedValueBox(State())
+        add(names)
+    }
+
+    /// In order of addition.
+    var list: [SubscribedName] {
+        state.withLockedValue { $0.names.values.sorted { $0.number < $1.number }.map(\.name) }
+    }
+
+    func add(_ names: [SubscribedName]) {
+        state.withLockedValue { state in
+            for name in names where state.names[name.key] == nil {
+                state.names[name.key] = (state.next, name)
+                state.next += 1
+            }
+        }
+    }
+
+    func remove(_ names: [SubscribedName.Key]) {
+        state.withLockedValue { state in
+            for name in names { state.names[name] = nil }
         }
     }
 }

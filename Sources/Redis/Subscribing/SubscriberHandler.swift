@@ -104,7 +104,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             guard let action = machine.handle(.reply(reply)) else { continue }
             switch action {
             case .subscribed: perform(action, context: context)
-            // Envelopes received after the PONG in this read are passed on before it too, which is harmless.
+            // Envelopes after the PONG in the same read are passed on before this action too, which is harmless.
             default: late.append(action)
             }
         }
@@ -178,9 +178,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         perform(action, context: context)
     }
 
-    // MARK: - Other names
+    // MARK: - Changing the subscribed names
 
-    /// Used instead of a refusal: the next connection requests the names.
+    /// Reported instead of a refusal if the next connection will request the names.
     static let connectionEnded = "the connection ended"
 
     /// Adds or removes subscriptions.
@@ -230,7 +230,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         handle(.leave(cause), context: context)
     }
 
-    // MARK: - What the machine says
+    // MARK: - Actions of the machine
 
     private func handle(_ input: SubscriberMachine.Input, context: ChannelHandlerContext) {
         if let action = machine.handle(input) { perform(action, context: context) }

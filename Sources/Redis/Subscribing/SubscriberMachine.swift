@@ -124,7 +124,7 @@ struct SubscriberMachine: ~Copyable {
                 return nil
             case .subscribed:
                 let subscription = handshake.subscription
-                // It was heard in the first interval.
+                // The peer sent something in the first interval.
                 state = .subscribed(LivenessMonitor(hasHeard: true), questions: [])
                 return .subscribed(subscription)
             case .fail(let error):

@@ -69,7 +69,7 @@ struct DiffCommand: ParsableCommand {
             try output.flush()
             if !all, runs.unlisted > 0 {
                 StandardError.print(
-                    "and \(Format.count(runs.unlisted, "difference")) behind these; --all prints every one")
+                    "and \(Format.count(runs.unlisted, "difference")) after these; --all prints every one")
             }
             for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
             StandardError.print(

@@ -12,8 +12,8 @@ struct MergeCommand: ParsableCommand {
               backplane-relay merge /captures/relay-a /captures/relay-b -o /captures/both
 
             The result has each envelope once, in the order of ids, with the earliest time of receipt. What one \
-            capture lacks and another has is no longer missing; what all lack is a 'gap' event with the cause that \
-            one of them gives. An id with different payloads is kept with all of them and counted as a conflict. Hubs \
+            capture lacks and another has is no longer missing; ids that all lack become a 'gap' event with the \
+            cause given by one of them. An id with different payloads is kept with all of them and counted as a conflict. Hubs \
             of ASP.NET Core are refused: without ids two equal payloads may or may not be the same envelope.
 
             Exit status 3 if ids stay missing that were lost while a relay should have recorded, if payloads \

@@ -6,7 +6,7 @@ import Redis
 /// The hubs of ASP.NET Core SignalR to watch.
 struct CoreOptions: ParsableArguments {
     @Flag(
-        help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, including hubs that appear later.")
+        help: "Watch all hubs of ASP.NET Core SignalR with the channel prefix, including hubs that appear later.")
     var core = false
 
     @Option(
@@ -17,13 +17,13 @@ struct CoreOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --core, leave this hub out: full .NET type name. Repeat it for more hubs.", valueName: "type"))
+            "With --core, do not watch this hub: full .NET type name. Repeat it for more hubs.", valueName: "type"))
     var coreExclude: [String] = []
 
     @Flag(
         help: """
-            Also watch what is sent to single connections. It changes what PUBLISH answers: a client result asked of a \
-            connection that is gone then waits until it is cancelled.
+            Also watch messages to single connections. This changes the result of PUBLISH: a client result requested \
+            from a connection that is gone then waits until it is cancelled.
             """)
     var coreConnections = false
 
@@ -33,21 +33,21 @@ struct CoreOptions: ParsableArguments {
             valueName: "prefix"))
     var channelPrefix: String?
 
-    @Flag(help: "Attach even if the patterns for ASP.NET Core slow down each PUBLISH of this Redis (more than 40).")
+    @Flag(help: "Attach even if more than 40 patterns for ASP.NET Core slow down each PUBLISH of this Redis.")
     var yes = false
 
     var isGiven: Bool { core || !coreHub.isEmpty }
 
     func validate() throws {
         for (name, types) in [("--core-hub", coreHub), ("--core-exclude", coreExclude)] {
-            guard types.areDifferentOrdinally else { throw ValidationError("\(name): each hub is given once") }
+            guard types.areDifferentOrdinally else { throw ValidationError("\(name): name each hub only once") }
             for type in types {
                 guard !type.isEmpty else { throw ValidationError("\(name): name a hub's .NET type") }
                 guard CoreHub(type: type).hasPlausibleType else { throw ValidationError(Self.objection(type, name)) }
             }
         }
         if let both = coreHub.first(where: { type in coreExclude.contains { $0.isSameOrdinally(as: type) } }) {
-            throw ValidationError("--core-exclude: '\(both)' is named by --core-hub too")
+            throw ValidationError("--core-exclude: '\(both)' is also named by --core-hub")
         }
     }
 
@@ -68,6 +68,23 @@ struct CoreOptions: ParsableArguments {
         return CoreAttachment(
             prefix: channelPrefix ?? redis.channelPrefix ?? "", hubs: coreHub, findsHubs: core, excluded: coreExclude,
             includesConnections: coreConnections, permitsManyPatterns: yes)
+    }
+}
+
+/// How much a command that watches may ask Redis for channel names.
+struct ChannelScanOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Do not ask Redis for channel names if it has more channels than this. They are used to find hubs, and to \
+            suggest the right channel for one without other subscribers. 0 never asks.
+            """, valueName: "count"))
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
+
+    func validate() throws {
+        guard maxChannelScan >= 0 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
+        }
     }
 }
 
@@ -127,7 +144,7 @@ struct WatchedBackplanes {
             throw ValidationError("--channel: name at least one event key")
         }
         guard channels.areDifferentOrdinally else {
-            throw ValidationError("--channel: each event key is given once")
+            throw ValidationError("--channel: name each event key only once")
         }
     }
 }

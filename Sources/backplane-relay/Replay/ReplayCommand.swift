@@ -28,18 +28,18 @@ struct ReplayCommand: AsyncParsableCommand {
                 --map-prefix prod:=staging: --protocols json,messagepack
 
             Captured ids are not published unless you ask. --ids reissue: the target's counter gives new ids, as for \
-            any node, and real nodes accept them. --ids rebase keeps the distances, so nodes see the same holes. \
+            any node, and real nodes accept them. --ids rebase keeps the distances, so nodes see the same gaps. \
             --ids preserve publishes the captured bytes; only nodes that start afterwards, or tools, can use them.
 
-            Envelopes of ASP.NET Core have no ids: their captured bytes are published on their captured channels. What \
-            is meaningless at another Redis is left out and counted: envelopes for single connections, group commands, \
-            acks, and client results with the calls that ask for them (--include).
+            Envelopes of ASP.NET Core have no ids: their captured bytes are published on their captured channels. \
+            Kinds that are meaningless at another Redis are left out and counted: envelopes for single connections, \
+            group commands, acks, and client results with their calls (--include).
 
-            If the target has subscribers, it shows what it would do and asks; --yes answers. On a terminal: space \
+            If the target has subscribers, it shows what it would do and asks; --yes confirms. On a terminal: space \
             pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C stops it.
 
             Exit status 3 if part of the selection could not be read or published, may have been published twice, or \
-            was lost by the recording; --dry-run says so, too.
+            was lost by the recording; --dry-run reports this too.
             """)
 
     @OptionGroup var captures: CaptureArguments

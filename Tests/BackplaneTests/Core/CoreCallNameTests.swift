@@ -1,9 +1,9 @@
 import Backplane
 import Testing
 
-/// The quick look for the method that is called: right, or nothing.
+/// The fast path for the called method: returns the right name or nothing.
 @Suite struct CoreCallNameTests {
-    @Test func theMethodOfEveryOrdinaryVectorIsSeenAtOnce() throws {
+    @Test func theFastPathFindsTheMethodOfEveryOrdinaryVector() throws {
         var seen: [String: Int] = [:]
         for vector in try CoreVector.all() {
             guard case .invocation = try CorePayload(decoding: vector.payload, as: vector.channelName().kind) else {
@@ -44,7 +44,7 @@ import Testing
         #expect(try name(in: .init(protocolName: "messagepack", bytes: unfolded(hex))) == method, "\(hex)")
     }
 
-    @Test func otherProtocolsAreNotLookedAt() throws {
+    @Test func otherProtocolsAreIgnored() throws {
         #expect(try name(in: .init(protocolName: "blazorpack", bytes: unfolded("09960180c0a1549090"))) == nil)
     }
 

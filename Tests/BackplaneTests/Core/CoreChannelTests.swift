@@ -2,7 +2,7 @@ import Backplane
 import TestSupport
 import Testing
 
-/// Names of channels, and what is subscribed to see them.
+/// Channel names, and the subscriptions that cover them.
 @Suite struct CoreChannelTests {
     static let generic =
         "Chat.Hubs.RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0, Culture=neutral, PublicKeyToken=7cec85d7bea7798e]]"
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func ofSeveralHubsTheOneWithTheLongestNameIsMeant() throws {
+    @Test func theHubWithTheLongestMatchingNameIsChosen() throws {
         let hubs = CoreHubSet(["Chat", "Chat:group:A", "ChatHub"].map { CoreHub(type: $0) })
         func find(_ channel: String) -> String? {
             Array(channel.utf8).withUnsafeBytes { bytes in
@@ -89,7 +89,7 @@ import Testing
         #expect(CoreServerName("_9e72f0b4725d4879a14457e2c4891af6")?.machine == "")
     }
 
-    @Test func theVersionsOfAssembliesCanBeLeftOut() {
+    @Test func assemblyVersionsCanBeOmitted() {
         let eight = CoreHub(type: Self.generic)
         let nine = CoreHub(type: Self.generic.replacing("8.0.0.0", with: "9.0.0.0"))
         #expect(eight != nine && eight.typeWithoutVersions == nine.typeWithoutVersions)
@@ -103,7 +103,7 @@ import Testing
 
     // MARK: - Patterns
 
-    @Test func whatIsSubscribedIsAsWritten() {
+    @Test func subscriptionsAreLiteralNames() {
         let watch = CoreWatch(CoreHub(prefix: "orc*", type: "A`1[[B, C]]"))
         #expect(text(watch.channels) == ["orc*A`1[[B, C]]:all", "orc*A`1[[B, C]]:internal:groups"])
         let root = #"orc\*A`1\[\[B,?C\]\]"#
@@ -119,7 +119,7 @@ import Testing
         #expect(text(all.patterns).last == "Chat:connection:*" && all.channels.count == 2 && all.patterns.count == 5)
     }
 
-    @Test func anEscapedTextMatchesItselfAlone() {
+    @Test func anEscapedTextMatchesOnlyItself() {
         var random = SplitMix64.announced()
         for _ in 0..<2_000 {
             let text = hostileText(&random, alphabet: "*?[]\\^-ab:".utf8)
@@ -133,8 +133,8 @@ import Testing
         #expect(redisMatches(RedisGlob.escaped("a b".utf8), Array("a b".utf8)))
     }
 
-    /// All that a hub's nodes publish is seen once: what goes to connections only if that is asked for.
-    @Test func eachChannelOfAHubIsSeenOnceAndNoConnections() {
+    /// Everything that a hub's nodes publish is received once; messages to connections only if requested.
+    @Test func eachChannelOfAHubIsReceivedOnceWithoutConnections() {
         var random = SplitMix64.announced()
         for _ in 0..<100 {
             let prefix = String(decoding: hostileText(&random, alphabet: "*?[]\\:group: a".utf8), as: UTF8.self)
@@ -166,8 +166,8 @@ import Testing
         }
     }
 
-    /// Only another prefix can bring a hub under the patterns of this one, and that is reported.
-    @Test func aHubBelowTheNamesOfAnotherIsTold() {
+    /// Only another prefix can put a hub under the patterns of this one; that is reported.
+    @Test func aHubUnderThePatternsOfAnotherIsReported() {
         let chat = CoreHub(type: "Chat")
         for (prefix, type) in [
             ("Chat:group:", "Hub"), ("Chat:", "group"), ("Chat:user:x", "Y"), ("Chat:internal:", "ack"),
@@ -202,7 +202,7 @@ import Testing
         (0..<Int.random(in: 0...8, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0x61 }
     }
 
-    /// Anything but a colon, so short that one is often the beginning of another.
+    /// Any characters but a colon; short, so that one is often a prefix of another.
     private func typeName(_ random: inout SplitMix64) -> String {
         let bytes = hostileText(&random, alphabet: "*?[]\\` ,ab".utf8)
         return "a" + String(decoding: bytes.prefix(4), as: UTF8.self)

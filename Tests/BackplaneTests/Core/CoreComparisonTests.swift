@@ -1,9 +1,9 @@
 import Backplane
 import Testing
 
-/// The same said in both protocols: compared, and converted from the one to the other.
+/// The same message in both protocols: compared, and converted in both directions.
 @Suite struct CoreComparisonTests {
-    /// JSON, MessagePack, what the comparison says, and why the JSON does not convert to the MessagePack and back.
+    /// JSON, MessagePack, the result of the comparison, and why converting the JSON to MessagePack and back fails.
     static let rows: [(json: String, hex: String, agreement: CoreAgreement)] = [
         ("null", "c0", .same), ("null", "00", .different(.argument(0))), ("1", "c0", .different(.argument(0))),
         ("true", "c3", .same), ("false", "c2", .same), ("true", "c2", .different(.argument(0))),
@@ -32,7 +32,7 @@ import Testing
         (#"{"a":[1]}"#, "c7036301 0203", .incomparable(.argument(0), .compressed)),
         (#""long""#, "92c70162 01c40102", .incomparable(.argument(0), .compressed)),
         ("null", "c7036301 0203", .incomparable(.argument(0), .compressed)),
-        // A difference counts for more than what cannot be compared.
+        // A difference outweighs an argument that cannot be compared.
         (#"[{"a":1},1]"#, "9281a14101 02", .different(.argument(0))),
         (#"[{"a":1},1]"#, "9281a14101 01", .incomparable(.argument(0), .object)),
     ]
@@ -50,7 +50,7 @@ import Testing
         #expect(try compare(json: "[0,\(json),true]", "9300" + hex + "c3") == second, "\(json) \(hex)")
     }
 
-    @Test func allElseIsComparedToo() throws {
+    @Test func allOtherFieldsAreComparedToo() throws {
         func compare(_ json: String, _ hex: String) throws -> CoreAgreement? {
             try agreement(json + "\u{1E}", hex)
         }
@@ -169,7 +169,7 @@ import Testing
         #expect(convert(text + text, .json) == .success(packed + packed))
     }
 
-    @Test func whatGoesToNoClientThroughTheBackplaneIsRefused() {
+    @Test func messagesNotSentThroughTheBackplaneAreRefused() {
         #expect(convert(Array("{\"type\":6}\u{1E}".utf8), .json) == .failure(CoreConversionError(.messageType, at: 0)))
         #expect(convert([2, 0x91, 6], .messagePack) == .failure(CoreConversionError(.messageType, at: 0)))
         #expect(convert([0x7B], .json) == .failure(CoreConversionError(.malformed, at: 1)))

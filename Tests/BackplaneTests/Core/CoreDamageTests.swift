@@ -9,7 +9,7 @@ import Testing
         try CoreVector.all().map { ($0.name, try $0.channelName().kind, $0.payload) }
     }
 
-    /// Each part is needed: what is left is never a payload.
+    /// Every part is required: a shortened payload is never valid.
     @Test func aPayloadCutAtAnyByteIsAnError() async throws {
         for vector in try Self.vectors() {
             await Task.yield()
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// With the lengths around it put right, every frame has to notice by itself.
+    /// With the enclosing lengths corrected, every frame must detect the cut by itself.
     @Test func aFrameCutAtAnyByteIsAnErrorEvenIfItsLengthFits() async throws {
         for vector in try Self.vectors() {
             await Task.yield()
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func everyBitOfAPayloadMayFlip() async throws {
+    @Test func anyFlippedBitIsHandled() async throws {
         let notable = try Self.vectors().filter { vector in
             [" 1", " 4", " 6", " 7", " 8", " 27", " 30", " 32", " 34", " 44"].contains { vector.name.hasSuffix($0) }
                 && !vector.name.contains("noprefix")
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func anyBytesOfAPayloadMayBecomeAnyOther() async throws {
+    @Test func anyChangedBytesAreHandled() async throws {
         var random = SplitMix64.announced()
         let vectors = try Self.vectors()
         for round in 0..<3_000 {
@@ -79,9 +79,9 @@ import Testing
         }
     }
 
-    @Test func randomBytesAreNoPayloadOrAWholeOne() async {
+    @Test func randomBytesAreAWholePayloadOrAnError() async {
         var random = SplitMix64.announced()
-        // Heads that open something, more often than chance would have it.
+        // Bytes that start a container, more frequent than by chance.
         let heads: [UInt8] = [
             0x91, 0x92, 0x93, 0x94, 0x95, 0x80, 0x81, 0x82, 0x90, 0xA0, 0xA4, 0xC0, 0xC4, 0xD9, 0x01, 0x00,
         ]
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    /// An error within the payload, or a payload that is written back as it was unless something in it is odd.
+    /// An error within the payload, or a payload that encodes to the same bytes unless it has an oddity.
     private func expectSense(_ payload: [UInt8], _ kind: CoreKind, _ what: @autoclosure () -> String) {
         let walked = payload.withUnsafeBytes { bytes in
             Result { () throws(CoreError) in try CorePayloadView(kind, bytes).oddities }
@@ -106,10 +106,10 @@ import Testing
             if !(0...payload.count).contains(error.offset) { Issue.record("\(error) lies outside, \(what())") }
         case .success(let oddities):
             guard let decoded = try? CorePayload(decoding: payload, as: kind) else {
-                Issue.record("the walk takes what does not decode, \(what())")
+                Issue.record("the walk accepts a payload that does not decode, \(what())")
                 return
             }
-            // Two frames of one protocol are kept as they are.
+            // Two frames of one protocol are kept unchanged.
             let isEqual = decoded.encoded() == payload
             if isEqual != oddities.subtracting(.duplicateProtocol).isEmpty {
                 Issue.record("odd in \(oddities.labels), equal: \(isEqual), \(what())")

@@ -1,7 +1,7 @@
 import Backplane
 import Testing
 
-/// Hub messages, in both protocols and in all forms that a client takes.
+/// Hub messages in both protocols, in every form that a client accepts.
 @Suite struct CoreFrameTests {
     struct Message: Equatable {
         var type: CoreMessageType?
@@ -92,7 +92,7 @@ import Testing
         #expect(try read(frame, .messagePack) == [message])
     }
 
-    @Test func aFrameMayHoldSeveralMessages() throws {
+    @Test func aFrameMayContainSeveralMessages() throws {
         #expect(
             try read(Array("{\"type\":6}\u{1E}{\"type\":7}\u{1E}".utf8), .json) == [Message(.ping), Message(.close)])
         #expect(
@@ -140,7 +140,7 @@ import Testing
     }
 
     /// The offset counts from the start of the payload, not of the frame.
-    @Test func anErrorInAFrameHasItsPlaceInThePayload() {
+    @Test func anErrorInAFrameHasItsOffsetInThePayload() {
         let frames: [CoreInvocation.Frame] = [
             .init(protocolName: "json", bytes: Array("{\"type\":\"1\"}\u{1E}".utf8))
         ]
@@ -149,7 +149,7 @@ import Testing
         #expect(coreWalk(CoreInvocation(frames: packed).encoded(), .all) == .failure(CoreError(.wrongType, at: 17 + 2)))
     }
 
-    @Test func valuesOfMessagePackAreShownAsJSON() throws {
+    @Test func messagePackValuesAreShownAsJSON() throws {
         let time = MessagePackValue.timestamp(.init(seconds: 1_704_164_645, nanoseconds: 500_000_000))
         let rows: [(MessagePackValue, String)] = [
             (.nil, "null"), (.bool(true), "true"), (.int(-5), "-5"), (.uint(.max), "18446744073709551615"),

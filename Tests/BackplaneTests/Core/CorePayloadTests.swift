@@ -1,7 +1,7 @@
 import Backplane
 import Testing
 
-/// Payloads that no vector has: what a node takes though it writes otherwise, and what it refuses.
+/// Payloads without a vector: those that nodes accept but do not write, and those that they reject.
 @Suite struct CorePayloadTests {
     @Test(arguments: [
         ("92 90 80", CoreKind.all, [] as [String]), ("92 90 81 a4 6a736f6e c0", .all, ["frame_type"]),
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func aViewTellsWhatIsInAnEnvelope() throws {
+    @Test func aViewReportsTheContentOfAnEnvelope() throws {
         let json = Array("{\"type\":1,\"target\":\"T\",\"arguments\":[]}\u{1E}".utf8)
         let invocation = CoreInvocation(
             excluded: ["a", "b"],
@@ -69,15 +69,15 @@ import Testing
             let view = try CoreInvocationView(bytes)
             #expect(view.excludedCount == 2 && view.excluded == ["a", "b"] && view.frameCount == 3)
             #expect(view.protocols == ["blazorpack", "json", "json"] && view.messagePack == nil)
-            // Of two frames nodes send the first.
+            // Given two frames of one protocol, nodes send the first.
             #expect(try view.message()?.target?.text == "T" && view.agreement() == nil && !view.asksForResult)
         }
         let blazor = CoreInvocation(frames: [.init(protocolName: "blazorpack", bytes: [1])]).encoded()
         #expect(try blazor.withUnsafeBytes { try CoreInvocationView($0).message() == nil })
     }
 
-    /// Nobody who hides what an application says may miss a frame.
-    @Test func dataOfEachFrameAreTold() throws {
+    /// Code that hides application data must find every frame.
+    @Test func theDataOfEachFrameAreReported() throws {
         let json = Array("{\"type\":1,\"target\":\"T\",\"arguments\":[7]}\u{1E}".utf8)
         let completion = Array("{\"type\":3,\"invocationId\":\"1\",\"error\":\"e\"}\u{1E}".utf8)
         let payload = CoreInvocation(
@@ -100,7 +100,7 @@ import Testing
 
     // MARK: - Marks
 
-    @Test func aMarkIsTheItemBehindThoseThatNodesRead() throws {
+    @Test func aMarkFollowsTheItemsThatNodesRead() throws {
         let invocation = CoreInvocation(excluded: ["x"], frames: [.init(protocolName: "json", bytes: [0x7B])])
         var marked = try mark(invocation.encoded(), .all, "one")
         #expect(marked == .marked([0x93] + invocation.encoded().dropFirst() + packed(["one"])))
@@ -118,7 +118,7 @@ import Testing
         #expect(try mark(bytes(markedCommand), .groupCommand, "two", been: ["one"]) == .returned)
     }
 
-    @Test func whatAsksOrAnswersIsNotMarked() throws {
+    @Test func requestsAndResponsesAreNotMarked() throws {
         let asking = CoreInvocation(frames: [], reply: .init(invocationID: "i", channel: "c")).encoded()
         #expect(try mark(asking, .connection, "one") == .unmarkable)
         #expect(try mark([0x91, 1], .ack, "one") == .unmarkable)

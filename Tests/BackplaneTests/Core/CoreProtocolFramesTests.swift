@@ -3,8 +3,8 @@ import Testing
 
 @testable import Backplane
 
-/// Frames that an invocation lacks, and other names for where it goes.
-@Suite("Frames that are missing, other names")
+/// Adding missing frames to an invocation, and renaming its target.
+@Suite("Missing frames and renamed targets")
 struct CoreProtocolFramesTests {
     private static func invocation(_ frames: [(String, [UInt8])], excluded: [String] = []) -> [UInt8] {
         CoreInvocation(
@@ -24,7 +24,7 @@ struct CoreProtocolFramesTests {
         }
     }
 
-    @Test("what is there stays byte for byte, what is missing says the same")
+    @Test("existing frames stay byte for byte, added ones are equivalent")
     func completes() throws {
         let frame = Self.json(#"["a",null,true,[1,-2.5]]"#)
         let payload = Self.invocation([("custom", [1, 2]), ("json", frame)], excluded: ["c"])
@@ -39,7 +39,7 @@ struct CoreProtocolFramesTests {
         #expect(try completed(real, [.json]) != nil)
     }
 
-    @Test("what has no certain equal is refused, unless that is allowed; without a frame to convert there is nothing")
+    @Test("a value without an exact equivalent is refused unless allowed; nothing is added without a frame to convert")
     func refuses() throws {
         let payload = Self.invocation([("json", Self.json(#"[{"name":1}]"#))])
         #expect(throws: CoreProtocolFrames.Failure.self) { try completed(payload) }
@@ -52,7 +52,7 @@ struct CoreProtocolFramesTests {
         }
     }
 
-    @Test("a hub goes by its type, byte for byte, or by its class in any case; groups and users by their bytes")
+    @Test("a hub is found by its type, byte for byte, or by its class, ignoring case; groups and users byte for byte")
     func renames() {
         let names = CoreRenaming(
             prefixes: ["": "q:"], hubs: ["roomhub": "Chat.B", "Chat.ChatHub": "Chat.C"], groups: ["g": "h"],

@@ -2,7 +2,7 @@ import Backplane
 import Testing
 
 @Suite struct CoreRecordTests {
-    /// Each width of both lengths.
+    /// Every width of both lengths.
     @Test(arguments: [0, 1, 31, 32, 255, 256, 65_535, 65_536], [0, 1, 255, 256, 65_535, 65_536])
     func theHeaderIsMessagePack(channelCount: Int, payloadCount: Int) throws {
         let channel = [UInt8](repeating: UInt8(ascii: "c"), count: channelCount)
@@ -43,7 +43,7 @@ import Testing
         #expect(tracker.unanswered == 0)
         tracker.advance(to: 31 * second + 1)
         #expect(tracker.unanswered == 1 && tracker.waiting == 0)
-        // Late, and all the same an answer to it.
+        // Late, but still the ack of the command.
         bytes("b") { #expect(tracker.ack(server: $0, id: 1, at: 40 * second) == nil) }
         #expect(tracker.acksWithoutCommand == 1)
     }

@@ -2,14 +2,14 @@ import Backplane
 import Foundation
 import Testing
 
-/// A payload that real ASP.NET Core 8 nodes published, and what it means.
+/// A payload published by real ASP.NET Core 8 nodes, and its meaning.
 struct CoreVector: Sendable {
     var name: String
     var hub: CoreHub
     var protocols: [String]
     var channel: String
     var payload: [UInt8]
-    /// JSON of what it means.
+    /// The meaning, as JSON.
     var decoded: Data
 
     static let prefixes = [
@@ -24,7 +24,7 @@ struct CoreVector: Sendable {
         (try? JSONSerialization.jsonObject(with: decoded)) as? [String: Any] ?? [:]
     }
 
-    /// Kind and name by the channel.
+    /// The kind and the name, from the channel.
     func channelName() throws -> (kind: CoreKind, name: String) {
         try Array(channel.utf8).withUnsafeBytes { bytes in
             let name = try #require(hub.parse(bytes), "\(channel)")
@@ -59,7 +59,7 @@ struct CoreVector: Sendable {
     }
 }
 
-/// Decodes in place, for tests that only ask whether and where it fails.
+/// Decodes in place, for tests that only check whether and where it fails.
 func coreWalk(_ payload: [UInt8], _ kind: CoreKind) -> Result<CoreOddities, CoreError> {
     payload.withUnsafeBytes { bytes in
         Result { () throws(CoreError) in
@@ -88,7 +88,7 @@ func coreWalk(_ payload: [UInt8], _ kind: CoreKind) -> Result<CoreOddities, Core
     }
 }
 
-/// Reads all that a message has.
+/// Reads every field of a message.
 private func touch(_ message: CoreHubMessage) {
     _ = (message.target?.text, message.invocationID?.text, message.error?.text, message.arguments?.json())
     _ = (message.streamIDTexts, message.headerTexts.count, message.type)

@@ -2,9 +2,9 @@ import Backplane
 import Foundation
 import Testing
 
-/// What real nodes published, read as it was meant and written back to the same bytes.
+/// Payloads of real nodes, decoded correctly and encoded to the same bytes.
 @Suite struct CoreVectorTests {
-    @Test func thereAreAsManyVectorsAsWereRecorded() throws {
+    @Test func allRecordedVectorsArePresent() throws {
         var seen: [CoreKind: Int] = [:]
         for vector in try CoreVector.all() { seen[try vector.channelName().kind, default: 0] += 1 }
         #expect(seen == [.all: 18, .group: 21, .user: 9, .connection: 45, .groupCommand: 15, .ack: 12, .result: 27])
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test func everyChannelIsBuiltBackFromItsName() throws {
+    @Test func everyChannelNameIsRebuiltFromItsParts() throws {
         for vector in try CoreVector.all() {
             let (kind, name) = try vector.channelName()
             #expect(vector.hub.channel(kind, name) == vector.channel)
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func everyVectorDecodesAsItWasMeant() throws {
+    @Test func everyVectorDecodesToItsMeaning() throws {
         for vector in try CoreVector.all() {
             let meaning = vector.meaning
             switch try CorePayload(decoding: vector.payload, as: vector.channelName().kind) {
@@ -59,7 +59,8 @@ import Testing
         }
     }
 
-    /// Values are compared as JSON: in these the vectors say `bytes:0001ff` and `Timestamp(..)` where JSON has no word.
+    /// Values are compared as JSON: for values that JSON cannot express, the vectors have `bytes:0001ff` and
+    /// `Timestamp(..)`.
     private func expect(_ meaning: Any?, in frame: [UInt8], _ protocolName: String, _ name: String) throws {
         try frame.withUnsafeBytes { bytes in
             var walk = CoreHubMessageWalk(bytes, protocolName == "json" ? .json : .messagePack)
@@ -104,7 +105,7 @@ import Testing
 
     private func text(_ data: Data) -> String { String(decoding: data, as: UTF8.self) }
 
-    @Test func theTwoFramesOfAnEnvelopeSayTheSame() throws {
+    @Test func theTwoFramesOfAnEnvelopeAreEquivalent() throws {
         var compared = 0
         for vector in try CoreVector.all() where vector.protocols.count == 2 {
             guard case .invocation = try CorePayload(decoding: vector.payload, as: vector.channelName().kind) else {
@@ -138,7 +139,7 @@ import Testing
         }
     }
 
-    /// The arguments of each frame stand where they are said to stand.
+    /// The arguments of each frame are at the reported position.
     @Test func dataAreFoundInThePayload() throws {
         for vector in try CoreVector.all() where vector.name == "net8-json-msgpack-prefix 6" {
             try vector.payload.withUnsafeBytes { bytes in

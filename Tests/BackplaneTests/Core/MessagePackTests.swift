@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 @Suite struct MessagePackTests {
-    /// `messagepack-python.jsonl`: what Python's msgpack 1.2.4 writes, and other widths of the same that it reads.
-    @Test func valuesAreThoseOfPython() throws {
+    /// `messagepack-python.jsonl`: output of Python's msgpack 1.2.4, and the same values in other widths that it reads.
+    @Test func valuesAreEqualToPythons() throws {
         var rows = 0
         for line in try CoreVector.lines("messagepack-python") {
             let row = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    /// Two counts that fit each by itself, but not together, are refused when the second is read.
+    /// Two counts that fit individually but not together are refused when the second is read.
     @Test func countsTogetherMustFit() {
         #expect(skip([0x93, 0x92, 0x01, 0x01, 0x01]) == .failure(CoreError(.hugeCount, at: 1)))
         #expect(tree([0x93, 0x92, 0x01, 0x01, 0x01]) == .failure(CoreError(.truncated, at: 5)))
@@ -102,13 +102,13 @@ import Testing
         #expect(data.withUnsafeBytes { MessagePackTimestamp($0) } == time)
     }
 
-    @Test func malformedTimesAreNone() {
+    @Test func malformedTimesAreRejected() {
         for data in [[], [1], [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0], Array(repeating: 0xFF, count: 12)] as [[UInt8]] {
             #expect(data.withUnsafeBytes { MessagePackTimestamp($0) } == nil)
         }
     }
 
-    @Test func typedReadsTakeAllFormsOfTheirType() throws {
+    @Test func typedReadsAcceptEveryFormOfTheirType() throws {
         func read<T>(_ hex: String, _ body: (inout MessagePackReader) throws(CoreError) -> T) -> Result<T, CoreError> {
             unfolded(hex).withUnsafeBytes { bytes in
                 var reader = MessagePackReader(bytes)
@@ -136,7 +136,7 @@ import Testing
                 == .failure(CoreError(.wrongType, at: 0)))
     }
 
-    @Test func anIntegerOfAGivenWidthIsWrittenAsDotNetWritesItInAnObject() {
+    @Test func anIntegerOfAGivenWidthIsWrittenLikeDotNet() {
         var writer = MessagePackWriter()
         writer.fixed(Int32(1))
         writer.fixed(Int8(1))
@@ -163,7 +163,7 @@ import Testing
             }
             let part = Array(bytes[..<end])
             guard let value = try? decoded(part) else {
-                Issue.record("\(part) is walked over, but is no tree")
+                Issue.record("\(part) can be skipped, but not decoded")
                 continue
             }
             if value.encoded().count > part.count { Issue.record("\(part) grew") }
@@ -238,7 +238,7 @@ import Testing
     }
 }
 
-/// Bytes of hexadecimal digits; `(07*300)` is a byte as often.
+/// Parses hexadecimal digits; `(07*300)` is a byte repeated 300 times.
 func unfolded(_ text: String) -> [UInt8] {
     var bytes: [UInt8] = []
     var rest = text[...]

@@ -1,4 +1,4 @@
-"""A capture of real traffic, for the benchmarks that read one."""
+"""A capture of recorded traffic, for the benchmarks that read one."""
 
 import os
 import time
@@ -11,7 +11,7 @@ SETTLE_SECONDS = 0.5
 
 
 def record_capture(relay, programs, redis, count, size, rate, folder):
-    """Records `count` envelopes, no two alike, `rate` a second; returns the path of the one segment."""
+    """Records `count` different envelopes at `rate` per second; returns the path of the one segment."""
     child = Relay(relay, "zstd", redis, "chat", folder)
     try:
         wait_until(child.is_ready, START_TIMEOUT, f"{child.name} ready")
@@ -19,7 +19,7 @@ def record_capture(relay, programs, redis, count, size, rate, folder):
         received = wait_for_envelopes(child, count)
         time.sleep(SETTLE_SECONDS)
     except Failure:
-        child.check_alive()  # whose end, if it has ended, is the reason
+        child.check_alive()  # if it has ended, that is the reason
         raise
     finally:
         status = child.stop()

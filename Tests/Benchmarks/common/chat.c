@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Sized so that zstd finds in it what it finds in a minute of real traffic (vectors/session.jsonl.zst): 256 KiB of
- * payloads of 200 bytes shrink to about a quarter. */
+/* Sized so that zstd compresses it like a minute of real traffic (vectors/session.jsonl.zst): 256 KiB of payloads of
+ * 200 bytes shrink to about a quarter. */
 enum { chatters = 256, vocabulary = 2048, longest_word = 10 };
 
 static const char *const groups[] = {"lobby", "sales", "support", "ops", "dev"};

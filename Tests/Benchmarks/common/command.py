@@ -1,4 +1,4 @@
-"""What the benchmarks have in common as commands: arguments, exit status."""
+"""Shared command-line handling of the benchmarks: arguments, exit status."""
 
 import argparse
 import os
@@ -41,8 +41,8 @@ def require_relay(path):
 
 
 def run_main(main):
-    """Ends the process with the status that `main` returns, 1 for a Failure, which is told."""
-    # Ends by an exception, so that what was started is stopped.
+    """Ends the process with the status that `main` returns, 1 for a Failure, which is printed."""
+    # Ends by an exception, so that child processes are stopped.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(main())

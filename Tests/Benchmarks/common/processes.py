@@ -1,4 +1,4 @@
-"""Child processes of the benchmarks, and what the kernel says of them."""
+"""Child processes of the benchmarks, and the kernel's figures about them."""
 
 import http.client
 import os
@@ -12,7 +12,7 @@ import time
 POLL_SECONDS = 0.02
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 15.0
-# A contestant whose count stands still for so long will receive no more.
+# A contestant whose count does not change for this long will receive no more.
 STALL_TIMEOUT = 5.0
 
 DEBIAN_PACKAGES = {"gcc": "gcc", "redis-server": "redis-server", "redis-cli": "redis-tools",
@@ -20,7 +20,7 @@ DEBIAN_PACKAGES = {"gcc": "gcc", "redis-server": "redis-server", "redis-cli": "r
 
 
 class Failure(Exception):
-    """Ends the benchmark; its text is for the reader of standard error."""
+    """Ends the benchmark; its text is printed on standard error."""
 
 
 def program(name):
@@ -32,7 +32,7 @@ def program(name):
 
 
 def free_port():
-    """Below those that the kernel gives to sockets that ask for none: one of them may be another's in a moment."""
+    """Below the kernel's ephemeral ports, which another socket may take at any moment."""
     while True:
         port = random.randrange(12_000, 32_000)
         with socket.socket() as probe:
@@ -90,7 +90,7 @@ class Child:
         return int(fields[11]), int(fields[12])
 
     def peak_rss_bytes(self):
-        """From VmHWM: wait4's ru_maxrss would begin with that of the Python process it was forked from."""
+        """From VmHWM: wait4's ru_maxrss includes that of the Python process it was forked from."""
         return self.memory_bytes("VmHWM")
 
     def rss_bytes(self):
@@ -118,8 +118,8 @@ class Child:
 class RedisServer(Child):
     """A redis-server on a free port of 127.0.0.1, without persistence.
 
-    Its output buffer for a subscriber may grow to 1 GB instead of 32 MB: at full speed a contestant may fall behind,
-    on a busy machine even the C loop, and one that Redis has cut off cannot be compared. `backlog_bytes` tells.
+    Its output buffer limit for subscribers is 1 GB instead of 32 MB: at full speed a contestant may fall behind, on a
+    busy machine even the C loop, and one that Redis disconnects cannot be compared. `backlog_bytes` gives the size.
 
     `options` are added to its command line."""
 
@@ -139,7 +139,7 @@ class RedisServer(Child):
                               timeout=START_TIMEOUT, check=False).stdout.strip()
 
     def backlog_bytes(self):
-        """What waits in output buffers of subscribers."""
+        """Bytes waiting in output buffers of subscribers."""
         fields = self.command("CLIENT", "LIST", "TYPE", "pubsub").split()
         return sum(int(field.removeprefix("omem=")) for field in fields if field.startswith("omem="))
 
@@ -156,7 +156,7 @@ class Server(Child):
         super().__init__(name, command, folder, environment)
 
     def get(self, path):
-        """(status, body); (0, "") while nobody listens."""
+        """(status, body); (0, "") while nothing is listening."""
         self.check_alive()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
@@ -181,7 +181,7 @@ class Server(Child):
 
 
 class Relay(Server):
-    """`backplane-relay run --record`; counts are read from its metrics. `url` names another way to the Redis,
+    """`backplane-relay run --record`; counts are read from its metrics. `url` is another address of the Redis,
     `options` are added to the command line."""
 
     def __init__(self, binary, compression, redis, channel, folder, url=None, options=(), environment=None):
@@ -194,7 +194,7 @@ class Relay(Server):
             folder, port, environment)
 
     def received(self):
-        """Envelopes that went all the way: seen and handed to the recorder."""
+        """Envelopes that were received and passed to the recorder."""
         return min(self.metric("signalr_backplane_envelopes_total"),
                    self.metric("backplane_relay_recorded_envelopes_total"))
 
@@ -209,7 +209,7 @@ class Relay(Server):
 
 
 def wait_for_envelopes(contestant, total):
-    """Returns the count reached: `total`, or less when it stands still."""
+    """Returns the count reached: `total`, or less if the count stops changing."""
     reached, moved = contestant.received(), time.monotonic()
     while reached < total and time.monotonic() - moved < STALL_TIMEOUT:
         time.sleep(POLL_SECONDS)

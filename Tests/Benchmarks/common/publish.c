@@ -1,19 +1,19 @@
-/* Publishes envelopes as SignalR 2 nodes do: their script by EVALSHA, pipelined, at full speed or a fixed rate.
+/* Publishes envelopes like SignalR 2 nodes: their script with EVALSHA, pipelined, at full speed or a fixed rate.
  *
  * usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] [-c CHANNELS] HOST PORT CHANNEL COUNT SIZE
  *
  * COUNT     envelopes to publish.
  * SIZE      bytes of a payload, to within the digits of its id.
- * -p        plain PUBLISH of a payload with its id already in front; ids are drawn from the counter in advance.
- * -r RATE   envelopes a second, against absolute deadlines from the start: a late one does not delay the next.
- * -b BURST  envelopes that fall due together under -r (default 1).
- * -d DEPTH  commands without a reply at any time, at most (default 64).
- * -n DIFFERENT  contents made in advance, then again from the first (default: 4 MiB of them).
- * -c CHANNELS   so many channels in turn, CHANNEL-0, CHANNEL-1 and so on, instead of CHANNEL alone.
+ * -p        plain PUBLISH of a payload with its id already in front; ids are taken from the counter in advance.
+ * -r RATE   envelopes per second, with absolute deadlines from the start: a late one does not delay the next.
+ * -b BURST  envelopes due together with -r (default 1).
+ * -d DEPTH  maximum number of commands without a reply (default 64).
+ * -n DIFFERENT  number of contents created in advance and used in turn (default: 4 MiB of them).
+ * -c CHANNELS   this many channels in turn, CHANNEL-0, CHANNEL-1 and so on, instead of only CHANNEL.
  *
  * Every reply is checked: ids must be dense, and each publish must have reached a subscriber in plain mode.
- * Standard output: one line "published envelopes=N seconds=S rate=R behind_us=L", where L is by how much the latest
- * burst missed its deadline. Exit status: 0 done, 1 failed, 64 usage. */
+ * Standard output: one line "published envelopes=N seconds=S rate=R behind_us=L", where L is the largest
+ * lateness of a burst. Exit status: 0 done, 1 failed, 64 usage. */
 #define _GNU_SOURCE /* ppoll */
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -29,7 +29,7 @@
 
 #include "chat.h"
 
-/* Many times a capture's chunk of 256 KiB, so that no chunk holds a line twice. */
+/* Many times a capture's chunk of 256 KiB, so that no chunk contains a line twice. */
 enum { pool_bytes = 4 * 1024 * 1024 };
 enum { id_digits = 6, longest_id = 21 };
 enum { reply_timeout_seconds = 10 };
@@ -55,7 +55,7 @@ struct options {
 
 struct channel {
     char name[256];
-    long long next_id; /* 0 = known after the first reply; in plain mode drawn beforehand */
+    long long next_id; /* 0 = known after the first reply; in plain mode taken in advance */
 };
 
 struct publisher {
@@ -127,7 +127,7 @@ static void draw_ids(struct publisher *publisher) {
     const struct options *options = &publisher->options;
     for (int64_t i = 0; i < publisher->channel_count; i++) {
         struct channel *channel = &publisher->channels[i];
-        /* What this channel gets of them, in turn. */
+        /* This channel's share of them, in turn. */
         int64_t count = (options->count - i + publisher->channel_count - 1) / publisher->channel_count;
         if (count <= 0) continue;
         redisReply *reply =
@@ -170,7 +170,7 @@ static void flush(struct publisher *publisher) {
         if (redisBufferWrite(publisher->redis, &done) != REDIS_OK) fail("write", publisher->redis->errstr);
 }
 
-/* When the burst that begins with envelope `index` is due, on the clock of `now`. Only with a rate. */
+/* When the burst that starts with envelope `index` is due, on the clock of `now`. Only with a rate. */
 static int64_t deadline(const struct publisher *publisher, int64_t index) {
     return publisher->started + (int64_t)((double)index * (double)second / (double)publisher->options.rate);
 }
@@ -216,7 +216,7 @@ static void read_replies(struct publisher *publisher) {
     }
 }
 
-/* Waits for replies, but not past the deadline of what can be sent next. */
+/* Waits for replies, at most until the deadline of the next envelope that can be sent. */
 static void wait_for_replies(struct publisher *publisher) {
     const struct options *options = &publisher->options;
     int64_t wait = reply_timeout_seconds * second;
@@ -280,7 +280,7 @@ int main(int argc, char **argv) {
     publisher.redis = redisConnectWithTimeout(arguments[0], port, (struct timeval){.tv_sec = 5});
     if (publisher.redis == NULL || publisher.redis->err)
         fail("connect", publisher.redis ? publisher.redis->errstr : "no memory");
-    prctl(PR_SET_TIMERSLACK, 1); /* the default of 50 us is a whole interval at 20,000 a second */
+    prctl(PR_SET_TIMERSLACK, 1); /* the default of 50 us is a whole interval at 20,000 per second */
     name_channels(&publisher);
     if (options.plain) draw_ids(&publisher);
     else load_script(&publisher);

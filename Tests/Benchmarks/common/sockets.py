@@ -1,4 +1,4 @@
-"""webSockets by the thousand: hub/listeners.c as a process, and a hub node with what its clients do over HTTP."""
+"""Thousands of webSockets: hub/listeners.c as a process, and a hub node with its clients' HTTP requests."""
 
 import http.client
 import json
@@ -13,9 +13,9 @@ from programs import build
 
 SOURCE = os.path.join(REPOSITORY, "Tests/Benchmarks/hub/listeners.c")
 MARKER = "#broadcast"
-# Of files open in a hub node beside its clients' sockets.
+# Open files of a hub node in addition to its clients' sockets.
 OTHER_FILES = 200
-# Of a run, and of connecting all: listeners.c itself gives up when one delivery or connection takes 10 s.
+# For a run, and for connecting all: listeners.c itself fails if one delivery or connection takes 10 s.
 RUN_TIMEOUT = 300.0
 HUBS = urllib.parse.quote('[{"name":"chathub"}]')
 
@@ -25,7 +25,7 @@ def build_listeners(programs):
 
 
 def allow_sockets(count):
-    """Children inherit it."""
+    """Child processes inherit it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < count + OTHER_FILES:
         raise Failure(f"{count} webSockets need {count + OTHER_FILES} open files, {hard} are allowed (ulimit -Hn)")
@@ -33,13 +33,13 @@ def allow_sockets(count):
 
 
 def words(size):
-    """`size` characters of a message; the number of the broadcast stands in front of them."""
+    """`size` characters of a message, which follow the number of the broadcast."""
     text = "good morning, is the report of last week ready or does it need another day? "
     return f"{MARKER} @ {(text * (size // len(text) + 1))[:size]}"
 
 
 def delivered_text(size):
-    """What a hub node sends to each client for a broadcast of `words(size)`, to within a character."""
+    """The bytes sent to each client for a broadcast of `words(size)`, to within a character."""
     return json.dumps({"C": "s-0,3E8", "M": [
         {"H": "chatHub", "M": "broadcastMessage", "A": ["bench", words(size)]}]}, separators=(",", ":"))
 
@@ -47,12 +47,12 @@ def delivered_text(size):
 class Listeners(Child):
     """listeners.c: `count` webSockets to `port`, all connected once the constructor returns.
 
-    `message` is the frame that makes the server broadcast, `window` how many of them are under way at once, each from
-    another webSocket: calls of one client of ASP.NET Core run one after the other."""
+    `message` is the frame that makes the server broadcast, `window` the number of broadcasts in flight, each from another
+    webSocket: calls of one client of ASP.NET Core run one after the other."""
 
     def __init__(self, programs, folder, port, count, message, window, options=()):
-        super().__init__("listeners", [os.path.join(programs, "listeners"), "-w", window, "-s", window, *options, port, count, MARKER,
-                                       message], folder, stdin=subprocess.PIPE)
+        super().__init__("listeners", [os.path.join(programs, "listeners"), "-w", window, "-s", window, *options, port,
+                                       count, MARKER, message], folder, stdin=subprocess.PIPE)
         try:
             self.wait_for_lines(1)
         except BaseException:
@@ -94,7 +94,7 @@ class Hub(Server):
             raise
 
     def connect(self, programs, folder, count, size, window):
-        """`count` SignalR clients by webSocket; returns their Listeners."""
+        """Connects `count` SignalR clients over webSockets; returns their Listeners."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_TIMEOUT)
         queries = [self.negotiate(line) for _ in range(count)]
         targets = os.path.join(folder, "targets")

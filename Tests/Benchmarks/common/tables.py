@@ -1,13 +1,13 @@
-"""Rounds in turn, medians, and tables of them."""
+"""Alternating rounds, medians, and tables."""
 
 import statistics
 import sys
 
 
 def in_turn(contestants, rounds, measure):
-    """Calls `measure(contestant)` for each contestant in each round, the order turned round with each round.
+    """Calls `measure(contestant)` for each contestant in each round, in alternating order.
 
-    Returns, by contestant, what it returned, in the order of the rounds."""
+    Returns the results by contestant, in the order of rounds."""
     results = {contestant: [] for contestant in contestants}
     for number in range(rounds):
         for contestant in contestants if number % 2 == 0 else reversed(contestants):
@@ -26,7 +26,7 @@ def spread_text(values, form):
 
 
 def table(title, rows):
-    """Rows of text as aligned columns; the first row is the head."""
+    """Rows of text as aligned columns; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(cell.rjust(width) if index else cell.ljust(width)
                        for index, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
@@ -34,6 +34,6 @@ def table(title, rows):
 
 
 def verdict(value, goal, at_least=False):
-    """A goal and whether a figure meets it, for a last column."""
+    """A goal and whether a figure meets it, for the last column."""
     met = value >= goal if at_least else value <= goal
     return f"{'>=' if at_least else '<='} {goal:g}: {'met' if met else 'missed'}"

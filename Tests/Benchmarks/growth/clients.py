@@ -1,4 +1,4 @@
-"""What a client of a hub node costs: memory, and processor time of what is delivered to it."""
+"""The cost of a hub node's client: memory, and processor time per delivery."""
 
 import tempfile
 import time
@@ -7,13 +7,13 @@ from processes import Failure
 from sockets import Hub
 
 MESSAGE_SIZE = 100
-# Broadcasts under way at once.
+# Broadcasts in flight.
 WINDOW = 4
 FEWEST_BROADCASTS, MOST_BROADCASTS = 20, 2_000
 
 
 def by_clients(context, clients, deliveries):
-    """About as many deliveries whatever the number of clients."""
+    """About the same number of deliveries for any number of clients."""
     broadcasts = min(max(deliveries // clients, FEWEST_BROADCASTS), MOST_BROADCASTS)
     with tempfile.TemporaryDirectory(prefix="backplane-relay-run-") as folder:
         hub = Hub(context.relay, context.redis, f"bench-{time.time_ns()}", folder)
@@ -29,7 +29,7 @@ def by_clients(context, clients, deliveries):
             finally:
                 listeners.stop()
         except Failure:
-            hub.check_alive()  # whose end, if it has ended, is the reason
+            hub.check_alive()  # if it has ended, that is the reason
             raise
         finally:
             hub.stop()

@@ -1,4 +1,4 @@
-"""What an envelope costs the relay's record path: by channels, by size, by how long it has recorded already."""
+"""The cost of an envelope on the relay's record path, by channels, by size, and by length of the recording."""
 
 import tempfile
 import time
@@ -9,16 +9,16 @@ from programs import publish
 # Longer than the relay keeps a chunk open (200 ms) and lets pass between two writes of it.
 QUIET_SECONDS = 0.5
 QUIET_TIMEOUT = 120.0
-# At each size as often: what differs is the envelopes, not how often the relay wakes.
+# The same for each size: only the envelopes differ, not how often the relay wakes.
 BURSTS_PER_SECOND = 10
-# Makes a segment of every chunk or two.
+# One segment for every one or two chunks.
 SMALL_SEGMENTS = ["--segment-size", "64KiB"]
-# So that housekeeping, each second, has all of the segments to look after.
+# So that housekeeping checks all of the segments every second.
 RETENTION = ["--retain-size", "1TiB", "--retain-age", "30d"]
 
 
 def wait_until_quiet(relay):
-    """Until nothing more is written. /metrics is not asked: of 1,000 channels it is long, and the relay pays for it."""
+    """Waits until nothing more is written. Without /metrics, which is long with 1,000 channels and costs CPU time."""
     deadline, size, since = time.monotonic() + QUIET_TIMEOUT, relay.bytes_on_disk(), time.monotonic()
     while time.monotonic() - since < QUIET_SECONDS:
         if time.monotonic() > deadline:
@@ -30,7 +30,7 @@ def wait_until_quiet(relay):
 
 
 def record(context, size, batches, channels=1, options=(), pace=()):
-    """Records one batch after the other into one capture; returns each one's cost, the first, a warm-up, left out."""
+    """Records one batch after another into one capture; returns the cost of each but the first, a warm-up."""
     channel = f"bench-{time.time_ns()}"
     more = [word for index in range(1, channels) for word in ("--channel", f"{channel}-{index}")]
     figures = []
@@ -54,12 +54,12 @@ def record(context, size, batches, channels=1, options=(), pace=()):
 
 
 def by_channels(context, channels, envelopes):
-    """At full speed, in turn to each channel."""
+    """At full speed, to each channel in turn."""
     return record(context, 200, [max(envelopes // 10, channels), envelopes], channels)[0]
 
 
 def by_size(context, size, bytes_per_second, seconds):
-    """As many bytes a second whatever the size, in bursts."""
+    """The same bytes per second for every size, in bursts."""
     rate = max(bytes_per_second // size, BURSTS_PER_SECOND)
     return record(context, size, [max(rate * seconds // 10, 1), rate * seconds], pace=bursts(rate))[0]
 

@@ -12,12 +12,12 @@
  * -s SENDERS so many of the webSockets broadcast in turn (default 1).
  * -t FILE    one request target a line, for each webSocket its own (default: all ask for "/").
  * -r READY   a webSocket is connected once this has arrived (default: the end of the HTTP head).
- * -w WINDOW  so many broadcasts are under way at any time, at most, counted in deliveries (default 1).
+ * -w WINDOW  maximum number of broadcasts in flight, counted in deliveries (default 1).
  *
- * Standard input: a number of broadcasts a line, the next line only after the answer to the one before; its end is the
+ * Standard input: a number of broadcasts per line, each sent after the answer to the previous one; its end is the
  * end. Standard output: "connected listeners=N seconds=S", then for each line
  * "delivered broadcasts=N deliveries=N seconds=S first_us=F", times counted from the first send: to the last delivery,
- * to the first one. Exit status: 0 done, 1 failed (a delivery that is missing for 10 s, too), 64 usage. */
+ * to the first one. Exit status: 0 done, 1 failed (also if a delivery is missing for 10 s), 64 usage. */
 #define _GNU_SOURCE /* memmem */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,7 +41,7 @@ static const int64_t second = 1000000000;
 
 struct listener {
     int socket;
-    uint32_t matched; /* characters of the marker at the end of what has come so far */
+    uint32_t matched; /* characters of the marker at the end of the received data */
     int64_t received; /* markers in this run */
 };
 
@@ -55,7 +55,7 @@ struct listeners {
     size_t frame_size;
     char *number; /* its place in the frame */
     int epoll;
-    int64_t deliveries; /* of all, in this run */
+    int64_t deliveries; /* total, in this run */
     int64_t first;
     int64_t latest;
 };
@@ -226,7 +226,7 @@ static int64_t count_markers(const char *marker, uint32_t *matched, const char *
                 *matched = 0;
             }
         } else {
-            *matched = 0; /* and look at this character again: it may begin the marker */
+            *matched = 0; /* and check this character again: it may start the marker */
         }
     }
     return count;
@@ -245,7 +245,7 @@ static void receive(struct listeners *listeners, int wait) {
         if (size < 0) fail("receive", strerror(errno));
         if (size == 0) fail("receive", "the server closed a webSocket");
         int64_t count = count_markers(listeners->marker, &listener->matched, data, (size_t)size);
-        if (count == 0) continue; /* a sign of life, an answer */
+        if (count == 0) continue; /* a keep-alive, a response */
         listener->received += count;
         listeners->deliveries += count;
         listeners->latest = now();
@@ -276,7 +276,7 @@ static void run(struct listeners *listeners, int64_t broadcasts) {
     fflush(stdout);
 }
 
-/* Between runs, too, what comes is read: a server takes a client that reads nothing for dead. */
+/* Reads between runs too: a server considers a client that reads nothing dead. */
 static void run_as_told(struct listeners *listeners) {
     struct pollfd sources[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = listeners->epoll, .events = POLLIN}};
     char line[32];

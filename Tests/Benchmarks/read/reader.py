@@ -1,9 +1,9 @@
-"""Python's mcap on a capture, as a program of its own, so that it can be timed whole.
+"""Reads a capture with Python's mcap, as a separate program, so that the whole process can be timed.
 
 usage: reader.py all FILE                      reads every message
        reader.py window FILE START END         reads those of a span of time, nanoseconds since 1970
-       reader.py extract FILE FRAMES PAYLOADS  writes the compressed chunks one behind the other, and so the payloads
-Standard output: one JSON object: messages, first and last log_time; for extract also of how many bytes.
+       reader.py extract FILE FRAMES PAYLOADS  writes the compressed chunks concatenated, and likewise the payloads
+Standard output: one JSON object: messages, first and last log_time; for extract also the number of bytes.
 """
 
 import json
@@ -17,7 +17,7 @@ from mcap.stream_reader import StreamReader
 def read(path, start=None, end=None):
     count, first, last = 0, None, None
     with open(path, "rb") as file:
-        # Not the relay's own events: they are no envelopes.
+        # Not the relay's own events, which are not envelopes.
         reader = make_reader(file)
         for _, channel, message in reader.iter_messages(start_time=start, end_time=end):
             if channel.topic == "relay.events":
@@ -31,7 +31,7 @@ def extract(path, frames_path, payloads_path):
     sizes = {"compressed_bytes": 0, "payload_bytes": 0}
     with open(path, "rb") as file, open(frames_path, "wb") as frames:
         for record in StreamReader(file, emit_chunks=True).records:
-            # A chunk that does not shrink is stored as it is.
+            # A chunk that does not shrink is stored uncompressed.
             if isinstance(record, Chunk) and record.compression == "zstd":
                 sizes["compressed_bytes"] += frames.write(record.data)
     with open(path, "rb") as file, open(payloads_path, "wb") as payloads:

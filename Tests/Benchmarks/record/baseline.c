@@ -1,14 +1,14 @@
-/* The least a recorder can do: hiredis' synchronous loop on a subscribed connection, every payload written to a file
- * behind its length, nothing decoded. `run` measures the relay's record path against it.
+/* A minimal recorder: hiredis' synchronous loop on a subscribed connection; every payload is written to a file after its
+ * length, without decoding. `run` compares the relay's record path with it.
  *
  * usage: baseline [-z] HOST PORT CHANNEL FILE [TOTAL...]
  *
- * -z        compresses by zstd at level 1, with a checksum, 256 KiB at a time: the least that a compressing one can do.
- * FILE      gets uint32 length (host order) and payload for each envelope, through stdio with a buffer of 256 KiB.
+ * -z        compresses with zstd at level 1, with a checksum, 256 KiB at a time: a minimal compressing recorder.
+ * FILE      receives uint32 length (host order) and payload of each envelope, through stdio with a buffer of 256 KiB.
  * TOTAL...  ascending: on reaching each, the file is flushed and "received" is printed with the figures so far.
  *
  * Standard output: "subscribed" when Redis has confirmed, "received envelopes=N bytes=N" at each TOTAL and once more
- * at the end, which SIGTERM or SIGINT brings. Exit status: 0 stopped by a signal, 1 failed, 64 usage. */
+ * at the end, on SIGTERM or SIGINT. Exit status: 0 stopped by a signal, 1 failed, 64 usage. */
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>

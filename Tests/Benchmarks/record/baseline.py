@@ -1,4 +1,4 @@
-"""The C loop that the relay is measured against, as a process."""
+"""The C loop that the relay is compared with, as a process."""
 
 import os
 
@@ -19,7 +19,7 @@ class Baseline(Child):
         return "subscribed\n" in self.output()
 
     def received(self):
-        """Only as exact as the totals that it was started with; 0 before the first."""
+        """Only as exact as the totals given at its start; 0 before the first."""
         self.check_alive()
         reports = [line for line in self.output().split("\n")[:-1] if line.startswith("received ")]
         return int(reports[-1].split()[1].removeprefix("envelopes=")) if reports else 0

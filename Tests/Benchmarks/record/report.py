@@ -1,10 +1,10 @@
-"""What the runs of the benchmark say: medians, ratios, a table."""
+"""The results of the benchmark: medians, ratios, a table."""
 
 import statistics
 
 from tables import verdict
 
-# The relay may take so much memory besides its buffer, whose default is 64 MiB.
+# The relay's limit of memory in addition to its buffer, whose default is 64 MiB.
 OWN_MIB, BUFFER_MIB = 64, 64
 RATIO_GOALS = {"none": 1.0, "zstd": 2.0}
 
@@ -13,7 +13,7 @@ COLUMNS = ("us/envelope", "min", "max", "in kernel", "ratio", "min", "max", "pea
 
 
 def contestant_microseconds(run):
-    """Of CPU for each envelope that arrived: what is lost costs little and must not flatter."""
+    """CPU per received envelope: lost ones cost little and must not improve the figure."""
     return run["cpu_seconds"] * 1e6 / max(run["envelopes"] - run["lost"], 1)
 
 
@@ -22,7 +22,7 @@ def redis_microseconds(run):
 
 
 def ratios(runs, contestant, peer="baseline"):
-    """One a round: this contestant's CPU an envelope over the peer's of the same round."""
+    """One per round: this contestant's CPU per envelope divided by the peer's of the same round."""
     baseline = {run["round"]: contestant_microseconds(run) for run in runs if run["contestant"] == peer}
     return [contestant_microseconds(run) / baseline[run["round"]] for run in runs
             if run["contestant"] == contestant and run["round"] in baseline]
@@ -76,8 +76,8 @@ def cells(entry):
 def table(entries):
     """The entries of one size and load as text.
 
-    us/envelope and ratio are medians of the rounds, each with min and max behind it. Peak RSS and backlog (what Redis
-    still held for the contestant when the publisher was done) are the worst of the rounds, dropped and lost their sums.
+    us/envelope and ratio are medians of the rounds, each followed by min and max. Peak RSS and backlog (bytes waiting in
+    Redis for the contestant when the publisher had finished) are the worst of the rounds, dropped and lost their sums.
     """
     first = entries[0]
     rows = [("", *COLUMNS), *((entry["contestant"], *cells(entry)) for entry in entries)]
@@ -89,7 +89,7 @@ def table(entries):
 
 
 def goals(entry):
-    """What was asked of a relay, and whether it was met."""
+    """The goals for a relay, and whether they are met."""
     figures = []
     if entry["ratio"]:
         goal = next(goal for name, goal in RATIO_GOALS.items() if name in entry["contestant"])

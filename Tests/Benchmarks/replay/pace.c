@@ -1,12 +1,12 @@
-/* Wakes at a fixed rate and does nothing: the least a replay's pacing can be late. `run` measures the relay against it.
+/* Wakes at a fixed rate and does nothing: the minimum lateness of a replay. `run` compares the relay with it.
  *
  * usage: pace absolute|delta RATE SECONDS
  *
  * absolute  sleeps until each deadline, counted from the start (clock_nanosleep, TIMER_ABSTIME).
- * delta     sleeps one interval after another, as a replay does that knows no deadlines: what each is late adds up.
+ * delta     sleeps one interval after another, like a replay without deadlines: lateness accumulates.
  *
- * Standard output: "paced wakes=N p50=NS p99=NS max=NS drift=D". Lateness is counted against the deadlines from the
- * start in both; drift is by how much longer than rated it took, as a share. Exit status: 0 done, 1 failed, 64 usage. */
+ * Standard output: "paced wakes=N p50=NS p99=NS max=NS drift=D". In both modes lateness is relative to the deadlines
+ * from the start; drift is the additional time as a share of the rated time. Exit status: 0 done, 1 failed, 64 usage. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     memset(late, 1, count * sizeof *late); /* no page fault while it counts */
-    prctl(PR_SET_TIMERSLACK, 1);           /* as the relay does */
+    prctl(PR_SET_TIMERSLACK, 1);           /* like the relay */
     struct timespec interval = timespec_of(second / rate);
     int64_t start = now() + second / 1000;
     for (size_t i = 0; i < count; i++) {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Capture
 
-/// What a recording leaves open at its end, step by step.
+/// The state of a recording at its end, step by step.
 @Suite struct RecordingEndsTests {
     enum Step {
         case id(UInt64)
@@ -17,7 +17,7 @@ import Testing
         var testDescription: String
         var steps: [Step]
         var lastID: UInt64?
-        /// nil if known.
+        /// Nil if known.
         var reason: RecordingDoubt.Reason?
         var cause: String?
     }
@@ -35,46 +35,50 @@ import Testing
         Story(testDescription: "not closed", steps: [.id(5), .unclosed], lastID: 5, reason: .unclosed),
         Story(testDescription: "rotated", steps: [.id(5), .goesOn], lastID: 5),
         Story(
-            testDescription: "the connection was lost, and nothing came since", steps: [.id(5), lost, .goesOn],
+            testDescription: "the connection was lost, and no envelope since", steps: [.id(5), lost, .goesOn],
             lastID: 5,
             reason: .connectionLost, cause: "connection_lost"),
         Story(
             testDescription: "lost, and the counter shows that nothing is missing", steps: [.id(5), lost, .stopped(5)],
             lastID: 5),
         Story(
-            testDescription: "lost, and told by the counter", steps: [.id(5), lost, gap(6, 8), .stopped(8)], lastID: 8),
-        Story(
-            testDescription: "lost, and told by the counter, then rotated", steps: [.id(5), lost, gap(6, 8), .goesOn],
+            testDescription: "lost, and reported through the counter", steps: [.id(5), lost, gap(6, 8), .stopped(8)],
             lastID: 8),
-        Story(testDescription: "lost, and the next id came", steps: [.id(5), lost, .id(6), .goesOn], lastID: 6),
         Story(
-            testDescription: "we left", steps: [.id(5), .event(.disconnected(cause: "stopped")), .stopped(5)], lastID: 5
+            testDescription: "lost, and reported through the counter, then rotated",
+            steps: [.id(5), lost, gap(6, 8), .goesOn],
+            lastID: 8),
+        Story(testDescription: "lost, and the next id arrived", steps: [.id(5), lost, .id(6), .goesOn], lastID: 6),
+        Story(
+            testDescription: "the relay disconnected",
+            steps: [.id(5), .event(.disconnected(cause: "stopped")), .stopped(5)], lastID: 5
         ),
         Story(
             testDescription: "the counter could not be read", steps: [.id(5), doubt, .stopped(nil)], lastID: 5,
             reason: .redisAway, cause: "connection_lost"),
         Story(
-            testDescription: "and the next run had the next id",
+            testDescription: "and the next run received the next id",
             steps: [.id(5), doubt, .stopped(nil), .id(6), .stopped(6)], lastID: 6),
         Story(
-            testDescription: "of a crash amid an outage the cause is known", steps: [.id(5), lost, .unclosed],
+            testDescription: "a crash during an outage has a known cause", steps: [.id(5), lost, .unclosed],
             lastID: 5,
             reason: .connectionLost, cause: "connection_lost"),
         Story(
-            testDescription: "paused for want of space", steps: [.id(5), .event(.recordingPaused(free: 1)), .goesOn],
+            testDescription: "paused because disk space is low",
+            steps: [.id(5), .event(.recordingPaused(free: 1)), .goesOn],
             lastID: 5, reason: .diskLow, cause: "disk_low"),
         Story(
-            testDescription: "and what was lost is told",
+            testDescription: "and the loss is reported",
             steps: [
                 .id(5), .event(.recordingPaused(free: 1)),
                 .event(.dropped(channel: "chat", envelopes: 2, bytes: 1, reason: "disk_low", ids: 6...7)),
                 .event(.recordingResumed(free: 9)), .stopped(7),
             ], lastID: 7),
         Story(
-            testDescription: "set back to the first id: all that came is here",
+            testDescription: "set back to the first id: everything is recorded",
             steps: [.id(5), .event(.counterReset(channel: "chat", from: 5, to: 1)), .id(1), .stopped(1)], lastID: 1),
         Story(
-            testDescription: "set back behind an outage: how far it had come is unknown",
+            testDescription: "set back after an outage: its previous value is unknown",
             steps: [.id(5), lost, .event(.counterReset(channel: "chat", from: 5, to: 1)), .id(1), .stopped(1)],
             lastID: 1, reason: .counterReset, cause: "connection_lost"),
         Story(
@@ -100,7 +104,7 @@ import Testing
         #expect(ends.all["chat"]?.cause == story.cause)
     }
 
-    /// What the next run must know, by way of a segment that was closed and of one that was not.
+    /// Information for the next run, from a closed and from an unclosed segment.
     @Test(arguments: [true, false]) func theNextRunKnowsTheCause(isClosed: Bool) throws {
         let directory = try TemporaryDirectory()
         do {
@@ -114,13 +118,13 @@ import Testing
             if isClosed { try writer.close(now) }
         }
         let previous = try CaptureDirectory.prepare(directory.path, at: .start) { _ in }
-        #expect(previous.lastIDs == ["chat": 8], "what is told as missing is not missing once more")
+        #expect(previous.lastIDs == ["chat": 8], "ids reported missing are not reported again")
         #expect(previous.cause("chat") == .connectionLost)
         #expect(previous.cause("game") == .notRecording)
     }
 
-    /// A run with other channels says nothing of those that the run before it recorded: neither by its stop nor by a loss
-    /// of its connection nor by its crash.
+    /// A run with other channels reports nothing about the previous run's channels, whether it was stopped, lost its
+    /// connection or crashed.
     @Test(arguments: ["stopped", "connection lost", "not closed"])
     func aRunIsAboutItsOwnChannels(_ end: String) throws {
         let directory = try TemporaryDirectory()
@@ -147,8 +151,8 @@ import Testing
         #expect(summary.verdict.isComplete == (end == "stopped" ? true : nil))
     }
 
-    /// A channel that is attached while a segment is written is one of it from then on.
-    @Test func anAttachedChannelIsOneOfItsSegment() {
+    /// A channel attached while a segment is written belongs to it from then on.
+    @Test func anAttachedChannelBelongsToTheSegment() {
         var ends = RecordingEnds()
         ends.segmentBegan(of: ["chat"])
         ends.recorded("chat", id: 5)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Capture
 
-/// The one rule of all commands: what is a loss, what is only missing, and what is unknown.
+/// The rule shared by all commands: what is a loss, what is only missing, and what is unknown.
 @Suite struct RecordingVerdictTests {
-    /// What a `gap` or `dropped` event may say, and whether that is a loss.
+    /// Causes of `gap` and `dropped` events, and whether they count as loss.
     static let causes: [(cause: String, isLoss: Bool)] = [
         ("dropped", true), ("buffer_full", true), ("write_error", true), ("disk_low", true), ("connection_lost", true),
         ("too_large", true),
@@ -46,8 +46,8 @@ import Testing
             } == #"{"complete":false} 0"#, "what is known to be missing is no doubt")
     }
 
-    /// What looked like a loss was the turn of another counter.
-    @Test func aWithdrawnGapIsNoLoss() {
+    /// What looked like a loss was an id of another counter.
+    @Test func aWithdrawnGapIsNotALoss() {
         var account = RecordingAccount()
         let gap = CaptureEvent.gap(channel: "chat", from: 3, to: 10, cause: .connectionLost)
         account.note(gap)
@@ -60,7 +60,7 @@ import Testing
         account.note(turn("chat", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
         let verdict = account.verdict(isDamaged: false)
         #expect(verdict.exitStatus == 0)
-        #expect(verdict.isComplete == nil, "of several counters nobody can tell")
+        #expect(verdict.isComplete == nil, "with several counters completeness is unknown")
         account.note(turn("chat", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
         account.note(.gap(channel: "chat", from: 20, to: 21, cause: .connectionLost))
         #expect(account.verdict(isDamaged: false).exitStatus == 3, "a gap is withdrawn once")

@@ -7,10 +7,10 @@ import Time
 
 @testable import Capture
 
-/// Envelopes of ASP.NET Core that no node writes, and unclosed files.
+/// Envelopes of ASP.NET Core that nodes do not write, and unclosed files.
 @Suite struct CoreCaptureDamageTests {
-    /// What no node writes, at each place where a payload or a record can end.
-    @Test func cutRecordsAreToldAndNeverTrap() throws {
+    /// A payload or record cut at each position.
+    @Test func cutRecordsAreReportedAndNeverTrap() throws {
         for setting in try CoreVectors.all() {
             for vector in setting.payloads {
                 for cut in [0, 1, vector.payload.count / 2, vector.payload.count - 1] {
@@ -33,7 +33,7 @@ import Time
         }
     }
 
-    @Test func aChannelOfAnotherHubIsToldAsThat() throws {
+    @Test func aChannelOfAnotherHubIsReportedAsSuch() throws {
         let hub = CoreHub(type: "A")
         let record = CoreRecord.bytes(channel: Array("Ax:all".utf8), payload: [0x92, 0x90, 0x80])
         let object = try CoreRecording.json(Reading.Envelope(channel: "A", receivedAt: 1, payload: record), hub.form)
@@ -41,7 +41,7 @@ import Time
     }
 
     /// MessagePack-CSharp compresses with LZ4 in one block or in several; both are reported, not treated as damage.
-    @Test(arguments: [98, 99] as [Int8]) func compressedArgumentsAreShownAsThat(type: Int8) throws {
+    @Test(arguments: [98, 99] as [Int8]) func compressedArgumentsAreShownAsSuch(type: Int8) throws {
         var message = MessagePackWriter()
         message.array(6)
         message.int(1)
@@ -67,7 +67,7 @@ import Time
         #expect(compressed?["compressed"] as? String == "lz4")
     }
 
-    /// A crash leaves no summary; the next start and `recover` keep the schema with the channel.
+    /// A crash leaves no summary; the next start and `recover` keep the channel's schema.
     @Test func recoveredSegmentsKeepTheirSchema() throws {
         let (directory, target) = (try TemporaryDirectory(), try TemporaryDirectory())
         _ = try CoreRecording.record(directory.path)
@@ -83,7 +83,7 @@ import Time
         #expect(try Reading(target.path).damage.isEmpty)
     }
 
-    @Test func twoRecordingsOfOneHubAreNotReadAsOne() throws {
+    @Test func twoRecordingsOfOneHubAreNotMixed() throws {
         let (first, second) = (try TemporaryDirectory(), try TemporaryDirectory())
         _ = try CoreRecording.record(first.path)
         _ = try CoreRecording.record(second.path)
@@ -92,7 +92,7 @@ import Time
         #expect(chat.ids == (1...147).map { $0 })
     }
 
-    @Test func countersGoOnFromSegmentToSegment() throws {
+    @Test func countersContinueAcrossSegments() throws {
         let directory = try TemporaryDirectory()
         let hub = CoreHub(type: "A")
         var writer = CaptureWriter(

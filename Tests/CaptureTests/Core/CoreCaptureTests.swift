@@ -7,7 +7,7 @@ import Time
 
 @testable import Capture
 
-/// Hubs of ASP.NET Core in a capture: what real nodes published, written and read back.
+/// Hubs of ASP.NET Core in a capture: payloads of real nodes, written and read back.
 @Suite struct CoreCaptureTests {
     @Test func everyVectorIsReadBackByteForByteInOrder() throws {
         let directory = try TemporaryDirectory()
@@ -22,7 +22,7 @@ import Time
         #expect(reading.envelopes.filter { $0.channel == "chat" }.map(\.id) == (1...147).map { $0 })
     }
 
-    @Test func theFileSaysWhatEachChannelIs() throws {
+    @Test func theFileDescribesEachChannel() throws {
         let directory = try TemporaryDirectory()
         _ = try CoreRecording.record(directory.path)
         let capture = try CaptureReader(paths: [directory.path])
@@ -36,7 +36,7 @@ import Time
         )
     }
 
-    @Test func withoutHubsASegmentIsAsItWas() throws {
+    @Test func withoutHubsASegmentIsUnchanged() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         try writer.record(1...3 as ClosedRange<UInt64>, from: .start)
@@ -46,8 +46,8 @@ import Time
         #expect(String(decoding: file, as: UTF8.self).contains(CoreCapture.schemaName) == false)
     }
 
-    /// What an object says, compared with what was meant.
-    @Test func everyVectorIsShownAsItWasMeant() throws {
+    /// The content of an object, compared with the expected meaning.
+    @Test func everyVectorIsShownWithItsMeaning() throws {
         let directory = try TemporaryDirectory()
         let vectors = try CoreRecording.record(directory.path)
         let reading = try Reading(directory.path)
@@ -122,7 +122,7 @@ import Time
             CaptureSelection(texts: ["hello all"]),
             { payload, _ in String(decoding: payload.payload, as: UTF8.self).contains("hello all") }
         ),
-        // A protocol's name is none of the values.
+        // The name of a protocol is not among the values.
         (CaptureSelection(texts: ["messagepack"]), { _, _ in false }),
         (
             CaptureSelection(groups: ["Grüppe: ★/x y"]),
@@ -144,7 +144,7 @@ import Time
         #expect(expected.isEmpty == (selection.fromID != nil || [5, 10].contains(index)))
     }
 
-    @Test func aShareOfGroupsIsThereWholeOrNotAtAll() throws {
+    @Test func aSampleContainsEachGroupCompletelyOrNotAtAll() throws {
         let directory = try TemporaryDirectory()
         let all = try CoreRecording.record(directory.path, mixed: false).flatMap(\.payloads)
         let some = Set(
@@ -158,7 +158,7 @@ import Time
 
     // MARK: - Summary
 
-    @Test func aSummaryCountsAndSaysWhyCompletenessCannotBeTold() throws {
+    @Test func aSummaryCountsAndExplainsUnknownCompleteness() throws {
         let directory = try TemporaryDirectory()
         _ = try CoreRecording.record(directory.path)
         let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
@@ -183,7 +183,7 @@ import Time
         #expect(channels[0]["missing_ids"] as? Int == 0 && channels[0]["backplane"] == nil)
     }
 
-    @Test func envelopesThatLackAProtocolAndCommandsWithoutAckAreCounted() throws {
+    @Test func envelopesWithoutAProtocolAndCommandsWithoutAckAreCounted() throws {
         let directory = try TemporaryDirectory()
         let hub = CoreHub(prefix: "p", type: "Chat.ChatHub")
         var writer = CaptureWriter(

@@ -3,7 +3,7 @@ import Testing
 @testable import Capture
 
 @Suite struct RetentionPolicyTests {
-    /// Ten bytes each, ended at 10, 20, 30, ...; `o` is open, `a` archived, `c` closed and not archived.
+    /// Ten bytes each, ending at 10, 20, 30, ...; `o` is open, `a` archived, `c` closed and not archived.
     private static func segments(_ kinds: String) -> [StoredSegment] {
         kinds.enumerated().map { index, kind in
             StoredSegment(
@@ -41,14 +41,14 @@ import Testing
             testDescription: "age and size", kinds: "cccco", policy: RetentionPolicy(size: 30, age: 985), now: 1_000,
             deleted: "0age 1size"),
         Case(
-            testDescription: "what is not archived stays", kinds: "accao",
+            testDescription: "unarchived segments stay", kinds: "accao",
             policy: RetentionPolicy(size: 10, needsArchive: true), deleted: "0size 3size"),
         Case(
             testDescription: "unless disk space is low", kinds: "accao",
             policy: RetentionPolicy(size: 20, needsArchive: true), diskLow: true,
             deleted: "0size 1disk_low 2disk_low"),
         Case(
-            testDescription: "a low disk deletes nothing that the policy keeps", kinds: "ccco",
+            testDescription: "a low disk deletes nothing within the policy's limits", kinds: "ccco",
             policy: RetentionPolicy(size: 100, needsArchive: true), diskLow: true, deleted: ""),
         Case(
             testDescription: "a low disk without a policy deletes nothing", kinds: "ccco",

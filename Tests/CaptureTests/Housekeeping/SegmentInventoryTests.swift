@@ -19,7 +19,7 @@ import Time
         return writer
     }
 
-    @Test func knowsItsSegmentsAndNothingElse() throws {
+    @Test func listsItsSegmentsAndNothingElse() throws {
         let directory = try TemporaryDirectory()
         let writer = try Self.capture(in: directory.path)
         let names = directory.names

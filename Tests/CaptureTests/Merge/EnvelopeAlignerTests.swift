@@ -6,7 +6,7 @@ import Testing
 @Suite struct EnvelopeAlignerTests {
     private static let horizon: UInt64 = 5_000
 
-    /// `id@time` for each envelope; payloads tell them apart by default.
+    /// `id@time` per envelope; payloads are different by default.
     private struct Step {
         var input: Int
         var id: UInt64?
@@ -39,13 +39,13 @@ import Testing
         aligned.map { "\($0.id.map { "\($0)" } ?? "-"):\($0.inputs)" }
     }
 
-    @Test func theSameEnvelopeIsThereOnceWithItsEarliestTime() throws {
+    @Test func equalEnvelopesAreMergedWithTheEarliestTime() throws {
         let aligned = try align([step(0, 1, at: 100), step(1, 1, at: 90), step(0, 2, at: 200), step(1, 2, at: 1_200)])
         #expect(texts(aligned) == ["1:3", "2:3"])
         #expect(aligned.map(\.receivedAt) == [90, 200])
     }
 
-    @Test func holesAreFilledAndWhatAllLackIsNamed() throws {
+    @Test func gapsAreFilledAndCommonGapsAreReported() throws {
         let aligned = try align([
             step(0, 1, at: 10), step(0, 4, at: 40), step(1, 2, at: 25), step(1, 7, at: 70), step(0, 8, at: 80),
         ])
@@ -53,7 +53,7 @@ import Testing
         #expect(aligned.map(\.missing) == [nil, nil, 3...3, 5...6, nil])
     }
 
-    @Test func aCounterThatWasSetBackBeginsAnEpoch() throws {
+    @Test func aCounterResetStartsAnEpoch() throws {
         let aligned = try align([
             step(0, 900, at: 100), step(1, 900, at: 110), step(0, 901, at: 120), step(0, 1, at: 200, "a"),
             step(1, 1, at: 210, "a"), step(1, 2, at: 220), step(0, 901, at: 9_000, "again"),
@@ -64,7 +64,7 @@ import Testing
         #expect(aligned.map(\.missing) == [nil, nil, nil, nil, 3...900])
     }
 
-    @Test func anInputThatSleptThroughTheResetFindsItsEpoch() throws {
+    @Test func anInputThatMissedTheResetFindsItsEpoch() throws {
         let aligned = try align([
             step(0, 10, at: 100), step(1, 10, at: 100), step(1, 1, at: 20_000), step(1, 11, at: 30_000, "new"),
             step(0, 11, at: 30_001, "new"), step(0, 12, at: 30_002),
@@ -72,13 +72,13 @@ import Testing
         #expect(texts(aligned) == ["10:3", "1:2", "11:3", "12:1"])
     }
 
-    @Test func otherBytesUnderOneIDAreAConflict() throws {
+    @Test func differentBytesWithTheSameIDAreAConflict() throws {
         let aligned = try align([step(0, 5, at: 10, "a"), step(1, 5, at: 20, "b"), step(0, 6, at: 30)])
         #expect(texts(aligned) == ["5:1", "5:2", "6:1"])
         #expect(aligned.map(\.isConflict) == [true, true, false])
     }
 
-    @Test func withoutAnIDTheBytesDecide() throws {
+    @Test func envelopesWithoutAnIDAreComparedByBytes() throws {
         let aligned = try align([
             step(0, nil, at: 10, "x"), step(1, nil, at: 400, "x"), step(0, nil, at: 500, "x"),
             step(1, nil, at: 9_000, "x"),
@@ -86,7 +86,7 @@ import Testing
         #expect(texts(aligned) == ["-:3", "-:1", "-:2"])
     }
 
-    @Test func clocksThatDifferByMoreThanTheHorizonAreTold() {
+    @Test func clocksThatDifferByMoreThanTheHorizonAreReported() {
         #expect(throws: EnvelopeAligner.TooLate.self) {
             try align([
                 step(0, 1, at: 10), step(1, 1, at: 20), step(0, 2, at: 8_000), step(0, 9, at: 20_000),
@@ -95,18 +95,18 @@ import Testing
         }
     }
 
-    @Test func aClockThatIsAnHourBehindIsToldAndNoReset() throws {
+    @Test func aClockAnHourBehindIsReportedAndNotAReset() throws {
         let (first, hour): ([Step], UInt64) = ((1...50).map { step(0, $0, at: $0 * 100, created: $0 * 100) }, 3_600_000)
         #expect(throws: EnvelopeAligner.TooLate.self) {
             try align(first + (1...50).map { step(1, $0, at: hour + $0 * 100, created: $0 * 100) })
         }
-        // What was created afterwards under lower ids is of another epoch.
+        // Envelopes created later with lower ids belong to another epoch.
         let later = (1...50).map { step(1, $0, at: hour + $0 * 100, created: hour + $0 * 100) }
         #expect(try align(first + later).count { $0.resetFrom != nil } == 1)
     }
 
-    /// The new epoch is met by the second input at an id above its last one of the old epoch.
-    @Test func aResetThatOneInputCannotSeeByItsIDs() throws {
+    /// The second input sees the new epoch first at an id above its last id of the old epoch.
+    @Test func aResetThatTheIDsOfOneInputDoNotShow() throws {
         let old =
             (1...9).map { step(0, $0, at: $0 * 10, created: $0 * 10) }
             + (1...5).map { step(1, $0, at: $0 * 10 + 1, created: $0 * 10) }
@@ -119,10 +119,10 @@ import Testing
         #expect(!aligned.contains { $0.isConflict || $0.missing != nil })
     }
 
-    /// A true sequence, of which each input loses another tenth, seen by clocks that differ either way; the counter is set
-    /// back while traffic goes on, and some payloads have no id.
-    @Test(arguments: 0..<20) func theUnionAndNothingElse(run: Int) throws {
-        var random = SplitMix64.announced(for: "theUnionAndNothingElse \(run)")
+    /// A true sequence, of which each input loses a different tenth, recorded with clocks that are ahead or behind; the
+    /// counter is reset during traffic, and some payloads have no id.
+    @Test(arguments: 0..<20) func theResultIsTheUnion(run: Int) throws {
+        var random = SplitMix64.announced(for: "theResultIsTheUnion \(run)")
         let skew = UInt64.random(in: 0...2_000, using: &random)
         let late = run % 2
         var id = UInt64.random(in: 1...1_000, using: &random)
@@ -135,7 +135,7 @@ import Testing
         var clocks: [UInt64] = [0, 0]
         var withoutID = 0
         func see(_ input: Int, _ id: UInt64?, _ payload: String) {
-            // Each input is in the order of its own clock.
+            // Each input is ordered by its own clock.
             let delay = UInt64.random(in: 0...5, using: &random) + (input == late ? skew : 0)
             clocks[input] = max(clocks[input], time + delay)
             steps.append(step(input, id, at: clocks[input], payload, created: time))
@@ -162,7 +162,7 @@ import Testing
         }
         let aligned = try align(steps)
         let withID = aligned.filter { $0.id != nil }
-        // Not the lists themselves: they are long.
+        // Not the lists themselves, which are long.
         let difference = zip(texts(withID), expected).enumerated().first { $1.0 != $1.1 }
         #expect(difference == nil && withID.count == expected.count)
         let isSame = withID.flatMap { $0.missing.map(Array.init) ?? [] } == missing

@@ -5,12 +5,12 @@ import Time
 
 @testable import Capture
 
-/// The ends of a capture, and times that count from them.
+/// The start and end of a capture, and times relative to them.
 @Suite struct CaptureTimesTests {
     private static func at(_ milliseconds: UInt64) -> UInt64 { Moment.start.after(milliseconds: milliseconds).realtime }
 
-    /// Two segments of one relay, ids 1...10 from 1 s on and 11...20 from 5 s on, a millisecond apart; an event before,
-    /// between and behind.
+    /// Two segments of one relay, ids 1...10 from 1 s and 11...20 from 5 s, a millisecond apart; one event before,
+    /// between and after them.
     private func makeCapture(_ directory: TemporaryDirectory) throws {
         var writer = makeWriter(directory.path)
         writer.append(.disconnected(cause: "x"), at: .start)
@@ -36,7 +36,7 @@ import Time
         #expect(!isBeingRecorded)
     }
 
-    @Test func theEndsAreOfAllSegmentsWhereSeveralRelaysRecorded() throws {
+    @Test func theEndsCoverTheSegmentsOfAllRelays() throws {
         let (one, other) = (try TemporaryDirectory(), try TemporaryDirectory())
         var long = makeWriter(one.path)
         try long.record([1], from: .start)
@@ -62,7 +62,7 @@ import Time
         #expect(times == [0, 5])
     }
 
-    @Test func whileItIsRecordedTimesCountBackFromNow() throws {
+    @Test func duringRecordingTimesCountBackFromNow() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         let now = try writer.record(1...10, from: Moment.start.after(milliseconds: 1_000))
@@ -91,7 +91,7 @@ import Time
         #expect(resolved == [expected, expected])
     }
 
-    // MARK: - How much is read
+    // MARK: - Amount of data read
 
     @Test func progressEndsAtTheEnd() throws {
         let directory = try TemporaryDirectory()
@@ -109,7 +109,7 @@ import Time
         }
     }
 
-    @Test func onlyChunksOfTheTimeAskedForAreRead() throws {
+    @Test func onlyChunksInTheRequestedTimeAreRead() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         var now = Moment.start

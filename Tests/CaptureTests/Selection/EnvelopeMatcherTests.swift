@@ -3,12 +3,12 @@ import Testing
 
 @testable import Capture
 
-/// Each filter, and what several say together, on one payload at a time.
+/// Each filter, and combinations of filters, on one payload at a time.
 @Suite struct EnvelopeMatcherTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var name: String
         var selection: CaptureSelection
-        /// Names of ``payloads``, in their order.
+        /// Names of ``payloads``, in order.
         var selects: [String]
 
         var testDescription: String { name }
@@ -101,7 +101,7 @@ import Testing
             selects: []),
     ]
 
-    @Test(arguments: cases) func aFilterTakesWhatItSays(_ one: Case) {
+    @Test(arguments: cases) func aFilterSelects(_ one: Case) {
         let matcher = EnvelopeMatcher(one.selection)
         let selected = Self.payloads.filter { payload in
             payload.bytes.withUnsafeBytes { matcher.selects(channel: "chat", receivedAt: 5, payload: $0) }
@@ -157,11 +157,13 @@ import Testing
         let taken = (0..<20_000).count { index in
             Array("\(prefix)\(index)".utf8).withUnsafeBytes { sample.includes($0) }
         }
-        // Three standard deviations of 20,000 coins are 1.1 % at most; the hash is fixed, so this cannot fail by chance.
+        // Three standard deviations of 20,000 random choices are at most 1.1 %; the hash is fixed, so this cannot fail
+        // by chance.
         #expect(abs(Double(taken) / 200 - percent) < 1.1)
     }
 
-    /// The hash is a promise: samples of captures of different days, by different versions, hold the same signals.
+    /// The hash must not change: samples taken from different captures, by different versions, contain the same
+    /// signals.
     @Test(arguments: [
         ("", 0xefd0_1f60_ba99_2926 as UInt64), ("hg-chatHub.ops", 0xd4a3_7997_d9f0_155c),
         ("HG-CHATHUB.OPS", 0xd4a3_7997_d9f0_155c),
@@ -170,7 +172,7 @@ import Testing
         #expect(Array(signal.utf8).withUnsafeBytes { SignalSample.hash($0) } == hash)
     }
 
-    @Test func aLargerSampleHoldsTheSmallerOne() {
+    @Test func aLargerSampleContainsTheSmallerOne() {
         let (small, large) = (SignalSample(percent: 10), SignalSample(percent: 30))
         for index in 0..<2_000 {
             Array("h-hub\(index)".utf8).withUnsafeBytes { signal in

@@ -7,9 +7,9 @@ import Time
 
 @testable import Capture
 
-/// What real nodes of ASP.NET Core published, as a capture.
+/// Payloads of real ASP.NET Core nodes, as a capture.
 enum CoreRecording {
-    /// All vectors, each setting a hub, with an envelope of SignalR 2 before each.
+    /// All vectors, each setting as a hub, with an envelope of SignalR 2 before each.
     static func record(
         _ directory: String, mixed: Bool = true, compression: Compression = .zstd(level: 1)
     ) throws -> [CoreVectors] {

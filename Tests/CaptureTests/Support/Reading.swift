@@ -3,7 +3,7 @@ import MCAP
 
 @testable import Capture
 
-/// All that a capture gives.
+/// The complete content of a capture.
 struct Reading {
     struct Envelope: Equatable {
         var channel: String
@@ -36,7 +36,7 @@ struct Reading {
 
 /// A chunk as stored in a file.
 struct PlacedChunk {
-    /// Behind its last byte, from the start of the file.
+    /// The offset after its last byte, from the start of the file.
     var end: UInt64
     var envelopes: [[UInt8]] = []
     var events = 0

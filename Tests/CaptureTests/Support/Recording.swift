@@ -13,7 +13,7 @@ extension Moment {
     }
 }
 
-/// What a writer reported.
+/// Events reported by a writer.
 final class WriterLog: CaptureWriterObserver {
     struct Chunk: Equatable {
         var envelopes: Int
@@ -43,7 +43,7 @@ final class WriterLog: CaptureWriterObserver {
     func segmentLost(_ loss: SegmentLoss) { losses.append(loss) }
 }
 
-/// A payload as a node publishes it.
+/// A payload in the form published by a node.
 func payload(_ id: UInt64, size: Int = 20) -> [UInt8] {
     let text = String(repeating: "\(id)-", count: size).prefix(size)
     let message = Message(
@@ -94,9 +94,9 @@ extension CaptureWriter {
     }
 }
 
-/// Some 30 envelopes in three chunks and two events between them: small enough to damage at every byte.
+/// About 30 envelopes in three chunks with two events in between: small enough to damage every byte.
 ///
-/// - Returns: the bytes of the file and the name it had.
+/// - Returns: the bytes and the name of the file.
 func smallSegment(_ compression: Compression, closed: Bool) throws -> (bytes: [UInt8], name: String) {
     let directory = try TemporaryDirectory()
     var writer = makeWriter(directory.path, compression: compression)

@@ -15,10 +15,10 @@ final class TemporaryDirectory {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    /// Names of what is in it, sorted.
+    /// Names of its entries, sorted.
     var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? [] }
 
-    /// Paths of what is in it, sorted by name.
+    /// Paths of its entries, sorted by name.
     var files: [String] { names.map { path + "/" + $0 } }
 }
 

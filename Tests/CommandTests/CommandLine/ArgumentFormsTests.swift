@@ -13,13 +13,13 @@ import Testing
         #expect(ArgumentForms.improved(other) == other)
     }
 
-    /// Every option of every command, with a value that nothing can be.
-    @Test func noOptionOnlyCallsItsValueInvalid() throws {
+    /// Every option of every command, with an invalid value.
+    @Test func everyOptionExplainsAnInvalidValue() throws {
         let root = try #require(CommandDescription.root())
         for command in root.subcommands ?? [] {
             for argument in command.arguments ?? [] where argument.kind == .option {
                 guard let name = argument.longName else { continue }
-                // Whatever else is missing, the parser complains of a value first.
+                // The parser reports an invalid value before anything that is missing.
                 let line = [command.commandName, "--\(name)=?!"]
                 do {
                     _ = try BackplaneRelay.parseAsRoot(line)
@@ -31,7 +31,7 @@ import Testing
                     #expect(
                         first.contains("such as") || first.contains("one of") || first.contains("write "),
                         "\(command.commandName): \(first)")
-                    // A number is the fallback: right for no other kind of value.
+                    // "A whole number" is the fallback, correct only for numbers.
                     let isNumber = [
                         "limit", "expect", "clients", "nodes", "rounds", "level", "messages", "payload-bytes",
                         "max-live-pages", "compression-level", "max-connections", "client-buffer", "max-rate",

@@ -12,7 +12,7 @@ import Testing
         "BACKPLANE_RELAY_RECORD": "/d", "BACKPLANE_RELAY_NODES": "3",
     ]
 
-    /// Set for `run`, they would hide a part of a capture without a word.
+    /// If variables for `run` applied here, they would silently hide a part of a capture.
     @Test(arguments: ["cat", "info", "verify", "export", "replay", "merge", "diff", "recover"])
     func nothingSelectsWithinACapture(_ command: String) throws {
         let merged = EnvironmentOptions.merged(into: [command, "x"], environment: Self.everything)
@@ -35,8 +35,8 @@ import Testing
         #expect(merged.variables[String(option.prefix { $0 != "=" })]?.hasPrefix("BACKPLANE_RELAY_") == true)
     }
 
-    /// The commas of a generic type are its own.
-    @Test func hubsAreDividedOutsideOfBrackets() {
+    /// Commas in a generic type do not separate hubs.
+    @Test func hubsAreSeparatedByCommasOutsideBrackets() {
         let generic = "Chat.Room`2[[System.Int32, System.Private.CoreLib, Version=8.0.0.0],[System.String, X]]"
         let merged = EnvironmentOptions.merged(
             into: ["run"],
@@ -51,20 +51,20 @@ import Testing
             ])
     }
 
-    /// The directory of `run` is not for the invented data of a demo.
+    /// Demo data must not go into the directory of `run`.
     @Test func aDemoDoesNotRecordWhereRunDoes() {
         let merged = EnvironmentOptions.merged(into: ["demo"], environment: Self.everything)
         #expect(!merged.arguments.contains { $0.hasPrefix("--record") })
     }
 
     /// It would load the Redis of `run` to its limit.
-    @Test func aBenchLoadsNoRedisOfTheEnvironment() {
+    @Test func aBenchIgnoresTheRedisOfTheEnvironment() {
         let merged = EnvironmentOptions.merged(into: ["bench"], environment: Self.everything)
         #expect(!merged.arguments.contains { $0.hasPrefix("--redis") })
         #expect(merged.variables["--redis"] == nil)
     }
 
-    @Test func theCommandLineWins() {
+    @Test func theCommandLineTakesPrecedence() {
         let merged = EnvironmentOptions.merged(into: ["tail", "--kind", "hub"], environment: Self.everything)
         #expect(!merged.arguments.contains("--kind=user"))
         #expect(merged.variables["--kind"] == nil)

@@ -63,7 +63,7 @@ import Testing
         #expect(OptionRequirements.complaint(about: arguments) { _ in false } == nil)
     }
 
-    /// A variable of `run` is a mistake like an option; one that is meant for another command is none.
+    /// A variable for `run` is checked like an option; one for another command is ignored.
     @Test func variables() {
         let all: (String) -> Bool = { _ in true }
         #expect(OptionRequirements.complaint(about: ["run", "--tls-key=k"], isVariable: all) != nil)

@@ -10,7 +10,7 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Sources/backplane-relay/Documentation.docc/CommandsAndOptions.md")
 
-    @Test func `the article says what the argument parser says`() throws {
+    @Test func `the article matches the argument parser`() throws {
         let text = try CommandsArticle.text()
         if ProcessInfo.processInfo.environment[Self.variable] == "1" {
             try text.write(to: Self.article, atomically: true, encoding: .utf8)
@@ -19,7 +19,7 @@ import Testing
         let written = try String(contentsOf: Self.article, encoding: .utf8)
         let pairs = zip(written.split(separator: "\n"), text.split(separator: "\n"))
         let difference = pairs.first { $0 != $1 }.map { "it has '\($0)', the program '\($1)'" } ?? "it is cut off"
-        // Not the texts themselves, which would fill the screen.
+        // Without the texts, which would fill the screen.
         let isCurrent = written == text
         #expect(
             isCurrent,
@@ -28,7 +28,7 @@ import Testing
     }
 }
 
-/// The article "Commands and options", made of what the argument parser says of itself.
+/// The article "Commands and options", generated from the argument parser's description.
 enum CommandsArticle {
     static func text() throws -> String {
         let help = try JSONDecoder().decode(Help.self, from: Data(BackplaneRelay._dumpHelp().utf8))
@@ -99,7 +99,7 @@ enum CommandsArticle {
         return "| `\(name)` | \(argument.kind == "flag" ? "off" : standard) | \(line(argument.abstract ?? "")) |\n"
     }
 
-    /// Examples, which are indented, in a fence.
+    /// Puts examples, which are indented, into a fence.
     private static func discussion(_ text: String) -> String {
         var result = ""
         for paragraph in text.split(separator: "\n\n") {
@@ -114,7 +114,7 @@ enum CommandsArticle {
         return result
     }
 
-    /// One line, with what Markdown would take for its own escaped.
+    /// One line, with Markdown's special characters escaped.
     private static func line(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).joined(separator: " ").map { character in
             "\\*|<`".contains(character) ? "\\\(character)" : String(character)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import backplane_relay
 
-/// Help as a terminal of 80 columns shows it.
+/// Help as shown in a terminal of 80 columns.
 @Suite struct HelpTextTests {
     private static let commands = BackplaneRelay.configuration.subcommands
 
@@ -32,6 +32,13 @@ import Testing
                 #expect(lines.count == 1, "end its lines with a backslash: \(paragraph)")
             }
         }
+    }
+
+    @Test(arguments: ["erase", "merge", "diff"]) func `a command that refuses a pipe offers no standard input`(
+        name: String
+    ) throws {
+        let command = try #require(Self.commands.first { $0.configuration.commandName == name })
+        #expect(!Self.help(command).joined(separator: " ").contains("standard input"))
     }
 
     @Test func `a value's name says what it is, and many options are in groups`() throws {

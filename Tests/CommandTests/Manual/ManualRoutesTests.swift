@@ -17,9 +17,9 @@ import Testing
         let html = try html("/manual/" + topic)
         #expect(html.contains("<h1"))
         #expect(html.contains("<link rel=\"stylesheet\" href=\"manual.css\">"))
-        // Links among articles are those of the site.
+        // Links between articles lead to pages of the site.
         #expect(!html.contains(".md\"") && !html.contains(".md#"))
-        // The policy permits neither.
+        // The content security policy permits neither.
         #expect(!html.contains("<script") && !html.contains("style="))
     }
 
@@ -38,7 +38,7 @@ import Testing
         #expect(ManualRoutes.target("https://mcap.dev/a.md") == "https://mcap.dev/a.md")
     }
 
-    @Test func `what is not there is not found, and other paths are somebody else's`() throws {
+    @Test func `a missing article is not found, and other paths are not handled`() throws {
         #expect(try html("/manual/nothing", found: false).contains("no such article"))
         #expect(try html("/manual/<script>", found: false).contains("<script>") == false)
         for path in ["/", "/metrics", "/manuals", "/manualx/attach", "/x/manual/"] {

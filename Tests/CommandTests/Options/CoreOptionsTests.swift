@@ -10,7 +10,7 @@ import Testing
         try CoreOptions.parse(arguments).attachment(redis: RedisConfiguration(connectionString: redis))
     }
 
-    @Test func whatIsAskedForIsWatched() throws {
+    @Test func theOptionsSelectWhatIsWatched() throws {
         #expect(try Self.attachment([]) == nil)
         #expect(try Self.attachment([], redis: "redis,channelPrefix=p") == nil)
         #expect(try Self.attachment(["--core"]) == CoreAttachment(findsHubs: true))
@@ -23,7 +23,7 @@ import Testing
                 == CoreAttachment(hubs: ["Chat.Hubs.ChatHub", "B"]))
     }
 
-    @Test func thePrefixIsThatOfTheAddressUnlessAnotherIsGiven() throws {
+    @Test func thePrefixIsThatOfTheAddressUnlessTheOptionIsGiven() throws {
         let address = "redis,channelPrefix=orc"
         #expect(try Self.attachment(["--core"], redis: address)?.prefix == "orc")
         #expect(try Self.attachment(["--core", "--channel-prefix", "my:app:"], redis: address)?.prefix == "my:app:")
@@ -34,8 +34,8 @@ import Testing
     @Test(arguments: [
         (["--core-hub", ""], "--core-hub: name a hub's .NET type"),
         (["--core", "--core-exclude", ""], "--core-exclude: name a hub's .NET type"),
-        (["--core-hub", "A", "--core-hub", "A"], "--core-hub: each hub is given once"),
-        (["--core", "--core-hub", "A", "--core-exclude", "A"], "'A' is named by --core-hub too"),
+        (["--core-hub", "A", "--core-hub", "A"], "--core-hub: name each hub only once"),
+        (["--core", "--core-hub", "A", "--core-exclude", "A"], "'A' is also named by --core-hub"),
         (["--core-hub", "my:app:ChatHub"], "--channel-prefix 'my:app:' --core-hub 'ChatHub'"),
         (["--core-hub", "ChatHub:"], "a .NET type name contains no ':'"),
     ])
@@ -44,7 +44,7 @@ import Testing
         #expect(error.map { CoreOptions.message(for: $0) }?.contains(part) == true, "\(error.map { "\($0)" } ?? "")")
     }
 
-    @Test func withoutAnythingToWatchBothKindsAreNamed() throws {
+    @Test func withNothingToWatchBothOptionsAreNamed() throws {
         for command in ["run", "tail"] {
             let error = #expect(throws: (any Error).self) {
                 try BackplaneRelay.parseAsRoot([command, "--redis", "redis"])

@@ -9,12 +9,12 @@ import Testing
     private static let generic =
         "Chat.RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0, Culture=neutral, PublicKeyToken=7cec]]"
 
-    @Test func `the sign inside of a generic type's brackets parts nothing`() throws {
+    @Test func `an equals sign inside the brackets of a generic type does not separate`() throws {
         let options = try MappingOptions.parse(["--map-hub", "\(Self.generic)=Chat.Other", "--map-hub", "RoomHub=A=B"])
         #expect(try options.hubs == [Self.generic: "Chat.Other", "RoomHub": "A=B"])
         let other = try MappingOptions.parse(["--map-hub", "ChatHub=\(Self.generic)"])
         #expect(try other.hubs == ["ChatHub": Self.generic])
-        // A bracket that is never closed is one of the name.
+        // A bracket that is never closed is part of the name.
         #expect(try MappingOptions.parse(["--map-group", "a[b=c"]).groups == ["a[b": "c"])
     }
 
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `protocols and kinds are known ones`() throws {
+    @Test func `protocols and kinds must be known`() throws {
         #expect(ProtocolsArgument(argument: "JSON,messagepack,json")?.protocols == [.json, .messagePack])
         for text in ["", "xml", "json,", "json messagepack"] { #expect(ProtocolsArgument(argument: text) == nil) }
         #expect(IncludeArgument(argument: "all")?.kinds.count == 5 && IncludeArgument(argument: "x") == nil)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import backplane_relay
 
-/// What the command adds to an error from below.
+/// The option that a command adds to an error of a lower module.
 @Suite struct OptionNamesTests {
     private static let endpoint = "redis:1"
 
@@ -68,7 +68,7 @@ import Testing
         #expect("\(OptionNames.explaining(error, of: "run"))".hasPrefix(start))
     }
 
-    @Test func `an error without a setting stays itself`() {
+    @Test func `an error without a setting is unchanged`() {
         let error = OptionNames.explaining(ReplayError.empty, of: "replay")
         guard case ReplayError.empty = error else {
             Issue.record("\(error)")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import backplane_relay
 
-/// Options say their range, at both ends.
+/// Errors of options name both ends of the range.
 @Suite struct RangeTests {
     private static let redis = ["--redis", "redis://127.0.0.1:1"]
 
@@ -35,7 +35,7 @@ import Testing
     func whatIsOutsideIsToldTheRange(_ arguments: [String], _ range: String) {
         do {
             _ = try BackplaneRelay.parseAsRoot(arguments)
-            Issue.record("taken: \(arguments)")
+            Issue.record("accepted: \(arguments)")
         } catch {
             #expect(BackplaneRelay.exitCode(for: error).rawValue == 64)
             #expect(BackplaneRelay.message(for: error).contains(range), "\(BackplaneRelay.message(for: error))")

@@ -22,7 +22,7 @@ import Testing
         #expect(options.until == until)
     }
 
-    @Test func theRestIsPutTogether() throws {
+    @Test func otherOptionsAreCombined() throws {
         let options = try SelectionOptions.parse([
             "--from-id", "3", "--until-id", "9", "--hub", "a", "--hub", "b", "--method", "m", "--signal", "hg-*",
             "--kind", "group", "--kind", "Persistent_Connection", "--source", "s", "--grep", "x y", "--sample", "2.5%",
@@ -35,7 +35,7 @@ import Testing
         #expect(try SelectionOptions.parse(["--sample", "100"]).envelopes.sample == 100)
     }
 
-    /// What is wrong is named, and what would be right.
+    /// Errors name the invalid value and a valid one.
     @Test(arguments: [
         (["--from", "yesterday"], "'yesterday'", "-15m"),
         (["--until", "-15"], "'-15'", "+30s"),
@@ -50,7 +50,7 @@ import Testing
     func whatIsWrongIsNamedWithItsRemedy(_ arguments: [String], _ value: String, _ remedy: String) {
         do {
             _ = try SelectionOptions.parse(arguments)
-            Issue.record("taken: \(arguments)")
+            Issue.record("accepted: \(arguments)")
         } catch {
             let message = SelectionOptions.message(for: error)
             #expect(message.contains(value) && message.contains(remedy), "\(message)")

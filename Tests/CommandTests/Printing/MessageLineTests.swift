@@ -6,9 +6,9 @@ import Time
 
 @testable import backplane_relay
 
-/// The lines of `cat` and `tail`, and times by the clock of this machine. Serialized: the zone is the process'.
+/// The lines of `cat` and `tail`, and local times. Serialized: the time zone is shared by the process.
 @Suite(.serialized) struct MessageLineTests {
-    /// The rules of New York and of Berlin, without their files.
+    /// The rules of New York and Berlin, without time zone files.
     private static let newYork = "EST5EDT,M3.2.0,M11.1.0"
     private static let berlin = "CET-1CEST,M3.5.0,M10.5.0/3"
 
@@ -40,6 +40,41 @@ import Time
             }
         }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    private static func coreLines(_ style: LineStyle, _ hub: CoreHub, _ payloads: [(CoreKind, String, CorePayload)])
+        -> [String]
+    {
+        var lines = MessageLine(style)
+        var bytes: [UInt8] = []
+        for (kind, name, payload) in payloads {
+            let channel: [UInt8] = hub.channel(kind, Array(name.utf8))
+            CoreRecord.bytes(channel: channel, payload: payload.encoded()).withUnsafeBytes { record in
+                lines.append(
+                    CapturedEnvelope(
+                        channel: hub.topic, form: hub.form, receivedAt: time("2026-11-29T06:00:12.123456789Z"),
+                        payload: record),
+                    to: &bytes)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// A GUID would push everything behind it out of its column, and out of a terminal.
+    @Test func theChannelOfANodesAcksIsShortOnATerminalAndWholeInAPipe() {
+        let server = "web1_0123456789abcdef0123456789abcdef"
+        let payloads: [(CoreKind, String, CorePayload)] = [(.ack, server, .ack(id: 7)), (.ack, "odd", .ack(id: 8))]
+        let hub = CoreHub(type: "Chat.ChatHub")
+        #expect(
+            Self.coreLines(LineStyle(clock: .utc, width: 120), hub, payloads) == [
+                "2026-11-29 06:00:12.123Z      -  internal:ack:web1_01234567…  ChatHub ack 7                 2 B",
+                "2026-11-29 06:00:12.123Z      -  internal:ack:odd             ChatHub ack 8                 2 B",
+            ])
+        #expect(
+            Self.coreLines(LineStyle(), hub, payloads) == [
+                "2026-11-29T06:00:12.123456789Z      -  internal:ack:\(server)  ChatHub ack 7                 2 B",
+                "2026-11-29T06:00:12.123456789Z      -  internal:ack:odd                                    ChatHub ack 8                 2 B",
+            ])
     }
 
     private static func call(_ hub: String, _ method: String, _ arguments: String) -> String {
@@ -79,7 +114,7 @@ import Time
         }
     }
 
-    @Test func valuesStandOnTheLine() {
+    @Test func valuesArePrintedOnTheLine() {
         let style = LineStyle(showsValues: true)
         let lines = Self.lines(
             style,
@@ -126,7 +161,7 @@ import Time
             (newYork, "2026-11-29", "2026-11-29T05:00:00Z"), (newYork, "2026-07-01 07:00", "2026-07-01T11:00:00Z"),
             (berlin, "2026-11-29 07:00:30.5", "2026-11-29T06:00:30.5Z"),
             (berlin, "2026-07-01T07:00", "2026-07-01T05:00:00Z"),
-            // Shown twice: the first. Left out: as much later.
+            // A repeated time means the first; a skipped time is later by the skipped amount.
             (newYork, "2026-11-01 01:30", "2026-11-01T05:30:00Z"),
             (newYork, "2026-03-08 02:30", "2026-03-08T07:30:00Z"),
             (berlin, "2026-10-25 02:30", "2026-10-25T00:30:00Z"), (berlin, "2026-03-29 02:30", "2026-03-29T01:30:00Z"),
@@ -144,7 +179,7 @@ import Time
         (berlin, "07:00", "2026-11-29T05:59:00Z", "2026-11-28T06:00:00Z"),
         (berlin, "7:00", "2026-11-29T06:00:00Z", "2026-11-29T06:00:00Z"),
         (newYork, "23:30", "2026-12-01T03:00:00Z", "2026-11-30T04:30:00Z"),
-        // The night in which the clock is put back.
+        // The night in which the clock is set back.
         (newYork, "12:00", "2026-11-01T18:00:00Z", "2026-11-01T17:00:00Z"),
         (newYork, "12:00", "2026-11-01T16:59:00Z", "2026-10-31T16:00:00Z"),
     ])
@@ -156,7 +191,7 @@ import Time
         }
     }
 
-    @Test func aTimeOfDayAsTheEndIsTheFirstBehindTheStart() throws {
+    @Test func aTimeOfDayAsTheEndIsTheFirstAfterTheStart() throws {
         let clock = try #require(LocalTime.clock("01:00"))
         Self.inZone(Self.berlin) {
             let start = Self.time("2026-11-28T22:00:00Z")

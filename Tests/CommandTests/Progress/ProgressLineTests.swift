@@ -33,7 +33,7 @@ import Testing
         #expect(text.count <= max(0, width))
     }
 
-    @Test func itIsShownAfterASecondAndTenTimesASecond() {
+    @Test func theLineIsShownAfterASecondAndTenTimesPerSecond() {
         var pace = ProgressPace(start: 500)
         let second: UInt64 = 1_000_000_000
         let early = [pace.admit(at: 500), pace.admit(at: 499 + second), pace.admit(at: 500 + second)]

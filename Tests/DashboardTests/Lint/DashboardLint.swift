@@ -1,4 +1,4 @@
-/// The rules of grafana/dashboard-linter that concern Prometheus dashboards, and a few of our own.
+/// The rules of grafana/dashboard-linter that concern Prometheus dashboards, and some of this project.
 struct DashboardLint {
     struct Finding: CustomStringConvertible {
         var rule: DashboardRule
@@ -43,7 +43,7 @@ struct DashboardLint {
             .templateDatasource, "it has no variable 'datasource', labelled 'Data source', of type prometheus")
         variable("job", label: "Job", rule: .templateJob)
         variable("instance", label: "Instance", rule: .templateInstance)
-        // Also what relays exported that did not have the label yet.
+        // Also matches series of earlier versions without the label.
         variable("backplane", label: "Backplane", all: ".*", rule: .templateBackplane)
         variable("channel", label: "Channel", rule: .templateChannel)
         for variable in dashboard.templating.list where variable.type == "query" {
@@ -82,7 +82,7 @@ struct DashboardLint {
         }
     }
 
-    /// Those of Grafana that mean something here.
+    /// The units of Grafana that are used here.
     private static let units: Set = [
         "none", "short", "percentunit", "bytes", "Bps", "s", "cps", "cpm", "ops", "dateTimeFromNow",
     ]
@@ -132,7 +132,7 @@ struct DashboardLint {
     }
 }
 
-/// What a dashboard must keep to. Those of grafana/dashboard-linter have its names.
+/// The rules for dashboards. Those of grafana/dashboard-linter keep their names.
 enum DashboardRule: String, CaseIterable {
     case uneditable = "uneditable-dashboard"
     case templateDatasource = "template-datasource-rule"
@@ -149,13 +149,13 @@ enum DashboardRule: String, CaseIterable {
     case targetInstance = "target-instance-rule"
     case targetCounterAggregation = "target-counter-agg-rule"
 
-    // Our own.
+    // Rules of this project.
     case schemaVersion = "schema-version"
     case templateChannel = "template-channel"
-    /// Each selector of what is counted by channel has the channel.
+    /// Each selector of a metric with the label `channel` must filter by channel.
     case targetChannel = "target-channel"
     case templateBackplane = "template-backplane"
-    /// And the backplane: both may have a channel of the same name.
+    /// And by backplane: both may have a channel of the same name.
     case targetBackplane = "target-backplane"
     case panelIDs = "panel-ids"
     case panelLayout = "panel-layout"

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Lint of the dashboards")
 struct DashboardLintTests {
-    @Test("the three dashboards are there, each under its own uid and title")
+    @Test("there are three dashboards, each with its own uid and title")
     func dashboards() throws {
         #expect(Repository.dashboardNames == ["backplane.json", "hub-and-probe.json", "relay.json"])
         let all = try Repository.dashboardNames.map(Repository.dashboard)
@@ -25,13 +25,13 @@ struct DashboardLintTests {
         for line in lines { #expect(line.prefix { $0 == " " }.count.isMultiple(of: 2) && line.last != " ") }
     }
 
-    @Test("the lint has nothing against a sound dashboard")
+    @Test("the lint accepts a valid dashboard")
     func sound() throws {
         let dashboard = try Dashboard(json: Data(Self.sound.utf8))
         #expect(DashboardLint.findings(in: dashboard).isEmpty)
     }
 
-    @Test("the lint finds what breaks each rule, and only that", arguments: DashboardRule.allCases)
+    @Test("the lint detects each violation, and only that", arguments: DashboardRule.allCases)
     func finds(rule: DashboardRule) throws {
         let damage = try #require(Self.damages[rule])
         for (from, to) in damage {
@@ -42,7 +42,7 @@ struct DashboardLintTests {
         }
     }
 
-    /// What to replace in ``sound``, and by what.
+    /// The text to replace in ``sound``, and its replacement.
     private static let damages: [DashboardRule: [(from: String, to: String)]] = [
         .uneditable: [(#""editable": false"#, #""editable": true"#), (#""editable": false,"#, "")],
         .schemaVersion: [(#""schemaVersion": 39"#, #""schemaVersion": 16"#)],

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the lint looks at of a dashboard in Grafana's classic model.
+/// The parts of a dashboard in Grafana's classic model that the lint checks.
 struct Dashboard: Decodable {
     let uid: String
     let title: String
@@ -8,7 +8,7 @@ struct Dashboard: Decodable {
     let editable: Bool?
     let templating: Templating
     let annotations: Annotations?
-    /// Rows and, after each, the panels folded into it.
+    /// Rows, each followed by the panels folded into it.
     let panels: [Panel]
 
     private enum CodingKeys: CodingKey {
@@ -85,7 +85,7 @@ struct Dashboard: Decodable {
         let datasource: DataSource?
     }
 
-    /// Every expression, with the name of what asks it.
+    /// Every expression, with the name of the panel or variable that uses it.
     var expressions: [(owner: String, expression: String)] {
         panels.flatMap { panel in (panel.targets ?? []).map { (panel.title ?? "?", $0.expr ?? "") } }
             + (annotations?.list ?? []).compactMap { annotation in annotation.expr.map { (annotation.name, $0) } }

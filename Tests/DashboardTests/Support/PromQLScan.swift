@@ -1,11 +1,11 @@
-/// Finds the selectors of a PromQL expression. It does not judge the syntax: promtool does.
+/// Finds the selectors of a PromQL expression. Does not check the syntax, which promtool does.
 struct PromQLScan {
     struct Selector: Equatable {
-        /// nil where only matchers select.
+        /// Nil if the selector consists of matchers only.
         var metric: String?
         /// As written: `job=~"$job"`.
         var matchers: [String] = []
-        /// The text between the brackets after it.
+        /// The text in the square brackets after it.
         var range: String?
         /// The function whose argument it is.
         var function: String?
@@ -48,7 +48,7 @@ struct PromQLScan {
         case ")":
             _ = calls.popLast()
             rest.removeFirst()
-        // Of a subquery: that of a selector is taken with it.
+        // Brackets of a subquery; those of a selector are consumed with it.
         case "[": _ = bracketed()
         case "\"", "'": _ = quoted()
         default: rest.removeFirst()
@@ -63,7 +63,7 @@ struct PromQLScan {
             rest.removeFirst()
             calls.append(word)
         } else if rest.hasPrefix("by") || rest.hasPrefix("without") {
-            // `sum by (channel) (`: the labels go, the call is what follows.
+            // `sum by (channel) (`: skip the labels, the call follows them.
             _ = take { $0.isLetter }
             skipSpace()
             skipLabels()

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Where the files under test lie.
+/// The location of the files under test.
 enum Repository {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()

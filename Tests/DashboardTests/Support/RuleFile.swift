@@ -1,4 +1,4 @@
-/// Rules as promtool takes them, read line by line: a key, and what is indented deeper below it.
+/// Rules in promtool's format, read line by line: a key, and the deeper indented lines below it.
 struct RuleFile {
     struct Rule {
         var isAlert: Bool

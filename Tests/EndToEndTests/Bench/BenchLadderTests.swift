@@ -2,7 +2,7 @@ import Testing
 
 @testable import Bench
 
-/// Which rates are tried, and what is said to have limited them.
+/// The rates that are tried, and the reported limits.
 @Suite("Bench ladder")
 struct BenchLadderTests {
     @Test("rates rise up to the highest")
@@ -25,7 +25,7 @@ struct BenchLadderTests {
     }
 
     @Test(
-        "it ends where something is lost, late, or not published",
+        "it ends when envelopes are lost, late, or not published",
         arguments: [
             BenchReport.Step.sample(lost: 1), .sample(behindSeconds: 1.5), .sample(published: 4_000),
             .sample(recorded: 4_999),
@@ -56,7 +56,7 @@ struct BenchLadderTests {
         #expect(BenchLadder.limit(of: step, diskBytesPerSecond: nil) == .processor)
     }
 
-    @Test("carried is the fastest that was kept up with")
+    @Test("the sustained rate is the highest without a backlog")
     func carried() {
         let climb = BenchReport.Climb(
             compression: "none",
@@ -66,14 +66,14 @@ struct BenchLadderTests {
         #expect(climb.step(nearest: 90_000)?.asked == 10_000)
     }
 
-    @Test("every envelope of the traffic has the size that was asked for", arguments: [200, 4_096])
+    @Test("every envelope of the traffic has the requested size", arguments: [200, 4_096])
     func traffic(size: Int) throws {
         let traffic = try BenchTraffic(payloadBytes: size)
         #expect(traffic.blobBytes == size - 7)
         #expect(traffic.blobs.count == traffic.count * traffic.blobBytes)
     }
 
-    @Test("what is made and measured before the first rate ends at once when it is over")
+    @Test("preparations before the first rate end at once on cancellation")
     func isOver() throws {
         #expect(throws: CancellationError.self) { try BenchTraffic(payloadBytes: 200, isOver: { true }) }
         let traffic = try BenchTraffic(payloadBytes: 1 << 20)

@@ -8,7 +8,7 @@ import Testing
 @testable import Loopback
 @testable import SignalRClient
 
-/// The check's errors when the nodes use another backplane, another key or another counter.
+/// The check's errors if the nodes use another backplane, key or counter.
 @Suite(.timeLimit(.minutes(3)))
 struct CheckBackplaneTests {
     private static func check(
@@ -25,7 +25,7 @@ struct CheckBackplaneTests {
         try #require(outcome.rows.first { $0.check == step })
     }
 
-    @Test func anotherChannelIsNoProof() async throws {
+    @Test func anotherChannelIsReported() async throws {
         let outcome = try await Nodes.run(2) { nodes, redis in
             try await Self.check(redis, channel: "another", hubs: nodes.map(\.url))
         }
@@ -34,12 +34,12 @@ struct CheckBackplaneTests {
         #expect(fault.contains("the nodes publish elsewhere: no envelope of this check arrived on channel 'another'"))
         #expect(fault.contains("only this check subscribes"))
         #expect(outcome.faults.count == 1)
-        // What clients receive is proven all the same.
+        // Deliveries to clients are proven nevertheless.
         #expect(try Self.row(outcome, .broadcast).verdict == .pass)
         #expect(try Self.row(outcome, .backplane).received == 0)
     }
 
-    @Test func anotherRedisIsNoProof() async throws {
+    @Test func anotherRedisIsReported() async throws {
         let outcome = try await Nodes.run(2) { nodes, _ in
             try await RedisServerProcess.run { other in try await Self.check(other, hubs: nodes.map(\.url)) }
         }
@@ -47,8 +47,8 @@ struct CheckBackplaneTests {
         #expect(outcome.faults.first?.contains("the nodes publish elsewhere") == true, "\(outcome.faults)")
     }
 
-    /// One node of two is on another backplane.
-    @Test func theStrangerIsNamed() async throws {
+    /// One of two nodes uses another backplane.
+    @Test func theNodeOnAnotherBackplaneIsNamed() async throws {
         let outcome = try await Nodes.run(1) { here, redis in
             try await Nodes.run(1) { there, _ in
                 try await Self.check(redis, hubs: [here[0].url, there[0].url])
@@ -63,7 +63,7 @@ struct CheckBackplaneTests {
     @Test(arguments: [[], [.longPolling]] as [[ClientTransport]])
     func nodesThatShareNoKeyAreNamedAndTheRestStays(transports: [ClientTransport]) async throws {
         let outcome = try await RedisServerProcess.run { redis in
-            // Each group of nodes makes up a key of its own.
+            // Each group of nodes generates its own key.
             try await Self.node(redis) { first in
                 try await Self.node(redis) { second in
                     var configuration = CheckConfiguration(
@@ -91,13 +91,13 @@ struct CheckBackplaneTests {
         return try await nodes.run(onPublished: { _, _, _ in }) { try await body($0[0].url) }
     }
 
-    /// FLUSHALL in the middle, on each kind of node: the reset is named.
-    @Test(arguments: [true, false]) func aCounterThatGoesBackIsNamed(inProcess: Bool) async throws {
+    /// FLUSHALL during the check, with each kind of node: the reset is reported.
+    @Test(arguments: [true, false]) func aCounterResetIsReported(inProcess: Bool) async throws {
         let outcome = try await Nodes.run(2) { nodes, redis in
             let flushing = Task {
                 let client = try await RedisClient.connect(
                     to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-                try await eventually("messages are under way") {
+                try await eventually("messages are in flight") {
                     try await client.send(["GET", "test"]).text.flatMap { Int($0) } ?? 0 > 200 ? true : nil
                 }
                 try await client.send(["FLUSHALL"])
@@ -115,8 +115,8 @@ struct CheckBackplaneTests {
         for fault in outcome.faults where fault.contains("received none of") { #expect(fault.contains(text)) }
     }
 
-    /// Clients that are away keep cursors that the counter will not reach: the error is about the counter, not the log.
-    @Test func clientsThatGoDeafAreExplained() throws {
+    /// Disconnected clients keep cursors beyond the new counter: the error is about the counter, not the log.
+    @Test func clientsThatMissMessagesAfterAResetAreExplained() throws {
         let post = DeliveryLog(homes: [0, 1], text: CheckText(run: "r"))
         let counter = CounterRecord()
         for id in [UInt64](810...812) + [3] { counter.published(id) }

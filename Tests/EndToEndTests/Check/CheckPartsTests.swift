@@ -4,7 +4,7 @@ import Testing
 @testable import SignalRClient
 
 struct CheckPartsTests {
-    @Test func textsCarryTheirNumbers() {
+    @Test func textsContainTheirNumbers() {
         let text = CheckText(run: "abc")
         for number in 0..<50 {
             #expect(text.number(in: text.text(number)) == number)
@@ -29,7 +29,7 @@ struct CheckPartsTests {
         #expect(CursorText.id(text) == id)
     }
 
-    @Test func plansAClientOfEachTransportAtEachNode() {
+    @Test func plansOneClientPerTransportAndNode() {
         let clients = ClientPlan(nodes: ["node 1", "node 2"], transports: ClientTransport.allCases, run: "r").clients
         #expect(clients.map(\.node) == [0, 0, 0, 1, 1, 1])
         #expect(clients.map(\.transport) == ClientTransport.allCases + ClientTransport.allCases)
@@ -38,7 +38,7 @@ struct CheckPartsTests {
         #expect(Set(clients.map(\.name)).count == 6)
     }
 
-    @Test func plansTwoAtLeast() {
+    @Test func plansAtLeastTwo() {
         let clients = ClientPlan(nodes: ["node 1"], transports: [.longPolling], run: "r").clients
         #expect(clients.map(\.name) == ["node 1/longPolling a", "node 1/longPolling b"])
         #expect(clients.map(\.user) == ["check-r-0", "check-r-1"])

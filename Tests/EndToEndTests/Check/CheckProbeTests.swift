@@ -45,7 +45,7 @@ struct CheckProbeTests {
         }
     }
 
-    @Test func countsWhatCannotBeCarriedOut() {
+    @Test func countsChecksThatCannotBeCarriedOut() {
         let metrics = CheckMetrics(version: "test")
         metrics.recordError(duration: 1.5, at: 1000)
         let scrape = MetricsScrape(text: String(decoding: metrics.registry.expose(.text), as: UTF8.self))

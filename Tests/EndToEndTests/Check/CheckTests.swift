@@ -14,12 +14,12 @@ struct CheckTests {
         CheckConfiguration(redis: redis, channel: "test", hubs: hubs, messages: 30, version: "test")
     }
 
-    @Test func passesWhereAllIsWell() async throws {
+    @Test func passesWithoutProblems() async throws {
         let outcome = try await RedisServerProcess.run { redis in
             try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
         }
         #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses)")
-        // Where the nodes of this process publish needs no proof.
+        // Nodes of this process report what they publish.
         #expect(outcome.rows.map(\.check) == CheckStep.allCases.filter { $0 != .backplane })
         for row in outcome.rows { #expect(row.expected > 0 && row.expected == row.received && row.result == "ok") }
         let broadcast = try #require(outcome.rows.first { $0.check == .broadcast })
@@ -40,9 +40,9 @@ struct CheckTests {
         #expect(backplane.expected == 2 && backplane.received == 2)
     }
 
-    /// Connections killed every two seconds lose messages, but the check neither fails nor hangs, and each loss is
-    /// accounted for.
-    @Test func accountsForWhatIsLostToStrikes() async throws {
+    /// Connections killed every two seconds lose messages. The check neither fails nor hangs, and each loss is
+    /// explained.
+    @Test func explainsLossesByKilledConnections() async throws {
         let outcome = try await RedisServerProcess.run { redis in
             let client = try await RedisClient.connect(
                 to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
@@ -83,8 +83,8 @@ struct CheckTests {
         #expect(error?.description.contains("http://127.0.0.1:1/signalr") == true)
     }
 
-    /// The Redis goes away in the middle: an error that names it, in good time.
-    @Test func aDyingRedisIsNamed() async throws {
+    /// Redis is stopped during the check: an error that names it, in good time.
+    @Test func aRedisStoppedDuringTheCheckIsNamed() async throws {
         let error = await #expect(throws: RedisError.self) {
             try await RedisServerProcess.run { redis in
                 var configuration = Self.configuration(redis)
@@ -92,10 +92,10 @@ struct CheckTests {
                 let killer = Task {
                     let client = try await RedisClient.connect(
                         to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-                    try await eventually("messages are under way") {
+                    try await eventually("messages are in flight") {
                         try await client.send(["GET", "test"]).text.flatMap { Int($0) } ?? 0 > 100 ? true : nil
                     }
-                    // It answers by closing the connection.
+                    // Replies by closing the connection.
                     _ = try? await client.send(["SHUTDOWN", "NOSAVE"])
                 }
                 defer { killer.cancel() }
@@ -105,8 +105,9 @@ struct CheckTests {
         #expect("\(String(describing: error))".contains("127.0.0.1"))
     }
 
-    /// The Redis goes away while a node does not answer: an error that names it, not after all attempts at the node.
-    @Test func aDeadRedisIsNamedBeforeTheWaitsForNodesEnd() async throws {
+    /// Redis is stopped while a node does not respond: an error that names Redis, before all attempts at the node are
+    /// over.
+    @Test func aDeadRedisIsNamedBeforeNodesTimeOut() async throws {
         let (requests, request) = AsyncStream.makeStream(of: String.self)
         let count = try await RedisServerProcess.run { redis in
             let killer = Task {
@@ -133,16 +134,16 @@ struct CheckTests {
     }
 
     /// A Redis that recovers in time does not end the check.
-    @Test func aRedisThatIsBackInTimeEndsNothing() async throws {
+    @Test func aShortRedisOutageDoesNotEndTheCheck() async throws {
         try await RedisServerProcess.run { redis in
             let client = try await RedisClient.connect(
                 to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
             let value = try await RedisProbe.whileAnswered(by: redis) {
-                // Until anything is reported: the probe's own connection is lost, and every answer is late.
+                // Pauses until a problem is reported: the probe's own connection is lost, and every reply is late.
                 for _ in 0..<3 {
                     try await client.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                     try await client.send(["CLIENT", "PAUSE", "1500", "ALL"])
-                    // Answered when the pause is over.
+                    // Answered when the pause ends.
                     try await client.send(["PING"])
                 }
                 return 1

@@ -6,7 +6,7 @@ import Testing
 
 /// The outcome of a check, from its records.
 @Suite struct EvaluatorTests {
-    /// Two nodes with a client each; the ledger says what came to whom.
+    /// Two nodes with one client each; the ledger records what each client received.
     private func evaluate(
         _ ledger: Ledger, logs: [NodeLog.State?] = [NodeLog.State(), NodeLog.State()],
         faults: [(step: CheckStep, text: String)] = [], resets: [CounterReset] = [], unproven: CheckStep? = nil,
@@ -31,7 +31,7 @@ import Testing
             .outcome(duration: .seconds(2))
     }
 
-    /// One message of a step to both clients, in this envelope.
+    /// One message of a step, in this envelope, received by both clients.
     private func ledger(
         _ step: CheckStep = .broadcast, envelope: UInt64? = 10, arrivals: [(client: Int, isIntact: Bool)]
     ) -> Ledger {
@@ -56,7 +56,7 @@ import Testing
         outcome.rows.first { $0.check == step }
     }
 
-    @Test func everythingCame() throws {
+    @Test func everythingArrived() throws {
         let outcome = evaluate(ledger(arrivals: [(0, true), (1, true)]))
         #expect(outcome.verdict == .pass && outcome.losses.isEmpty && outcome.faults.isEmpty)
         let row = try #require(self.row(.broadcast, of: outcome))
@@ -74,7 +74,7 @@ import Testing
             ("lost", 10, [(0, true)], nil, .fail, "1 lost"),
             ("missed by its node", 10, [(0, true)], 9...11, .passWithLoss, "1 missed by a deaf node"),
             ("another id was missed", 10, [(0, true)], 11...20, .fail, "1 lost"),
-            ("nobody knows its id", nil, [(0, true)], 9...11, .fail, "1 lost"),
+            ("its id is unknown", nil, [(0, true)], 9...11, .fail, "1 lost"),
             ("lost to both", 10, [], 10...10, .fail, "1 lost, 1 missed by a deaf node"),
             ("twice", 10, [(0, true), (1, true), (1, true)], nil, .fail, "1 wrong"),
             ("altered", 10, [(0, true), (1, false)], nil, .fail, "1 wrong"),
@@ -91,7 +91,7 @@ import Testing
         #expect(row.verdict == expected.verdict && row.result == expected.result, "\(expected.name)")
     }
 
-    @Test func whatIsForOthersIsAFault() {
+    @Test func aMessageForOthersIsAFault() {
         var ledger = Ledger(homes: [0, 1])
         let message = ledger.enter(
             Ledger.Entry(step: .others, method: "broadcastMessage", sender: 0, recipients: [1], sentAt: nil))
@@ -107,7 +107,7 @@ import Testing
         #expect(row(.others, of: outcome)?.result == "1 wrong")
     }
 
-    @Test func aLossNamesWhoWasDeaf() throws {
+    @Test func aLossNamesTheNodeThatMissedIt() throws {
         let loss = try #require(
             evaluate(ledger(arrivals: [(0, true)]), logs: [NodeLog.State(), Self.missing(9...11)]).losses.first)
         #expect(loss.client == "node 2/longPolling" && loss.node == "node 2" && loss.transport == .longPolling)
@@ -118,11 +118,11 @@ import Testing
         let outcome = evaluate(Ledger(homes: [0, 1]), calls: [.results: (expected: 5, right: 4)])
         let row = try #require(self.row(.results, of: outcome))
         #expect(row.expected == 5 && row.received == 4)
-        // A wrong one is reported as a fault by the client that received it.
+        // A wrong answer is reported as a fault by the client that received it.
         #expect(row.verdict == .pass)
     }
 
-    @Test func whatCouldNotBeProvenFails() throws {
+    @Test func aStepThatCouldNotBeCarriedOutFails() throws {
         let outcome = evaluate(
             Ledger(homes: [0, 1]), faults: [(.groups, "it could not be proven")], unproven: .groups)
         #expect(outcome.verdict == .fail)
@@ -132,7 +132,7 @@ import Testing
         #expect(self.row(.users, of: outcome) == nil && self.row(.broadcast, of: outcome)?.verdict == .pass)
     }
 
-    /// A node of this process reports what it publishes; another one is proven to be on the channel.
+    /// A node of this process reports what it publishes; other nodes are proven to be on the channel.
     @Test(arguments: [true, false]) func rowsByKindOfNode(isInProcess: Bool) {
         let log = isInProcess ? NodeLog.State() : nil
         #expect((row(.backplane, of: evaluate(Ledger(homes: [0, 1]), logs: [log, log])) == nil) == isInProcess)
@@ -140,7 +140,7 @@ import Testing
         #expect(row(.otherNode, of: evaluate(Ledger(homes: [0, 1]), logs: [log, log])) != nil)
     }
 
-    @Test func whatNodesWentThroughIsNoted() {
+    @Test func eventsAtNodesAreNoted() {
         var log = Self.missing(4...6)
         log.closures = ["killed", "killed"]
         log.resets = [CounterReset(from: 8, to: 0)]

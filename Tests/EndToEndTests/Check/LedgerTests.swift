@@ -30,7 +30,7 @@ struct LedgerTests {
         ledger.findings(missed: missed, idsAscend: idsAscend)
     }
 
-    @Test func everythingInItsPlace() {
+    @Test func everythingArrivedInOrder() {
         var ledger = Self.ledger()
         for id in 0..<3 {
             let message = ledger.enter(Self.entry())
@@ -42,14 +42,14 @@ struct LedgerTests {
         #expect(ledger.tally(.groups) == (0, 0))
     }
 
-    @Test func aLossIsNamedAndExplained() {
+    @Test func aLossIsReportedAndExplained() {
         var ledger = Self.ledger()
         let message = ledger.enter(Self.entry())
         ledger.published(message, envelope: 1230)
         Self.arrive(&ledger, message, [0, 1])
         var missed = [MissedIDs(), MissedIDs()]
         #expect(Self.findings(ledger) == [.lost(message: 0, client: 2, node: 1, missed: nil)])
-        // That another node missed it explains nothing.
+        // Another node's missed ids do not explain it.
         missed[0].insert(1230...1232)
         #expect(Self.findings(ledger, missed: missed) == [.lost(message: 0, client: 2, node: 1, missed: nil)])
         missed[1].insert(1230...1232)
@@ -57,7 +57,7 @@ struct LedgerTests {
         #expect(ledger.tally(.broadcast) == (3, 2))
     }
 
-    @Test func aLossOfUnknownEnvelopeIsNotExplained() {
+    @Test func aLossWithoutAnEnvelopeIDIsNotExplained() {
         var ledger = Self.ledger()
         let message = ledger.enter(Self.entry())
         Self.arrive(&ledger, message, [0], atMost: 40)
@@ -69,7 +69,7 @@ struct LedgerTests {
         #expect(ledger.envelopeAtMost(message) == 38)
     }
 
-    @Test func aTravellerIsServedByItsNewNode() {
+    @Test func aMovedClientIsServedByItsNewNode() {
         var ledger = Self.ledger()
         let before = ledger.enter(Self.entry([0]))
         ledger.moved(client: 0, to: 1)
@@ -79,7 +79,7 @@ struct LedgerTests {
         #expect(ledger.node(of: 1, for: after) == 0)
     }
 
-    @Test func whatNeedNotArriveMayArrive() {
+    @Test func optionalMessagesMayArrive() {
         var ledger = Self.ledger()
         let fence = ledger.enter(Self.entry(isDue: false))
         let failed = ledger.enter(Self.entry())
@@ -92,7 +92,7 @@ struct LedgerTests {
         #expect(ledger.tally(.broadcast) == (0, 0))
     }
 
-    @Test func duplicatesLeaksAndAlterations() {
+    @Test func duplicatesWrongRecipientsAndAlterations() {
         var ledger = Self.ledger()
         let message = ledger.enter(Self.entry([0, 1]))
         Self.arrive(&ledger, message, [0, 0, 0, 1, 2])
@@ -105,7 +105,7 @@ struct LedgerTests {
             ])
     }
 
-    @Test func theOrderIsThatOfTheIDs() {
+    @Test func messagesMustArriveInTheOrderOfIDs() {
         var ledger = Self.ledger()
         let first = ledger.enter(Self.entry([0], from: 1))
         let second = ledger.enter(Self.entry([0], from: 2))
@@ -118,11 +118,11 @@ struct LedgerTests {
         Self.arrive(&swapped, first, [0])
         Self.arrive(&swapped, second, [0])
         #expect(Self.findings(swapped) == [.outOfOrder(message: second, after: first, client: 0)])
-        // Behind a reset of the counter, ids of two senders say nothing.
+        // After a counter reset, ids of two senders do not imply an order.
         #expect(Self.findings(swapped, idsAscend: false) == [])
     }
 
-    @Test func withoutIDsTheOrderIsThatOfEachSender() {
+    @Test func withoutIDsTheOrderOfEachSenderApplies() {
         var ledger = Self.ledger()
         let first = ledger.enter(Self.entry([0], from: 1))
         let other = ledger.enter(Self.entry([0], from: 2))
@@ -133,7 +133,7 @@ struct LedgerTests {
         #expect(Self.findings(ledger) == [.outOfOrder(message: first, after: second, client: 0)])
     }
 
-    @Test func numbersThatWereNeverGivenAreNobodys() {
+    @Test func unknownNumbersAreIgnored() {
         var ledger = Self.ledger()
         #expect(ledger.arrived(.init(message: 0, isIntact: true, envelopeAtMost: nil), client: 0) == nil)
         #expect(ledger.arrived(.init(message: -1, isIntact: true, envelopeAtMost: nil), client: 0) == nil)

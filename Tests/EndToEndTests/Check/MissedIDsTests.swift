@@ -16,7 +16,7 @@ struct MissedIDsTests {
         #expect(missed.ranges == ranges)
     }
 
-    @Test func holdsExactlyWhatWasInserted() {
+    @Test func containsExactlyTheInsertedIDs() {
         var random = SplitMix64.announced()
         var missed = MissedIDs()
         var ids: Set<UInt64> = []

@@ -5,14 +5,14 @@ import Testing
 
 @testable import SignalRClient
 
-/// The client against what a real node never does, and over TLS.
+/// The client with servers that violate the protocol, and over TLS.
 @Suite(.timeLimit(.minutes(2)))
 struct ClientFaultTests {
     private static let initial = ScriptedNode.stream(
         "data: initialized\n\ndata: {\"C\":\"s-0,1\",\"S\":1,\"M\":[]}\n\n")
     private static let started = ScriptedNode.json(#"{ "Response": "started" }"#)
 
-    /// Starts a client of server-sent events at a scripted node, and waits for what `matches`.
+    /// Starts a client of server-sent events at a scripted node, and waits for an event that `matches`.
     private static func states(
         _ answers: [String: String], requestTimeout: Duration = .seconds(30),
         until matches: @escaping @Sendable (SignalRClientState) -> Bool
@@ -44,7 +44,7 @@ struct ClientFaultTests {
         #expect("\(states)".contains("not even a keep-alive"))
     }
 
-    @Test func aFirstFrameThatDoesNotComePointsAtRedis() async throws {
+    @Test func aMissingFirstFramePointsToRedis() async throws {
         let answers = [
             "negotiate": ScriptedNode.negotiation(open: 3), "connect": ScriptedNode.stream("data: initialized\n\n"),
         ]
@@ -52,7 +52,7 @@ struct ClientFaultTests {
         #expect("\(states)".contains("its path through Redis is broken"))
     }
 
-    @Test func aSilentTransportIsNotWaitedForWithoutEnd() async throws {
+    @Test func theWaitForASilentTransportIsLimited() async throws {
         let answers = ["negotiate": ScriptedNode.negotiation(open: 0.5), "connect": ScriptedNode.stream("")]
         let states = try await Self.states(answers) { if case .disconnected = $0 { true } else { false } }
         #expect("\(states)".contains("the opening of serverSentEvents"))
@@ -82,7 +82,7 @@ struct ClientFaultTests {
         #expect("\(states)".contains("like a SignalR 2 node"))
     }
 
-    @Test func aNodeThatNeverAnswersIsGivenUp() async throws {
+    @Test func theWaitForAnUnresponsiveNodeIsLimited() async throws {
         let answers = ["negotiate": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"]
         let states = try await Self.states(answers, requestTimeout: .seconds(2)) {
             if case .disconnected = $0 { true } else { false }
@@ -113,7 +113,7 @@ struct ClientFaultTests {
         }
     }
 
-    @Test func distrustsWhoIsNotSigned() async throws {
+    @Test func rejectsAnUntrustedCertificate() async throws {
         try await Nodes.run(1) { nodes, _ in
             try await TLSProxy.run(to: nodes[0].url.port) { port in
                 try await SharedNetwork.run { network in

@@ -62,7 +62,7 @@ struct ClientNodeTests {
                 }
                 do {
                     try await client.invoke("chatHub", "noSuchMethod")
-                    Issue.record("a method that does not exist answered")
+                    Issue.record("a call of a missing method succeeded")
                 } catch let error as CallError {
                     #expect(!error.isHubException)
                 }
@@ -119,7 +119,7 @@ struct ClientNodeTests {
         }
     }
 
-    @Test func whoCannotConnectSaysWhy() async throws {
+    @Test func aFailedConnectionGivesTheReason() async throws {
         try await Nodes.run(1) { nodes, redis in
             let base = "http://127.0.0.1:\(nodes[0].url.port)"
             let wrongPath = await Self.failure(try NodeURL(base + "/other"))
@@ -146,7 +146,7 @@ struct ClientNodeTests {
         }
     }
 
-    @Test func aSpentClientDoesNothing() async throws {
+    @Test func aStoppedClientCannotBeReused() async throws {
         try await Nodes.run(1) { nodes, _ in
             try await SharedNetwork.run { network in
                 let client = SignalRClient(
@@ -163,7 +163,7 @@ struct ClientNodeTests {
         }
     }
 
-    @Test func manyShareOneProcess() async throws {
+    @Test func manyClientsShareOneProcess() async throws {
         let count = 300
         try await Nodes.run(1) { nodes, _ in
             try await SharedNetwork.run { network in

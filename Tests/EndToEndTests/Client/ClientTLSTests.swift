@@ -5,7 +5,7 @@ import Testing
 
 @testable import SignalRClient
 
-/// Why TLS with a node fails, at a real TLS server: what is wrong with its certificate, and what to do.
+/// TLS failures at a real TLS server: errors describe the problem with the certificate, and the remedy.
 @Suite(.needs(.openssl)) struct ClientTLSTests {
     private static func reason(
         _ certificates: Certificates, _ name: String, trusted: Bool
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `what is wrong with a certificate is told`() async throws {
+    @Test func `errors describe the problem with a certificate`() async throws {
         try await Certificates.with { certificates in
             try certificates.make("good")
             try certificates.make("elsewhere", for: "DNS:other.example")

@@ -7,7 +7,7 @@ struct ConnectionMachineTests {
     static let lost = SignalRClientError.transportLost(node: "n", reason: "gone")
     static let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
-    /// A machine that has gone through these inputs.
+    /// A machine that has received these inputs.
     private static func machine(
         reconnects: Bool = true, _ inputs: ConnectionMachine.Input...
     ) -> ConnectionMachine {
@@ -22,7 +22,7 @@ struct ConnectionMachineTests {
         machine(reconnects: reconnects, .start, negotiated, .initialized(epoch: 1), .startAnswered(epoch: 1))
     }
 
-    @Test func goesTheWholeWay() {
+    @Test func connectsAndStops() {
         var machine = ConnectionMachine(reconnectsByItself: true)
         #expect(machine.handle(.start, now: Self.now) == [.report(.connecting), .negotiate])
         #expect(machine.handle(Self.negotiated, now: Self.now) == [.open(.connect, epoch: 1)])
@@ -49,7 +49,7 @@ struct ConnectionMachineTests {
         #expect(machine.handle(.start, now: Self.now).count == 1)
     }
 
-    @Test func comesBackByItself() {
+    @Test func reconnectsAutomatically() {
         var machine = Self.connected()
         let reason = "\(Self.lost)"
         #expect(
@@ -63,7 +63,7 @@ struct ConnectionMachineTests {
         #expect(machine.handle(.transportOpened(epoch: 5), now: Self.now) == [.report(.connected), .succeed])
     }
 
-    @Test func givesUpWhenTheNodeHasForgottenIt() {
+    @Test func endsWhenTheNodeHasDroppedTheConnection() {
         var machine = Self.connected()
         _ = machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now)
         _ = machine.handle(.retryDue, now: Self.now)
@@ -71,7 +71,7 @@ struct ConnectionMachineTests {
         #expect(actions == [.closeTransport, .report(.disconnected(reason: "\(Self.lost)")), .fail(Self.lost)])
     }
 
-    @Test func waitsForItsOwner() {
+    @Test func waitsForItsOwnerToReconnect() {
         var machine = Self.connected(reconnects: false)
         #expect(
             machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now)
@@ -95,7 +95,7 @@ struct ConnectionMachineTests {
         #expect(machine.phase == .waiting)
     }
 
-    @Test func whatIsBeingOpenedCanBeDroppedToo() {
+    @Test func anOpeningTransportCanBeDropped() {
         var machine = Self.connected()
         _ = machine.handle(.reconnect, now: Self.now)
         #expect(
@@ -109,12 +109,12 @@ struct ConnectionMachineTests {
         #expect(
             retrying.handle(.drop, now: Self.now)
                 == [.closeTransport, .report(.waiting(reason: "dropped by the owner"))])
-        // Before it is connected there is nothing that could be resumed.
+        // Before the first connection there is nothing to resume.
         var starting = Self.machine(.start, Self.negotiated)
         #expect(starting.handle(.drop, now: Self.now) == [])
     }
 
-    @Test func followsTheNodesWish() {
+    @Test func followsTheNodesRequestToReconnect() {
         var machine = Self.connected()
         #expect(
             machine.handle(.nodeAsksToReconnect(epoch: 1), now: Self.now) == [
@@ -125,7 +125,7 @@ struct ConnectionMachineTests {
         #expect(obstinate.handle(.nodeAsksToReconnect(epoch: 1), now: Self.now) == [])
     }
 
-    @Test func ignoresWhatAnOldTransportSays() {
+    @Test func ignoresEventsOfAnOldTransport() {
         var machine = Self.connected(reconnects: false)
         _ = machine.handle(.reconnect, now: Self.now)
         let late: [ConnectionMachine.Input] = [

@@ -24,11 +24,11 @@ struct EventStreamParserTests {
         """
     static let events = ["initialized", #"{"C":"s-0,1E","S":1,"M":[]}"#, "two\n\nlines", #"{"A":"日本 👍"}"#]
 
-    @Test func findsTheEvents() {
+    @Test func parsesEvents() {
         #expect(Self.parse([Array(Self.stream.utf8)]) == Self.events)
     }
 
-    @Test func findsThemWhereverTheStreamIsCut() {
+    @Test func parsesEventsInArbitraryFragments() {
         let bytes = Array(Self.stream.utf8)
         for cut in 0...bytes.count {
             #expect(Self.parse([Array(bytes[..<cut]), Array(bytes[cut...])]) == Self.events, "cut at \(cut)")
@@ -36,7 +36,7 @@ struct EventStreamParserTests {
         #expect(Self.parse(bytes.map { [$0] }) == Self.events)
     }
 
-    @Test func randomPiecesOfRandomBytesDoNotCrash() {
+    @Test func randomFragmentsOfRandomBytesDoNotCrash() {
         var random = SplitMix64.announced()
         let alphabet = Array("data: \r\n{}".utf8)
         for _ in 0..<500 {
@@ -48,7 +48,7 @@ struct EventStreamParserTests {
         }
     }
 
-    @Test func refusesALineWithoutEnd() {
+    @Test func refusesAnEndlessLine() {
         var parser = EventStreamParser()
         parser.maximumLineBytes = 1000
         let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 100)

@@ -58,7 +58,7 @@ struct FrameTests {
         #expect(Self.parse(Array(text.utf8)) == expected)
     }
 
-    /// A node that dies in the middle of a frame must not be taken for one that said something else.
+    /// A frame cut short by a dying node must not be read as another frame.
     @Test(arguments: frames.filter { $0.1 != nil })
     func aCutFrameIsNone(text: String, _: NodeFrame?) {
         let bytes = Array(text.utf8)

@@ -28,7 +28,7 @@ struct ProtocolTextTests {
         #expect(QueryText([("a", "x-._~9"), ("tok en", "+/=&é")]).text == "a=x-._~9&tok%20en=%2B%2F%3D%26%C3%A9")
     }
 
-    @Test func readsWhatARealNodeNegotiates() throws {
+    @Test func readsTheNegotiationOfARealNode() throws {
         let json = try JSONTree(
             parsing:
                 #"{"Url":"/signalr","ConnectionToken":"a+/b","ConnectionId":"4c77","KeepAliveTimeout":20.0,"DisconnectTimeout":30.0,"ConnectionTimeout":110.0,"TryWebSockets":true,"ProtocolVersion":"2.0","TransportConnectTimeout":5.0,"LongPollDelay":0.0}"#
@@ -42,7 +42,7 @@ struct ProtocolTextTests {
         #expect(NegotiateAnswer([]) == nil)
     }
 
-    @Test func silenceHasALimit() {
+    @Test func silenceIsLimited() {
         let start = NIODeadline.uptimeNanoseconds(0)
         var monitor = KeepAliveMonitor(timeout: .seconds(20), now: start)
         #expect(monitor.verdict(at: start + .seconds(19)) == .alive(until: start + .seconds(20)))
@@ -51,7 +51,7 @@ struct ProtocolTextTests {
         #expect(monitor.verdict(at: start + .seconds(30)) == .dead)
     }
 
-    @Test func attemptsGrowApart() {
+    @Test func attemptsAreDelayedIncreasingly() {
         var random = SystemRandomNumberGenerator()
         #expect(RetryDelay.delay(attempt: 0, using: &random) == .zero)
         for attempt in 1..<100 {
@@ -71,7 +71,7 @@ struct ProtocolTextTests {
         #expect(AnswerText.quote(Array(body.utf8)) == quoted)
     }
 
-    @Test func `no quote is long`() {
+    @Test func `quotes are shortened`() {
         #expect(AnswerText.quote(Array(String(repeating: "x ", count: 1_000).utf8)).count == 200)
     }
 }

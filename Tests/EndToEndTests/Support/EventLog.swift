@@ -5,7 +5,7 @@ import Loopback
 import SignalRClient
 import Synchronization
 
-/// Keeps the events of a client, and waits for one.
+/// Stores the events of a client, and can wait for one.
 final class EventLog: Sendable {
     private struct State {
         var events: [SignalRClientEvent] = []
@@ -40,7 +40,7 @@ final class EventLog: Sendable {
         }
     }
 
-    /// - Returns: whether it came to that within 10 s.
+    /// - Returns: false on timeout after 10 s.
     func wait(until matches: @escaping @Sendable ([SignalRClientEvent]) -> Bool) async -> Bool {
         let timer = Task {
             try await Task.sleep(for: .seconds(10))

@@ -3,7 +3,7 @@ import Redis
 
 @testable import Loopback
 
-/// Real hub nodes on a redis-server of their own.
+/// Real hub nodes with a separate redis-server.
 enum Nodes {
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -1,13 +1,13 @@
 import NIOCore
 import NIOPosix
 
-/// A server with scripted answers, for behavior that a real node never shows.
+/// A server with scripted responses, for behavior that real nodes never show.
 enum ScriptedNode {
     /// Runs `body` with the port of a server.
     ///
     /// - Parameters:
-    ///   - answers: by the last part of the path; the raw answer, whose connection then stays open.
-    ///   - onRequest: told that last part, before the answer.
+    ///   - answers: raw responses by the last component of the path; the connection then stays open.
+    ///   - onRequest: called with that component before the response.
     static func run<Value>(
         _ answers: [String: String], onRequest: @escaping @Sendable (String) -> Void = { _ in },
         _ body: (_ port: Int) async throws -> Value
@@ -29,12 +29,12 @@ enum ScriptedNode {
         }
     }
 
-    /// A whole answer.
+    /// A complete response.
     static func json(_ text: String) -> String {
         "HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)"
     }
 
-    /// An answer without an end.
+    /// A response without an end.
     static func stream(_ text: String) -> String {
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n\(text)"
     }

@@ -2,7 +2,7 @@ import NIOSSL
 
 @testable import SignalRClient
 
-/// A network for as long as a closure runs.
+/// A network for the duration of a closure.
 enum SharedNetwork {
     static func run<Value>(
         tls: TLSConfiguration = .makeClientConfiguration(), _ body: (SignalRNetwork) async throws -> Value

@@ -2,9 +2,9 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Speaks TLS for a node that does not, as a load balancer does.
+/// Terminates TLS for a node, like a load balancer.
 enum TLSProxy {
-    /// Runs `body` with the port of a proxy to a port of this machine.
+    /// Runs `body` with the port of a proxy to a local port.
     static func run<Value>(to port: Int, _ body: (_ port: Int) async throws -> Value) async throws -> Value {
         let key = try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)
         let context = try NIOSSLContext(
@@ -38,7 +38,7 @@ enum TLSProxy {
         }
     }
 
-    /// For localhost and 127.0.0.1, signed by itself.
+    /// Self-signed, for localhost and 127.0.0.1.
     static func certificate() throws -> NIOSSLCertificate {
         try NIOSSLCertificate(bytes: Array(certificateText.utf8), format: .pem)
     }
@@ -65,7 +65,7 @@ enum TLSProxy {
         }
     }
 
-    // Known to everybody, trusted by this test alone.
+    // A published key, trusted by this test only.
     private static let key = """
         -----BEGIN PRIVATE KEY-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5u1EDAyAdUZkw/My

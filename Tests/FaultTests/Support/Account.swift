@@ -1,21 +1,21 @@
-/// What became of everything that was published.
+/// The outcome of everything that was published.
 struct Account: Sendable {
     /// Confirmed by Redis, or found in the capture.
     var published = 0
     var recorded = 0
-    /// Reported as missing, by the cause that the capture gives.
+    /// Reported as missing, by cause in the capture.
     var missing: [String: Int] = [:]
-    /// What no subscriber can know of: at a counter reset or without an id, while the relay did not listen.
+    /// Unknowable for a subscriber: at a counter reset or without an id, while the relay was not subscribed.
     var beyondKnowledge = 0
     /// Neither recorded nor reported: must be 0.
     var unaccounted = 0
-    /// The connection broke before Redis answered, and nothing of it is in the capture: published or not.
+    /// The connection failed before Redis replied, and nothing of it is in the capture: published or not.
     var undecided = 0
-    /// Counted by Redis without being published.
+    /// Ids assigned by Redis without a publication.
     var burnt = 0
-    /// Ids that the events of the capture report missing.
+    /// Ids that the capture's events report as missing.
     var reportedMissing = 0
-    /// Where the capture does not say what is true, in words; at most ``listedProblems``.
+    /// Contradictions between the capture and the truth, as sentences; at most ``listedProblems``.
     private(set) var problems: [String] = []
 
     static let listedProblems = 20
@@ -26,7 +26,7 @@ struct Account: Sendable {
 
     var missingTotal: Int { missing.values.reduce(0, +) }
 
-    /// Whether published = recorded + reported missing + beyond knowledge, and nothing contradicts it.
+    /// Whether published = recorded + reported missing + unknowable, without contradictions.
     var isBalanced: Bool {
         unaccounted == 0 && problems.isEmpty && published == recorded + missingTotal + beyondKnowledge
     }

@@ -1,25 +1,25 @@
 import TestSupport
 
-/// Compares a capture with what was published, envelope by envelope. A value without I/O.
+/// Compares a capture with the publications, envelope by envelope. No I/O.
 ///
-/// The recorded envelopes divide the ground truth and the capture alike: whatever was published between two of them and
-/// is not recorded must be reported by an event between the same two.
+/// The recorded envelopes divide the ground truth and the capture into spans: whatever was published between two of
+/// them and not recorded must be reported by an event in the same span.
 struct Accountant {
-    /// Events that say that the relay was not subscribed, or that ids started over.
+    /// Events that report that the relay was not subscribed, or that ids started over.
     private static let delimiters: Set = ["counter_reset", "disconnected", "subscribed"]
-    /// Events that say what is missing.
+    /// Events that report missing envelopes.
     private static let reports: Set = ["gap", "dropped", "lost", "segment_moved"]
 
     private var publications: [Publication]
-    /// Of each publication: how often the counter had been set back before it.
+    /// Per publication: the number of counter resets before it.
     private var epochs: [Int] = []
     private var isRecorded: [Bool]
-    /// Recorded ids of each epoch.
+    /// Recorded ids per epoch.
     private var recordedIDs: [Int: Set<UInt64>] = [:]
     private(set) var account = Account()
 
     /// - Parameters:
-    ///   - publications: in the order in which Redis did them.
+    ///   - publications: in the order of their execution by Redis.
     ///   - timeline: the capture.
     static func account(for publications: [Publication], in timeline: [TimelineItem]) -> Account {
         var accountant = Accountant(publications)
@@ -38,24 +38,24 @@ struct Accountant {
 
     // MARK: - Matching
 
-    /// Between two recorded envelopes.
+    /// The span between two recorded envelopes.
     private struct Span {
-        /// Indexes of the recorded publications on both sides; nil at the ends.
+        /// Indexes of the recorded publications at both ends; nil at the start and the end of the capture.
         var before: Int?
         var after: Int?
         var events: [RelayEvent] = []
-        /// How often the counter had been set back.
+        /// Number of counter resets so far.
         var epochs = 0...0
-        /// Of the publications between the two, those that nothing accounts for yet.
+        /// Publications in this span that are not accounted for yet.
         var open: [Int] = []
-        /// Of those, how many may or may not have been published.
+        /// Number of those that may not have been published.
         var undecided = 0
         var reports: [Report] = []
         /// Ids reported missing that may never have been published.
         var excess = 0
     }
 
-    /// What one event says is missing.
+    /// The loss reported by one event.
     private struct Report {
         let epoch: Int
         let ids: ClosedRange<UInt64>
@@ -88,7 +88,7 @@ struct Accountant {
         return spans + [span]
     }
 
-    /// - Returns: false if it is recorded already.
+    /// - Returns: false if it was already recorded.
     private mutating func recognize(_ payload: [UInt8], as index: Int, after previous: Int?) -> Bool {
         guard !isRecorded[index] else {
             account.note("recorded twice: \(Self.text(payload))")
@@ -110,7 +110,7 @@ struct Accountant {
         return true
     }
 
-    /// The counter was set back where an id is not above the one before it.
+    /// The counter was set back if an id is not above the previous one.
     private mutating func assignEpochs() {
         var epoch = 0
         var last: UInt64 = 0
@@ -124,9 +124,9 @@ struct Accountant {
         }
     }
 
-    // MARK: - Settling
+    // MARK: - Accounting
 
-    /// Collects what was published between two recorded envelopes and is not recorded.
+    /// Collects publications between two recorded envelopes that were not recorded.
     private mutating func open(_ span: inout Span) {
         let start = (span.before ?? -1) + 1
         let indexes = start..<max(start, span.after ?? publications.count)
@@ -145,8 +145,8 @@ struct Accountant {
         account.published += (span.after == nil ? 0 : 1) + indexes.count { isPublished($0) }
     }
 
-    /// Lets each event account for what it reports: in its own span, or, if it tells of a file that was lost later, in an
-    /// earlier one.
+    /// Lets each event account for what it reports: in its own span, or in an earlier one if it reports a file that was
+    /// lost later.
     private mutating func takeReports(at index: Int, _ spans: inout [Span]) {
         for event in spans[index].events where Self.reports.contains(event.event) {
             guard let from = event.from, let to = event.to else { continue }
@@ -161,18 +161,18 @@ struct Accountant {
         }
     }
 
-    /// Those of the span in which none of the ids is recorded.
+    /// The reported ids of the span that were not recorded.
     private func possibleEpochs(of ids: ClosedRange<UInt64>, _ span: Span) -> [Int] {
         span.epochs.filter { epoch in !(recordedIDs[epoch]?.contains { ids.contains($0) } ?? false) }
     }
 
-    /// Takes what an event reports out of what is still open.
+    /// Removes the ids that an event reports from those still open.
     private mutating func cover(_ ids: ClosedRange<UInt64>, as event: RelayEvent, _ span: inout Span) {
-        // Ids come again after a reset: the event is about one epoch, the one that it fits best.
+        // Ids repeat after a reset: the event belongs to the epoch that it fits best.
         let covered = possibleEpochs(of: ids, span).map { epoch in
             (epoch, span.open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
         }
-        // Where several fit alike: a gap is before the envelope that follows, what was dropped comes in its order.
+        // If several fit equally: a gap precedes the next envelope, dropped envelopes are reported in order.
         let isGap = event.event == "gap"
         let best = covered.max { ($0.1.count, isGap ? $0.0 : -$0.0) < ($1.1.count, isGap ? $1.0 : -$1.0) }
         guard let (epoch, indexes) = best else {
@@ -183,7 +183,8 @@ struct Accountant {
         span.open.removeAll { taken.contains($0) }
         let report = Report(epoch: epoch, ids: ids, cause: event.cause ?? event.reason ?? "no cause")
         let twice = span.reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
-            // A new start knows what was recorded last, not what was dropped after it: the earlier report says more.
+            // A new start knows the last recorded id, not what was dropped after it: the earlier report is more
+            // precise.
             if report.cause != "not_recording" {
                 account.note("reported twice: \(earlier.ids) as \(earlier.cause), \(ids) as \(report.cause)")
             }
@@ -207,7 +208,7 @@ struct Accountant {
         Int(clamping: ids.upperBound - ids.lowerBound) + 1
     }
 
-    /// What no event names must be beyond what a subscriber can know.
+    /// Publications that no event reports must be unknowable for a subscriber.
     private mutating func settleRest(_ open: [Int], of span: Span) {
         let isDelimited = span.events.contains { Self.delimiters.contains($0.event) }
         let isReset = span.before == nil || span.after == nil || epoch(of: span.before) != epoch(of: span.after)
@@ -241,7 +242,7 @@ struct Accountant {
     }
 }
 
-/// The decimal number before the first space, read apart from our own code.
+/// The decimal number before the first space, parsed independently of the product's code.
 enum PayloadID {
     static func of(_ payload: some Collection<UInt8>) -> UInt64? {
         let digits = payload.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

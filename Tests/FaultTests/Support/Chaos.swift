@@ -2,7 +2,7 @@ import Foundation
 import Redis
 import TestSupport
 
-/// Carries out a plan.
+/// Executes a plan.
 final class Chaos: Sendable {
     private let scene: Scene
     private let plan: FaultPlan
@@ -39,7 +39,8 @@ final class Chaos: Sendable {
                             try await Chaos(
                                 scene: scene, plan: plan, disk: disk, writes: writes, clock: clock, proxy: proxy
                             ).carryOut()
-                            // A segment whose last write tore, and could not be mended then, is mended at a start.
+                            // A segment whose last write was incomplete and could not be repaired is repaired at a
+                            // start.
                             if plan.faults.contains(where: { $0.fault == .shortWrite }) { try await scene.stopRelay() }
                         }
                     }
@@ -81,14 +82,14 @@ final class Chaos: Sendable {
                 }
             }
         } catch {
-            // A directory that stays mounted, or a server that stays frozen, would outlive the test.
+            // A mounted directory or a frozen server would outlive the test.
             scene.redis.thaw()
             if state.readOnly > 0 { ReadOnly.end(scene.directory) }
             throw error
         }
     }
 
-    /// What is under way; faults of one kind may overlap.
+    /// Faults in progress; those of one kind may overlap.
     private struct State {
         var random: SplitMix64
         var redisStops = 0
@@ -191,7 +192,7 @@ final class Chaos: Sendable {
         if state.paused == 0, state.limits == 0, scene.isRelayRunning { try scene.relay().child.signal(SIGCONT) }
     }
 
-    /// Does nothing while the target is down.
+    /// Does nothing while the target is not running.
     private func command(_ arguments: [RESPText], _ state: State) async throws {
         guard state.answersCommands else { return }
         try await scene.redis.command(arguments.map { .text($0) })
@@ -199,13 +200,13 @@ final class Chaos: Sendable {
 
     private typealias RESPText = String
 
-    /// Where it lands is not known, hence nothing that could pass for an envelope.
+    /// The offset is random, hence no bytes that could pass for an envelope.
     private static let garbage: [[UInt8]] = ["!!!\r\n", "*-2\r\n", "$-5\r\n", ":12a\r\n"].map { Array($0.utf8) }
 }
 
-/// Sets the relay's clock of the day while it runs; the monotonic clocks stay true.
+/// Sets the relay's wall clock while it runs; the monotonic clocks stay correct.
 ///
-/// Not libfaketime: it changes other clocks, too, and does not let a wait last longer when the clock is set back.
+/// Not libfaketime: it also changes other clocks, and does not extend a wait when the clock is set back.
 struct SteppingClock: Sendable {
     private let library: String
     private let file: String
@@ -216,16 +217,16 @@ struct SteppingClock: Sendable {
         try set(seconds: 0)
     }
 
-    /// For the relay whose clock it is.
+    /// For the relay that uses this clock.
     var environment: [String: String] { ["LD_PRELOAD": library, "STEPPING_CLOCK": file] }
 
-    /// - Parameter seconds: from the true time.
+    /// - Parameter seconds: relative to the true time.
     func set(seconds: Int) throws {
         try Data("\(seconds)".utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
     }
 }
 
-/// A directory in which nothing can be made, for root neither: it is mounted over itself, read-only.
+/// A directory in which nothing can be created, not even by root: bind-mounted over itself, read-only.
 enum ReadOnly {
     static func with<Value>(
         _ path: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value

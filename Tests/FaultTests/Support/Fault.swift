@@ -1,6 +1,6 @@
 import TestSupport
 
-/// What a random run does to its scene; most last for a while.
+/// The faults of a random run; most last for a while.
 enum Fault: String, Sendable, CaseIterable {
     case clientKill
     /// The nodes lose their connections, so that some outcomes stay unknown.
@@ -27,7 +27,7 @@ enum Fault: String, Sendable, CaseIterable {
     var needsProxy: Bool { self == .malformed }
 }
 
-/// A fault and when it befalls the scene, from the start of the run.
+/// A fault and its start, from the start of the run.
 struct PlannedFault: Sendable, CustomStringConvertible {
     let fault: Fault
     let at: Duration
@@ -42,10 +42,10 @@ struct PlannedFault: Sendable, CustomStringConvertible {
     }
 }
 
-/// What a seed makes of a run.
+/// The plan of a run, derived from a seed.
 struct FaultPlan: Sendable {
     let seed: UInt64
-    /// Whether Redis keeps every INCR on disk.
+    /// Whether Redis persists every INCR.
     let isPersistent: Bool
     let faults: [PlannedFault]
 
@@ -61,7 +61,7 @@ struct FaultPlan: Sendable {
         }.sorted { $0.at < $1.at }
     }
 
-    /// One fault, and the relay ended at a random moment of it.
+    /// One fault, and the relay stopped at a random time during it.
     init(seed: UInt64, _ fault: Fault, endingRelayBy end: Fault) {
         self.seed = seed
         var random = SplitMix64(seed: seed)

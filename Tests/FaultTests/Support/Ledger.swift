@@ -1,19 +1,20 @@
 import Synchronization
 
-/// All that was published, in the order in which Redis did it: the ground truth. One connection writes it at a time.
+/// Everything that was published, in the order of execution by Redis: the ground truth. Written by one connection at a
+/// time.
 final class Ledger: Sendable {
     private let entries = Mutex<[Publication]>([])
 
     var publications: [Publication] { entries.withLock { $0 } }
 
-    /// Of the latest envelope whose id Redis answered; nil without one.
+    /// The id of the latest envelope, from Redis' reply; nil without one.
     var lastID: UInt64? {
         entries.withLock { $0.last { $0.outcome == .done && $0.kind == .envelope && $0.id != nil }?.id }
     }
 
     var count: Int { entries.withLock { $0.count { $0.outcome == .done && $0.kind != .burnt } } }
 
-    /// - Returns: where it stands.
+    /// - Returns: its index.
     func begin(_ kind: Publication.Kind, blob: [UInt8]) -> Int {
         entries.withLock {
             $0.append(Publication(kind: kind, blob: blob))
@@ -29,7 +30,7 @@ final class Ledger: Sendable {
         }
     }
 
-    /// A PUBLISH or an INCR was answered with a number.
+    /// The reply to a PUBLISH or INCR was a number.
     func complete(_ index: Int, outcome: Publication.Outcome, number: Int64?) {
         entries.withLock {
             $0[index].outcome = outcome
@@ -41,31 +42,31 @@ final class Ledger: Sendable {
     }
 }
 
-/// One thing that the test did to the channel or its counter, and what Redis answered.
+/// One operation of the test on the channel or its counter, and Redis' reply.
 struct Publication: Sendable {
     enum Kind: Sendable {
         /// Published by SignalR's script.
         case envelope
-        /// PUBLISHed by hand: without an id.
+        /// Published with PUBLISH: without an id.
         case raw
-        /// The counter was moved, and nothing was published.
+        /// The counter was changed, without a publication.
         case burnt
     }
 
     enum Outcome: Sendable {
-        /// The connection broke before an answer came.
+        /// The connection failed before the reply.
         case unknown
-        /// Redis answered with an error: nothing happened.
+        /// Redis replied with an error: nothing happened.
         case refused
         case done
     }
 
     let kind: Kind
-    /// Bytes that no other publication has: the payload, without the id.
+    /// The payload without the id; unique to this publication.
     let blob: [UInt8]
     var outcome = Outcome.unknown
-    /// What stands before the blob, or where the counter was moved to; nil without one, or while unknown.
+    /// The id before the blob, or the new value of the counter; nil without one, or while unknown.
     var id: UInt64?
-    /// As Redis published it; nil while unknown.
+    /// The payload as published by Redis; nil while unknown.
     var payload: [UInt8]?
 }

@@ -1,9 +1,9 @@
 import Foundation
 import TestSupport
 
-/// A network namespace of the test's own, with one cable for the relay and one for the publisher.
+/// A separate network namespace, with one cable for the relay and one for the publisher.
 struct Network: Sendable {
-    /// Of the namespace.
+    /// Name of the namespace.
     let name: String
     /// Addresses inside the namespace, each at the end of its own cable.
     let publisherSide: String
@@ -13,7 +13,7 @@ struct Network: Sendable {
     static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (Network) async throws -> Value
     ) async throws -> Value {
-        // 198.18.0.0/15 is set aside for tests of networks (RFC 2544).
+        // 198.18.0.0/15 is reserved for network tests (RFC 2544).
         let number = Int.random(in: 0..<16_384)
         let prefix = "198.\(18 + number / 8_192).\(number / 32 % 256)."
         let first = number % 32 * 8
@@ -34,7 +34,7 @@ struct Network: Sendable {
         }
     }
 
-    /// Every packet of the relay's cable is lost from now on, both ways.
+    /// From now on every packet on the relay's cable is lost, in both directions.
     func cut() async throws {
         try await Self.run(.tc, ["qdisc", "replace", "dev", relayCable, "root", "blackhole"])
         try await Self.run(.tc, ["-n", name, "qdisc", "replace", "dev", "\(relayCable)i", "root", "blackhole"])
@@ -53,7 +53,7 @@ struct Network: Sendable {
         try await Self.run(.ip, ["-n", name, "link", "set", "\(cable)i", "up"])
     }
 
-    /// The cables go with the namespace that their other ends are in.
+    /// The cables are removed with the namespace that contains their other ends.
     private func remove() async throws {
         try await Self.run(.ip, ["netns", "del", name])
     }

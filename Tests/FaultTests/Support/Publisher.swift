@@ -6,8 +6,7 @@ import Redis
 import Synchronization
 import TestSupport
 
-/// Publishes as a node does, by the node's own script, through every loss of its connection, and writes down what Redis
-/// answered.
+/// Publishes like a node, with the node's script, reconnecting after each lost connection, and records Redis' replies.
 final class Publisher: Sendable {
     let ledger = Ledger()
     let channel: String
@@ -21,39 +20,39 @@ final class Publisher: Sendable {
         state = Mutex(BurstMaker(seed: seed))
     }
 
-    // MARK: - What to do
+    // MARK: - Requests
 
     var load: Load {
         get { state.withLock { $0.load } }
         set { state.withLock { $0.load = newValue } }
     }
 
-    /// Nothing but what is asked for is published while this is true.
+    /// While true, only requested publications are sent.
     var isPaused: Bool {
         get { state.withLock { $0.isPaused } }
         set { state.withLock { $0.isPaused = newValue } }
     }
 
-    /// Pauses, and waits until all that was asked for is published and no answer is outstanding.
+    /// Pauses, and waits until everything requested is published and no reply is outstanding.
     func pause() async throws {
         isPaused = true
-        try await eventually("nothing is under way", within: .seconds(30)) {
+        try await eventually("nothing is in flight", within: .seconds(30)) {
             state.withLock { $0.requests.isEmpty && !$0.isUnderWay ? true : nil }
         }
     }
 
     /// Publishes one envelope after a ``pause()`` and waits until it is confirmed.
     func publishAlone() async throws {
-        // Before it is asked for: it may be confirmed before we go on.
+        // Before the request: it may be confirmed before this function continues.
         let goal = ledger.count + 1
         publish(1)
         try await confirmed(goal, "an envelope that is published alone is confirmed", within: .seconds(30))
     }
 
-    /// Publishes without an id, as something that is not SignalR.
+    /// Publishes without an id, like a program other than SignalR.
     func publishRaw(_ count: Int) { request(.raw, count) }
 
-    /// Moves the counter without publishing.
+    /// Changes the counter without publishing.
     func burn(_ count: Int) { request(.burn, count) }
 
     func publish(_ count: Int, size: Int = 100) { request(.envelope(size: size), count) }
@@ -62,13 +61,13 @@ final class Publisher: Sendable {
         state.withLock { $0.requests += Array(repeating: request, count: count) }
     }
 
-    // MARK: - Doing it
+    // MARK: - Publishing
 
     func start() {
         running.withLock { $0 = Task { await self.run() } }
     }
 
-    /// Returns when no answer is outstanding any more.
+    /// Returns when no reply is outstanding.
     func stop() async {
         let task = running.withLock { $0.take() }
         task?.cancel()
@@ -105,7 +104,7 @@ final class Publisher: Sendable {
         await client.close()
     }
 
-    /// - Returns: false if the connection is of no use any more.
+    /// - Returns: false if the connection can no longer be used.
     private func publishBurst(_ client: RedisClient, _ sha1: String) async -> Bool {
         let requests = state.withLock { $0.takeBurst() }
         guard !requests.isEmpty else { return true }
@@ -133,19 +132,19 @@ final class Publisher: Sendable {
     }
 }
 
-/// How much a ``Publisher`` publishes.
+/// The rate and size of a ``Publisher``'s envelopes.
 struct Load: Sendable {
-    /// Envelopes that are under way together.
+    /// Envelopes sent in one burst.
     var burst = 1...20
     /// Between two bursts, in milliseconds.
     var pause = 2...10
-    /// Bytes of text in an envelope; of few, much more.
+    /// Bytes of text in an envelope; a few envelopes are much larger.
     var size = 50...600
     var largeEvery = 100
     var largeSize = 2_000...40_000
 
     static let usual = Load()
-    /// Some megabytes a second: more than socket buffers hold.
+    /// Some megabytes per second: more than socket buffers hold.
     static let heavy = Load(burst: 2...4, pause: 4...8, size: 30_000...60_000)
 }
 
@@ -159,11 +158,11 @@ struct BurstMaker {
 
     var random: SplitMix64
     var load = Load.usual
-    /// While true, only what is asked for.
+    /// While true, only requested publications.
     var isPaused = false
-    /// To be done in the next burst.
+    /// Requests for the next burst.
     var requests: [Request] = []
-    /// Since a burst was taken, until all of it is answered.
+    /// From the sending of a burst until all its replies have arrived.
     var isUnderWay = false
     private var number = 0
     private let noise: [UInt8]
@@ -186,7 +185,7 @@ struct BurstMaker {
         return burst
     }
 
-    /// A chat message that no other equals.
+    /// A unique chat message.
     mutating func blob(size: Int) -> [UInt8] {
         number += 1
         var call = Array(#"{"H":"chatHub","M":"broadcastMessage","A":["\#(number)",""#.utf8)
@@ -209,7 +208,7 @@ struct BurstMaker {
     }
 }
 
-/// Writes the answers to one pipeline into the ledger.
+/// Records the replies to one pipeline in the ledger.
 final class BurstAnswers: Sendable {
     private struct State {
         var indexes: ArraySlice<Int>
@@ -220,7 +219,7 @@ final class BurstAnswers: Sendable {
     private let ledger: Ledger
     private let state: Mutex<State>
 
-    /// - Parameter completion: told, once all answers are in, whether the connection and the script still serve.
+    /// - Parameter completion: called after all replies, with whether the connection and the script are still usable.
     init(ledger: Ledger, indexes: [Int], completion: @escaping @Sendable (_ isConnected: Bool) -> Void) {
         self.ledger = ledger
         state = Mutex(State(indexes: indexes[...], completion: completion))
@@ -234,7 +233,7 @@ final class BurstAnswers: Sendable {
         completion?(isConnected)
     }
 
-    /// - Returns: false if no more can be published on this connection.
+    /// - Returns: false if this connection can no longer be used for publishing.
     private func write(_ reply: Result<RESPValue, RedisError>, at index: Int) -> Bool {
         switch reply {
         case .failure:
@@ -247,7 +246,7 @@ final class BurstAnswers: Sendable {
             guard case .bulk(let payload)? = parts.last else { return false }
             ledger.complete(index, outcome: .done, id: PayloadID.of(payload), payload: payload)
         case .success(let value):
-            // PUBLISH answers the number of receivers, INCR the counter; the kind shows which.
+            // The reply to PUBLISH is the number of receivers, to INCR the counter; the kind of operation decides.
             ledger.complete(index, outcome: .done, number: value.integer)
         }
         return true

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// One run: a Redis, a relay that records it, a publisher that remembers what it published, and the account at the end.
+/// One run: a Redis, a relay that records it, a publisher that logs what it published, and the account at the end.
 final class Scene: Sendable {
     static let channel = "chat"
     private static let recorded = "backplane_relay_recorded_envelopes_total"
@@ -15,15 +15,15 @@ final class Scene: Sendable {
         /// Added to the relay's command line.
         var arguments: [String] = []
         var environment: [String: String] = [:]
-        /// Where to record; nil for a folder of the scene's own.
+        /// Where to record; nil for a directory of this run.
         var directory: String?
-        /// Where the relay finds Redis; nil for the server's own address.
+        /// The relay's address for Redis; nil for the server's own address.
         var redisURL: String?
-        /// Where the publisher finds it; nil for the server's own address.
+        /// The publisher's address for Redis; nil for the server's own address.
         var publisherConfiguration: RedisConfiguration?
-        /// Small disks are the tests' own.
+        /// 0, because the tests use small disks.
         var minimumFreeDisk = "0"
-        /// The relay's connection is cut at the very end; what is published then is lost before it stops.
+        /// The relay's connection is cut at the very end; what is published afterwards is lost before it stops.
         var isDeafAtTheEnd = false
     }
 
@@ -33,7 +33,7 @@ final class Scene: Sendable {
     private let folder: String
     private let options: Options
     private let current = Mutex<RelayProcess?>(nil)
-    /// What the relays said that have ended.
+    /// Standard error of the relays that have ended.
     private let past = Mutex<[String]>([])
 
     private init(redis: RedisServer, folder: String, options: Options) {
@@ -45,9 +45,9 @@ final class Scene: Sendable {
             options.publisherConfiguration ?? redis.configuration, channel: Self.channel, seed: options.seed)
     }
 
-    /// Runs `body` while traffic flows through a relay that is ready, then settles the account.
+    /// Runs `body` during traffic through a relay that is ready, then settles the account.
     ///
-    /// - Returns: the account; nothing in it is checked yet.
+    /// - Returns: the account, not yet checked.
     static func run(
         _ redis: RedisServer, _ options: Options = Options(), isolation: isolated (any Actor)? = #isolation,
         _ body: (Scene) async throws -> Void
@@ -71,14 +71,14 @@ final class Scene: Sendable {
         }
     }
 
-    /// Where the capture of a run that failed can be looked at.
+    /// Where to inspect the capture of a failed run.
     private var kept: String { folder + "/capture" }
 
     private func end(keepsCapture: Bool) async {
         await killRelay()
         await publisher.stop()
         if keepsCapture {
-            // A disk of the test's own goes with the test.
+            // A disk of the test is removed with it.
             if options.directory != nil { try? FileManager.default.copyItem(atPath: directory, toPath: kept) }
             print("capture kept in \(kept), the relay's log in \(folder)")
         } else {
@@ -109,15 +109,15 @@ final class Scene: Sendable {
         current.withLock { $0 = relay }
     }
 
-    /// SIGTERM; the relay must end well.
+    /// Sends SIGTERM; the relay must exit correctly.
     func stopRelay() async throws {
         guard let relay = current.withLock({ $0.take() }) else { return }
         relay.child.signal(SIGTERM)
-        // A frozen process receives the signal only then.
+        // A frozen process receives the signal only after SIGCONT.
         relay.child.signal(SIGCONT)
         let exit = try await relay.child.exit()
         ended(relay)
-        // 3: it lost envelopes in its run.
+        // 3: envelopes were lost in this run.
         guard exit == .code(0) || exit == .code(3) else { throw TestFailure("the relay ended with \(exit)") }
     }
 
@@ -134,15 +134,15 @@ final class Scene: Sendable {
 
     // MARK: - The account
 
-    /// Waits until the relay has recorded something that is published from now on.
+    /// Waits until the relay has recorded an envelope that is published after this call.
     func waitUntilRecording(within limit: Duration = .seconds(40)) async throws {
         try await relay().waitUntilReady(within: limit)
-        // It may be ready only because it has not noticed the fault yet, and may still write earlier envelopes.
+        // It may still be ready because it has not detected the fault yet, and may still be writing earlier envelopes.
         let begun = publisher.ledger.publications.count
-        try await relay().waitForMetrics("the relay receives what is published from now on", within: limit) { metrics in
+        try await relay().waitForMetrics("the relay receives later publications", within: limit) { metrics in
             publisher.ledger.publications[begun...].contains { publication in
                 guard publication.kind == .envelope, publication.outcome == .done else { return false }
-                // An envelope without readable id appears nowhere.
+                // An envelope without a readable id cannot be found.
                 return publication.id.map { Double($0) == metrics[Self.lastID] } ?? true
             }
         }
@@ -151,17 +151,17 @@ final class Scene: Sendable {
         try await relay().waitForMetric(Self.recorded, atLeast: Int(before) + 1, within: limit)
     }
 
-    /// Waits until everything that was ever confirmed is recorded by this relay.
+    /// Waits until this relay has recorded everything that was confirmed.
     func waitUntilAllIsRecorded(within limit: Duration = .seconds(20)) async throws {
         try await relay().waitForMetric(Self.recorded, atLeast: publisher.ledger.count, within: limit)
     }
 
-    /// Waits until a relay has written this to its log.
+    /// Waits until a relay has logged this.
     func waitForLog(_ text: String, within limit: Duration = .seconds(20)) async throws {
         try await eventually("the relay says '\(text)'", within: limit) { log.contains(text) ? true : nil }
     }
 
-    /// Waits until the relay knows that it cannot write.
+    /// Waits until the relay has detected that it cannot write.
     func waitUntilNotWriting() async throws {
         try await eventually("the relay cannot write") {
             let errors = try await relay().metric("backplane_relay_write_errors_total")
@@ -178,12 +178,12 @@ final class Scene: Sendable {
         try await relay().waitForMetrics("the relay has read everything") { $0[Self.lastID] == last }
     }
 
-    /// Waits until the last envelope is recorded, ends the relay, and compares.
+    /// Waits until the last envelope is recorded, stops the relay, and compares.
     private func settle() async throws -> Account {
         if !isRelayRunning { try await startRelay() }
         try await waitUntilRecording()
         try await publisher.pause()
-        // A last envelope that certainly arrives: it shows what is missing before it.
+        // A last envelope that certainly arrives: it reveals what is missing before it.
         try await publisher.publishAlone()
         if options.isDeafAtTheEnd {
             try await expectRecordedOrDropped()
@@ -205,14 +205,14 @@ final class Scene: Sendable {
         return account
     }
 
-    /// What the relay received, it recorded or dropped: its metrics say so once it has nothing left to do.
+    /// Everything received was recorded or dropped; the metrics show it once the relay is idle.
     private func expectRecordedOrDropped() async throws {
         let lastID = publisher.ledger.lastID
-        try await relay().waitForMetrics("all that was received is recorded or dropped, by the metrics") { metrics in
+        try await relay().waitForMetrics("the metrics show everything received as recorded or dropped") { metrics in
             let received = metrics[
                 #"signalr_backplane_envelopes_total{channel="\#(Self.channel)",backplane="signalr2"}"#]
             let kept = metrics[Self.recorded] ?? 0
-            // buffer_full is refused before it is counted as received.
+            // With buffer_full it is refused before it is counted as received.
             let dropped = metrics.reduce(0.0) { sum, sample in
                 sample.key.hasPrefix("backplane_relay_dropped_envelopes_total{") && !sample.key.contains("buffer_full")
                     ? sum + sample.value : sum
@@ -233,17 +233,17 @@ extension Account {
     }
 }
 
-/// Whether `info --json` says of a capture what its envelopes and events say.
+/// Whether `info --json` agrees with the envelopes and events of a capture.
 enum InfoCheck {
-    /// - Returns: contradictions, in words.
+    /// - Returns: contradictions, as sentences.
     static func problems(_ info: CaptureInfo, channel: String, timeline: [TimelineItem], account: Account) -> [String] {
         guard let said = info.channels.first(where: { $0.channel == channel }) else {
             return account.recorded == 0 ? [] : ["info does not know the channel"]
         }
-        // What was recorded and is gone is damage, too.
+        // Recorded envelopes that were lost later count as damage too.
         let isLost = timeline.contains { if case .event(let event) = $0 { event.event == "lost" } else { false } }
         var problems = isLost ? [] : info.damage.map { "info: damage: \($0)" }
-        // Whatever else: never complete where envelopes were lost.
+        // In any case: never complete if envelopes were lost.
         if info.complete == true, account.missingTotal + account.unaccounted + account.beyondKnowledge > 0 {
             problems.append("info: complete, and \(account.missingTotal) are missing")
         }

@@ -1,12 +1,12 @@
 import Foundation
 import TestSupport
 
-/// The content of a capture, in the order of the recording.
+/// The content of a capture, in recording order.
 enum TimelineItem: Sendable {
     case envelope([UInt8])
     case event(RelayEvent)
 
-    /// Reads a capture with Python's `mcap`, every checksum verified.
+    /// Reads a capture with Python's `mcap`, verifying every checksum.
     static func read(_ directory: String, channel: String) async throws -> [TimelineItem] {
         let messages = try await MCAPMessage.read(CaptureFiles.paths(in: directory))
         let byFile = Dictionary(grouping: messages, by: \.file)
@@ -21,7 +21,7 @@ enum TimelineItem: Sendable {
         }
     }
 
-    /// Each segment after the one that it names as its previous one: names alone mislead if the clock was set.
+    /// Each segment follows its named predecessor: file names mislead if the clock was set.
     private static func order(_ byFile: [String: [MCAPMessage]]) throws -> [String] {
         struct Begun: Decodable {
             let event: String

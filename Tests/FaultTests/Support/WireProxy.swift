@@ -3,7 +3,7 @@ import NIOPosix
 import Synchronization
 import TestSupport
 
-/// Stands between a relay and its Redis and can add bytes of its own to what Redis says.
+/// A proxy between a relay and its Redis that can insert bytes into Redis' data.
 final class WireProxy: Sendable {
     let port: Int
     private let lines: Lines
@@ -48,13 +48,14 @@ final class WireProxy: Sendable {
         }
     }
 
-    /// Says this to the relay on each of its connections, between two replies of Redis: in the middle of one it could pass for part of a payload.
+    /// Inserts bytes into each of the relay's connections, between two replies of Redis: within a reply they could pass
+    /// for part of a payload.
     func inject(_ bytes: [UInt8]) {
         for line in lines.all { line.inject(bytes) }
     }
 }
 
-/// The connections of a relay: the subscription, and those that it asks on.
+/// The connections of a relay: the subscription, and those for commands.
 private final class Lines: Sendable {
     private let open = Mutex<[ObjectIdentifier: Line]>([:])
 
@@ -89,7 +90,7 @@ private final class Line: Sendable {
         }
     }
 
-    /// On the event loop.
+    /// Called on the event loop.
     func forward(_ buffer: ByteBuffer) {
         var buffer = buffer
         while let length = state.value.boundaries.advance(buffer.readableBytesView) {
@@ -126,20 +127,20 @@ private final class Forwarder: ChannelInboundHandler {
     }
 }
 
-/// Finds where one reply of a Redis ends and the next begins. For replies that are whole and right.
+/// Finds the boundaries of a Redis server's replies. Assumes complete and valid replies.
 struct ReplyBoundaries {
-    /// Elements still to come, of each array that is open.
+    /// Remaining elements of each open array.
     private var open: [Int] = []
-    /// Bytes of a bulk string still to come, its line end included.
+    /// Remaining bytes of a bulk string, including its line end.
     private var bulk = 0
     private var line: [UInt8] = []
 
-    /// True between two replies.
+    /// Whether the position is between two replies.
     var isAtBoundary: Bool { open.isEmpty && bulk == 0 && line.isEmpty }
 
-    /// Goes through `bytes`, up to the first boundary if there is one.
+    /// Scans `bytes` up to the first boundary.
     ///
-    /// - Returns: how many bytes belong before it; nil if there is none in `bytes`.
+    /// - Returns: the number of bytes before the boundary; nil if there is none in `bytes`.
     mutating func advance(_ bytes: some Collection<UInt8>) -> Int? {
         var rest = bytes[...]
         var done = 0

@@ -1,20 +1,20 @@
 import CLibFuzzer
 import Foundation
 
-/// What all fuzzers share: the way into libFuzzer and out of it.
+/// Shared by all fuzzers: the interface to libFuzzer.
 public enum Fuzzer {
     public typealias Input = @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
 
-    /// Hands the program to libFuzzer.
+    /// Passes control to libFuzzer.
     ///
-    /// - Parameter input: is given each input; what it finds wrong it reports by ``check(_:_:line:)``.
+    /// - Parameter input: called with each input; reports problems through ``check(_:_:line:)``.
     public static func run(_ input: Input) -> Never {
         var count = CommandLine.argc
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
         exit(LLVMFuzzerRunDriver(&count, &arguments, input))
     }
 
-    /// Stops at what must never be, so that libFuzzer keeps the input that led there.
+    /// Stops if the condition is false, so that libFuzzer keeps the input.
     @inline(__always)
     public static func check(
         _ holds: @autoclosure () -> Bool, _ message: @autoclosure () -> String, line: UInt = #line
@@ -29,7 +29,7 @@ public enum Fuzzer {
     }
 }
 
-/// libFuzzer's own `main`, which is linked but not used, asks for this name.
+/// libFuzzer's own `main`, linked but unused, requires this symbol.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func unusedInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     Fuzzer.fail("a fuzzer must begin in its own main")

@@ -1,4 +1,4 @@
-/// Takes an input apart: some leading bytes decide how the rest is used.
+/// Splits an input: some leading bytes decide how the rest is used.
 public struct InputReader {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
@@ -28,6 +28,6 @@ public struct InputReader {
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position + taken])
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     public mutating func rest() -> UnsafeRawBufferPointer { bytes(remaining) }
 }

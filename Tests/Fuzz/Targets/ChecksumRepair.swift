@@ -1,6 +1,6 @@
 @testable import MCAP
 
-/// Puts the checksums of a file right, as far as its records can be followed, without making anything else right.
+/// Corrects the checksums of a file, as far as its records can be followed, and changes nothing else.
 enum ChecksumRepair {
     static func repaired(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
@@ -32,7 +32,7 @@ enum ChecksumRepair {
         return bytes
     }
 
-    /// Of stored chunks, that is: what a compressed one holds is zstd's to judge.
+    /// Only of stored chunks: the content of a compressed one is up to zstd.
     private static func repairChunk(_ bytes: inout [UInt8], _ content: Range<Int>) {
         let crcOffset = content.lowerBound + 24
         let dataOffset = crcOffset + 16

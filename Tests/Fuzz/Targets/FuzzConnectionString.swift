@@ -1,10 +1,10 @@
 import FuzzSupport
 import Redis
 
-/// What an operator may give as the address of Redis. Wherever a password stands in it, no error, warning or address
-/// that is printed repeats it.
+/// Addresses of Redis as given by an operator. A password in any position must not appear in a printed error, warning
+/// or address.
 ///
-/// Input: text; the bytes 1 and 2 become a password in the one and the other notation.
+/// Input: text; the bytes 1 and 2 are replaced by a password in one of two notations.
 @main
 enum FuzzConnectionString {
     private static let password = "s3cr3t-K4n4rie"
@@ -50,13 +50,13 @@ enum FuzzConnectionString {
         Fuzzer.check(!holdsPassword(printed), "'\(text)' makes '\(printed)'")
     }
 
-    /// In any case: a host's name is lowered, and what is mutated may hold a copy of its own.
+    /// Ignoring case: host names are lowercased, and a mutated input may contain a copy of the password.
     private static func holdsPassword(_ text: String) -> Bool { text.lowercased().contains("k4n4rie") }
 
-    /// What is printed as the address is an address: read again, it names the same servers.
+    /// The printed address is an address: parsed again, it names the same servers.
     private static func checkAgain(_ configuration: RedisConfiguration, _ text: String) {
         guard configuration.sentinelMaster == nil else { return }
-        // A host that begins with a combining mark would be one character with the slash before it.
+        // A host that starts with a combining mark would form one character with the slash before it.
         for case .tcp(let host, let port) in configuration.servers where host.utf8.allSatisfy({ $0 < 0x80 }) {
             let endpoint = RedisConfiguration(host: host, port: port).endpoint
             do throws(ConnectionStringError) {

@@ -3,8 +3,8 @@ import JSON
 
 @testable import Backplane
 
-/// Any bytes as a payload of the ASP.NET Core backplane, as a frame in one, as MessagePack and as a channel's name: the
-/// first byte says as what.
+/// Any bytes as a payload of the ASP.NET Core backplane, as a frame in one, as MessagePack or as a channel name; the
+/// first byte decides.
 @main
 enum FuzzCore {
     static func main() {
@@ -34,7 +34,7 @@ enum FuzzCore {
             checkOffset(first.offset, payload)
         case (.success(let view), .success(let copy)):
             let encoded = copy.encoded()
-            // What is odd is not written again, and nothing else may differ.
+            // An oddity is not reproduced; nothing else may differ.
             Fuzzer.check(
                 encoded.elementsEqual(payload) == view.oddities.subtracting(.duplicateProtocol).isEmpty,
                 "\(Array(payload)) became \(encoded), odd in \(view.oddities.labels)")
@@ -74,10 +74,10 @@ enum FuzzCore {
         return (try? reader.skipValue()) != nil && reader.isAtEnd
     }
 
-    /// The quick look sees what the whole one sees, if that sees something.
+    /// The fast path finds the same as the full parser, or nothing.
     private static func checkName(_ name: CoreCallName, _ view: CoreInvocationView) {
         guard let message = try? view.message(), let target = message.target else { return }
-        // Of a name that comes twice, the last one counts: the quick look knows only the first.
+        // Of a repeated name the last one counts: the fast path finds only the first.
         guard view.json == nil else { return }
         Fuzzer.check(target.raw.elementsEqual(name.key), "'\(name.method)' is '\(target.text)'")
     }
@@ -112,7 +112,7 @@ enum FuzzCore {
         }
     }
 
-    /// What was converted says the same, and converts back to what says the same.
+    /// A converted frame is equivalent, and converts back to an equivalent one.
     private static func checkConverted(
         _ frame: UnsafeRawBufferPointer, _ format: CoreFormat, _ converted: [UInt8], isTyped: Bool
     ) {
@@ -159,7 +159,7 @@ enum FuzzCore {
         var shown = MessagePackReader(bytes)
         do throws(CoreConversionError) {
             try MessagePackJSON.append(&shown, to: &writer, .shown)
-            // The scanner stops at 64 levels, of which a compressed value and an extension add one.
+            // The scanner stops at 64 levels; a compressed value and an extension add one each.
             let isDeep = writer.bytes.withUnsafeBytes { JSONText.mayBeTooDeep($0) }
             Fuzzer.check(isDeep || JSONText.isJSON(writer.bytes), "\(String(decoding: writer.bytes, as: UTF8.self))")
         } catch {

@@ -2,7 +2,7 @@ import FuzzSupport
 
 @testable import Backplane
 
-/// Any bytes as a payload: walk, owned decoding, re-encoding, and what is read out of its messages.
+/// Any bytes as a payload: walk, owned decoding, re-encoding, and parsing of its messages.
 @main
 enum FuzzEnvelope {
     static func main() {
@@ -52,7 +52,7 @@ enum FuzzEnvelope {
         _ envelope: Envelope, _ payload: UnsafeRawBufferPointer, _ oddities: EnvelopeOddities
     ) {
         let encoded = envelope.encoded()
-        // What is odd is not written again, and nothing else may differ.
+        // An oddity is not reproduced; nothing else may differ.
         Fuzzer.check(
             encoded.elementsEqual(payload) == oddities.isEmpty,
             "\(Array(payload)) became \(encoded), odd in \(oddities.labels)")

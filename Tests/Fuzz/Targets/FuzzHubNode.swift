@@ -11,8 +11,8 @@ import Redis
 
 @testable import HubNode
 
-/// What a client sends to a hub node, by the first byte: a request's fields, tokens and cursors, calls of hub methods, and
-/// the frames of a webSocket with envelopes in between.
+/// Data from a client of a hub node; the first byte decides: a request's fields, tokens and cursors, calls of hub
+/// methods, or the frames of a webSocket with envelopes in between.
 @main
 enum FuzzHubNode {
     static let id = "4c77950c-306b-4ff7-aa03-ae6f7a207708"
@@ -42,7 +42,7 @@ enum FuzzHubNode {
 
     // MARK: - Requests
 
-    /// A target `path?query` and a form behind a line end. `@T` and `@G` stand for tokens that open.
+    /// A target `path?query`, then a line end and a form. `@T` and `@G` stand for valid tokens.
     private static func checkRequest(_ bytes: UnsafeRawBufferPointer) {
         let text = String(decoding: bytes, as: UTF8.self)
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
@@ -88,7 +88,7 @@ enum FuzzHubNode {
 
     // MARK: - Texts
 
-    /// - Parameter use: what the text is taken for; sealing is slow, so not for everything at once.
+    /// - Parameter use: the purpose of the text; sealing is slow, so not all at once.
     private static func checkTexts(_ text: String, as use: UInt8) {
         switch use % 4 {
         case 0:
@@ -154,10 +154,10 @@ enum FuzzHubNode {
 
     private static func checkCall(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else { return }
-        // Joining and leaving begins on a thread of Swift's own, which would be waited for.
+        // Joining and leaving would start on a thread of the Swift runtime, and the fuzzer would have to wait for it.
         guard !call.method.lowercased().hasSuffix("group") || call.arguments.count > 1 else { return }
-        // A thousand reports of progress are a thousand publishes that fail.
-        nonisolated(unsafe) var answers = 0  // One thread: `drain` runs all of it.
+        // A thousand progress reports are a thousand failing publications.
+        nonisolated(unsafe) var answers = 0  // Single-threaded: `drain` runs everything.
         calls.assumeIsolated { calls in
             calls.answer(call, of: request) { answer in
                 answers += 1

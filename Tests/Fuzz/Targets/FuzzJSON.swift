@@ -4,7 +4,7 @@ import JSON
 
 @testable import Backplane
 
-/// Any bytes as a message's value: the scanner, calls, commands, and the lines that `cat --json` makes of them.
+/// Any bytes as a message's value: the scanner, calls, commands, and the lines of `cat --json`.
 @main
 enum FuzzJSON {
     static func main() {
@@ -13,7 +13,7 @@ enum FuzzJSON {
             FuzzJSON.checkText(value)
             FuzzJSON.checkCalls(value)
             FuzzJSON.checkCommand(value)
-            // Base64 of other data finds little and is slow.
+            // Base64 of random data finds little and is slow.
             if count < 24 || JSONText.isJSON(value) { FuzzJSON.checkLine(value) }
             FuzzJSON.checkEvent(value)
             return 0
@@ -78,7 +78,7 @@ enum FuzzJSON {
     }
 
     private static func checkEvent(_ value: UnsafeRawBufferPointer) {
-        // Decoding is Foundation's, and slow: only what can be an event is given to it.
+        // Foundation's decoding is slow: only possible events are passed to it.
         guard value.count > 9, value.starts(with: "{\"event\"".utf8), let event = CaptureEvent(json: value) else {
             return
         }

@@ -3,8 +3,8 @@ import TestSupport
 
 @testable import MCAP
 
-/// Files of three kinds, by the first byte: any bytes; any bytes whose checksums are put right, so that hostile lengths
-/// get past them; and recordings of ours with a few bytes changed, cut out or doubled.
+/// Files of three kinds; the first byte decides: random bytes; random bytes with corrected checksums, so that hostile
+/// lengths get past them; and own recordings with a few bytes changed, deleted or duplicated.
 @main
 enum FuzzMCAP {
     private static let limits = ReadLimits(maximumRecordSize: 1 << 20, maximumChunkSize: 1 << 20, maximumDamages: 100)
@@ -29,7 +29,7 @@ enum FuzzMCAP {
 
     // MARK: - Any file
 
-    /// - Parameter reader: each input is read in one way besides as a stream, to have more of them.
+    /// - Parameter reader: each input is read as a stream and in one other way, to process more inputs.
     private static func checkFile(_ bytes: [UInt8], by reader: UInt8) {
         let reading = must { try Reading(bytes, limits: limits) }
         Fuzzer.check(reading.ending != nil, "no end")
@@ -45,7 +45,7 @@ enum FuzzMCAP {
         }
     }
 
-    /// A pipe that gives a few bytes at a time.
+    /// A pipe that returns a few bytes at a time.
     private static func checkStream(_ bytes: [UInt8], _ reading: Reading) {
         var rest = bytes[...]
         let source = StreamSource { buffer in
@@ -79,7 +79,7 @@ enum FuzzMCAP {
         }
     }
 
-    /// What a crash left is finished, and must then be whole.
+    /// An unclosed file is closed, and must then be complete.
     private static func checkResuming(_ bytes: [UInt8], _ reading: Reading) {
         let report = must { try Recovery.scan(MemorySource(bytes), limits: limits) }
         Fuzzer.check(report.damages == reading.damages, "\(report.damages) scanned, \(reading.damages) streamed")
@@ -106,7 +106,7 @@ enum FuzzMCAP {
         Fuzzer.check(resumed.messages == before + [added], "\(before) became \(resumed.messages)")
     }
 
-    /// What `recover` does.
+    /// The work of `recover`.
     private static func checkCopies(_ bytes: [UInt8], _ reading: Reading) {
         guard !reading.chunks.isEmpty else { return }
         var writer = MCAPWriter(header: Recording.header, sync: Recording.sync, compression: .none)
@@ -137,7 +137,7 @@ enum FuzzMCAP {
         Fuzzer.check(copy.messages == copied, "\(copied) became \(copy.messages)")
     }
 
-    // MARK: - Our own files, damaged
+    // MARK: - Own files, damaged
 
     private static let recordings: [Recording] = [(2, 2, 1...20), (3, 1, 0...100)].flatMap { count, each, sizes in
         let chunks = TestMessage.chunks(count, messagesEach: each, dataSize: sizes, seed: 7)
@@ -147,8 +147,8 @@ enum FuzzMCAP {
     }
     private static let originals = recordings.map { recording in must { try Reading(recording.bytes) } }
 
-    /// Never a message that is not one of the original's: two bytes changed cannot leave a CRC-32 right but by a chance
-    /// of one in four thousand million.
+    /// Never a message that is not in the original: after two changed bytes a CRC-32 is correct with a probability of
+    /// one in four thousand million.
     private static func checkEdits(_ input: inout InputReader) {
         let index = Int(input.byte()) % recordings.count
         let recording = recordings[index]
@@ -203,6 +203,6 @@ enum FuzzMCAP {
 }
 
 extension Reading {
-    /// Whether the file is ours: others may leave chunks out of their summary.
+    /// Whether the file was written here: others may omit chunks from their summary.
     fileprivate var isMarked: Bool { header?.profile == "signalr-backplane" }
 }

@@ -2,13 +2,14 @@ import FuzzSupport
 
 @testable import Redis
 
-/// A stream from a hostile server, in one piece and in pieces: what is read must not depend on the cuts.
+/// A stream from a hostile server, in one piece and in fragments: the result must not depend on the cuts.
 ///
-/// Input: number of cuts and kind of connection (16 only asks, 32 has patterns), that many lengths of pieces, the stream.
+/// Input: number of cuts and kind of connection (16: commands only, 32: with patterns), that many fragment lengths, the
+/// stream.
 @main
 enum FuzzRESP {
     private static let longestElement = 512
-    /// Kept: a new one for each input would be most of the work.
+    /// Reused: creating one per input would take most of the time.
     private static let wholeBatch = EnvelopeBatch()
     private static let cutBatch = EnvelopeBatch()
 
@@ -54,8 +55,8 @@ enum FuzzRESP {
             rest = rest.dropFirst(Int(length))
         }
         if cutProblem == nil { cutProblem = cut.feed(UnsafeRawBufferPointer(rebasing: rest)) }
-        // The limit is met at the end of a feed, so a cut may show it earlier, or an element as too long that was there as
-        // a whole.
+        // The limit is checked at the end of a feed, so a cut may reveal it earlier, or report an element as too long
+        // that would have been complete.
         let isTooLong = [wholeProblem, cutProblem].contains { $0?.hasPrefix("one element") == true }
         if stream.count > longestElement, isTooLong { return }
         Fuzzer.check(wholeProblem == cutProblem, "\(wholeProblem ?? "fine") in one piece, else \(cutProblem ?? "fine")")

@@ -1,7 +1,6 @@
 import Synchronization
 
-/// Runs what tasks and actors have to do when it is told to, on the thread that tells it: an input is done with before
-/// the next one begins.
+/// Runs the jobs of tasks and actors on request, on the calling thread: one input is finished before the next starts.
 final class QueueExecutor: SerialExecutor {
     private let jobs = Mutex<[UnownedJob]>([])
 
@@ -10,7 +9,7 @@ final class QueueExecutor: SerialExecutor {
         jobs.withLock { $0.append(job) }
     }
 
-    /// Runs until nothing is left to do.
+    /// Runs until no job is left.
     func drain() {
         while true {
             let ready = jobs.withLock { jobs in

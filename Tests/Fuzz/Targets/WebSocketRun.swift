@@ -6,10 +6,10 @@ import NIOWebSocket
 
 @testable import HubNode
 
-/// One client's webSocket without a network: frames that it sends, envelopes for it, transports that follow. Bytes are
-/// made into frames by NIO, which is left out.
+/// One client's webSocket without a network: frames from the client, envelopes for it, subsequent transports. NIO's
+/// framing of bytes is left out.
 ///
-/// Input: steps, each a byte that says which and how many bytes belong to it.
+/// Input: steps, each a byte with the kind of step and its length.
 enum WebSocketRun {
     static func run(_ input: inout InputReader) {
         let broker = FuzzHubNode.broker()
@@ -39,7 +39,7 @@ enum WebSocketRun {
                 broker.assumeIsolated { step < 64 ? $0.drain() : $0.tick() }
             }
             nextID &+= 1
-            // What some envelopes bring goes out together with what follows.
+            // The messages of some envelopes are sent together with the next ones.
             if step & 64 == 0 { broker.assumeIsolated { $0.handle(.readComplete) } }
             FuzzHubNode.executor.drain()
             for channel in channels { check(channel) }
@@ -74,7 +74,7 @@ enum WebSocketRun {
         return channel
     }
 
-    /// What another node could have published, by a few bytes.
+    /// A publication of another node, derived from a few bytes.
     private static func envelope(_ input: inout InputReader, id: UInt64) -> BusEvent {
         let kind = input.byte()
         let value = Array(input.bytes(Int(input.byte())))
@@ -91,7 +91,7 @@ enum WebSocketRun {
         return .envelope(Envelope(id: id, body: ScaleoutMessage(messages: [message], createdTicks: 0)))
     }
 
-    /// All that goes out is whole frames, whose text begins as one of ours does.
+    /// All output consists of complete frames whose text starts like a frame of this node.
     private static func check(_ channel: EmbeddedChannel) {
         do {
             var sent = ByteBuffer()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import HubNode
 
-@Suite("Messages of ASP.NET Core clients, divided")
+@Suite("Splitting the messages of ASP.NET Core clients")
 struct CoreInboxTests {
     private static let text = [#"{"type":6}"#, #"{"type":1,"target":"é 👍","arguments":[]}"#, "", "{bad"]
         .map { Array("\($0)\u{1E}".utf8) }
@@ -25,7 +25,7 @@ struct CoreInboxTests {
         return messages
     }
 
-    @Test("wherever the bytes are cut, the messages are the same", arguments: [CoreFormat.json, .messagePack])
+    @Test("the messages do not depend on the fragments", arguments: [CoreFormat.json, .messagePack])
     func cut(format: CoreFormat) throws {
         let messages = format == .json ? Self.text : Self.packed
         let bytes = messages.flatMap { $0 }
@@ -33,7 +33,7 @@ struct CoreInboxTests {
             #expect(try divided([bytes[..<cut], bytes[cut...]], format) == messages)
         }
         #expect(try divided(bytes.indices.map { bytes[$0...$0] }, format) == messages)
-        // What is not whole waits.
+        // An incomplete message stays.
         for end in bytes.indices {
             let whole = try divided([bytes[..<end]], format)
             #expect(whole.count < messages.count && whole == Array(messages.prefix(whole.count)))
@@ -51,7 +51,7 @@ struct CoreInboxTests {
         (.messagePack, [0x8A, 0x80, 0x80, 0x80, 0x00] + Array(repeating: 0, count: 10), nil),
     ]
 
-    @Test("a message that is too large is refused as soon as that shows", arguments: limits.indices)
+    @Test("a message above the limit is refused as soon as its size is known", arguments: limits.indices)
     func limit(index: Int) throws {
         let (format, bytes, failure) = Self.limits[index]
         if let failure {
@@ -61,7 +61,7 @@ struct CoreInboxTests {
         }
     }
 
-    @Test("random bytes are messages or failures, never more than came")
+    @Test("random bytes are messages or errors, never longer than the input")
     func random() {
         var random = SplitMix64(seed: 20)
         for _ in 0..<2_000 {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import HubNode
 
-@Suite("ASP.NET Core's protocol of clients")
+@Suite("Client protocol of ASP.NET Core")
 struct CoreProtocolTests {
     // MARK: - Negotiation
 
@@ -22,7 +22,7 @@ struct CoreProtocolTests {
         #expect(negotiated.map { "\($0.version) \($0.usesStatefulReconnect)" } == expected)
     }
 
-    @Test("a version that is none is told as a real node tells it")
+    @Test("an invalid version is reported like on a real node")
     func refused() {
         #expect(
             throws: CoreNegotiation.Refusal(error: "The client requested an invalid protocol version 'x\"'")
@@ -32,7 +32,7 @@ struct CoreProtocolTests {
         #expect(CoreNegotiation.Refusal(error: "x\"").json == #"{"error":"x\""}"#)
     }
 
-    @Test("ids are 22 characters that need no escape, and no two the same")
+    @Test("ids are 22 characters without escapes, and unique")
     func ids() {
         let ids = (0..<1_000).map { _ in CoreConnectionID.random() }
         #expect(Set(ids).count == 1_000)
@@ -61,7 +61,7 @@ struct CoreProtocolTests {
         ), ("{bad", "InvalidDataException: Error reading JSON."),
     ]
 
-    @Test("a handshake, or what is wrong with it", arguments: handshakes.indices)
+    @Test("valid and invalid handshakes", arguments: handshakes.indices)
     func handshake(index: Int) {
         let (message, error) = Self.handshakes[index]
         for detailed in [true, false] {
@@ -97,7 +97,7 @@ struct CoreProtocolTests {
         (.completion(id: "1", .void), #"{"type":3,"invocationId":"1"}"#, [0x06, 0x94, 0x03, 0x80, 0xA1, 0x31, 0x02]),
     ]
 
-    @Test("what goes to clients, in both protocols", arguments: served.indices)
+    @Test("messages to clients, in both protocols", arguments: served.indices)
     func serverMessage(index: Int) {
         let (message, json, packed) = Self.served[index]
         #expect(String(decoding: message.encoded(.json), as: UTF8.self) == json + "\u{1E}")
@@ -122,17 +122,17 @@ struct CoreProtocolTests {
         ),
     ]
 
-    @Test("what clients send, or that it is none", arguments: sent.indices)
+    @Test("valid and invalid messages from clients", arguments: sent.indices)
     func clientMessage(index: Int) {
         let (json, message) = Self.sent[index]
         #expect((try? CoreClientMessage(Array("\(json)\u{1E}".utf8), .json)) == message)
     }
 
-    @Test("bytes of MessagePack stay bytes, and are Base64 to a hub method")
+    @Test("binary MessagePack values stay binary, and are Base64 for a hub method")
     func bytes() throws {
         let message: [UInt8] = [0x0A, 0x94, 0x02, 0x80, 0xA1, 0x73, 0xC4, 0x02, 0x01, 0xFF]
         guard case .streamItem(_, let item) = try CoreClientMessage([0x09] + message.dropFirst(), .messagePack) else {
-            Issue.record("no item")
+            Issue.record("no message")
             return
         }
         #expect(String(decoding: item.json, as: UTF8.self) == #""Af8=""#)
@@ -146,7 +146,7 @@ struct CoreProtocolTests {
         ("[]", false, false, false), ("", false, false, false),
     ]
 
-    @Test("an argument is of the parameter's own JSON type", arguments: strict.indices)
+    @Test("an argument must have the parameter's own JSON type", arguments: strict.indices)
     func strictValue(index: Int) {
         let (json, isInt, isText, isBool) = Self.strict[index]
         func fits<Value: HubValue>(_ type: Value.Type) -> Bool {

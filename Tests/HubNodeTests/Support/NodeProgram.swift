@@ -1,12 +1,12 @@
 import Foundation
 
-/// Node.js, which runs the scripts that a browser would.
+/// Node.js, to run scripts for browsers.
 enum NodeProgram {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// - Returns: the lines that the script printed.
+    /// - Returns: the printed lines.
     /// - Throws: ``Failure`` if there is no Node.js, or if the script ends with an error.
     static func run(_ script: String) throws -> [String] {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")

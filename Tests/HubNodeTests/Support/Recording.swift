@@ -3,15 +3,15 @@ import Testing
 
 @testable import HubNode
 
-/// What a real node answered to one request (Vectors/signalr2-http.txt).
+/// A real node's response to one request (Vectors/signalr2-http.txt).
 struct Recording {
     let path: String
     let query: FormFields
     let status: Int
-    /// The lines of the body, chunk sizes among them.
+    /// The lines of the body, including chunk sizes.
     let lines: [String]
 
-    /// - Parameter token: put in place of the connection token of the recording.
+    /// - Parameter token: replaces the connection token of the recording.
     static func named(_ title: String, token: String = "") throws -> Recording {
         let file = try #require(
             Bundle.module.url(forResource: "signalr2-http", withExtension: "txt", subdirectory: "Vectors"))
@@ -29,7 +29,7 @@ struct Recording {
             lines: Array(lines.drop { !$0.isEmpty }.dropFirst()))
     }
 
-    /// The body of one chunk and one line; empty if there is none.
+    /// The body if it is one chunk with one line; empty without one.
     var text: String {
         guard let size = lines.first, Int(size, radix: 16) != nil, lines.count > 1 else { return "" }
         return lines[1]

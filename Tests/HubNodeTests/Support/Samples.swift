@@ -11,14 +11,14 @@ extension StoredEnvelope {
 }
 
 extension Message {
-    /// A message that everybody in the hub gets.
+    /// A message for everyone in the hub.
     static func toHub(_ value: String = "{}", key: String = "h-chatHub", filter: String = "") -> Message {
         Message(source: "server", key: key, value: Array(value.utf8), filter: filter)
     }
 }
 
 extension TokenKey {
-    /// The key of every node that shares the secret of these tests.
+    /// The key of all nodes in these tests.
     static let shared = TokenKey(secret: Array("a secret of the tests, 32 bytes or more".utf8)) ?? .random()
 }
 
@@ -26,7 +26,7 @@ extension Logger {
     static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }
 
-/// The text of some JSON.
+/// JSON as text.
 func text(_ json: [UInt8]?) -> String? {
     json.map { String(decoding: $0, as: UTF8.self) }
 }

@@ -6,10 +6,10 @@ import Redis
 @testable import HubNode
 
 extension MessageBroker {
-    /// One that has never reached Redis and lets nothing wait for that: every publish fails.
+    /// A broker that is not connected to Redis and lets nothing wait for it: every publish fails.
     static func unconnected() -> MessageBroker {
         let metrics = HubMetrics(version: "test")
-        // One loop of the many: all live on it.
+        // A single event loop of the group: everything runs on it.
         let executor = MultiThreadedEventLoopGroup.singleton.next().executor
         return MessageBroker(
             publisher: .unconnected(metrics: metrics, executor: executor), configuration: .ofTests, metrics: metrics,
@@ -18,7 +18,7 @@ extension MessageBroker {
 }
 
 extension Publisher where Self == SignalR2Publisher {
-    /// One whose every publish fails.
+    /// A broker whose every publish fails.
     static func unconnected(
         metrics: HubMetrics = HubMetrics(version: "test"),
         executor: any SerialExecutor = MultiThreadedEventLoopGroup.singleton.next().executor

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// Something that goes wrong, the alerts that must tell of it, and the panels that must show it.
+/// A fault, the alerts that must fire, and the panels that must change.
 struct InjectedFault {
     struct ExpectedAlert: CustomStringConvertible {
         let name: String
@@ -26,13 +26,13 @@ struct InjectedFault {
         let dashboard: String
         let panel: String
         var letter = "A"
-        /// Of the series that is to change, as far as it has these labels.
+        /// The labels of the series that must change, as far as given.
         var labels: [String: String] = [:]
         var direction = Direction.rises
 
         func isSeen(from before: Double?, to after: Double?) -> Bool {
             switch (direction, before, after) {
-            // What has no series yet has not happened yet.
+            // A series that does not exist yet counts as 0.
             case (.rises, let before, let after?): after > before ?? 0
             case (.falls, let before?, let after?): after < before
             case (.vanishes, .some, nil): true
@@ -42,18 +42,18 @@ struct InjectedFault {
     }
 
     let name: String
-    /// How long all of it may take, with a scrape and an evaluation each second.
+    /// Time limit for everything, with a scrape and an evaluation per second.
     var limit = Duration.seconds(30)
     let alerts: [ExpectedAlert]
     let changes: [ExpectedChange]
 }
 
 extension InjectedFault {
-    /// Injects the fault, and waits until every alert fires and every panel has changed.
+    /// Injects the fault, and waits until every alert has fired and every panel has changed.
     ///
     /// Prints how long each alert took.
     ///
-    /// - Throws: ``TestFailure`` if an alert fired before, or something is not seen in time.
+    /// - Throws: ``TestFailure`` if an alert fired before the fault, or something does not change in time.
     func prove(
         by prometheus: PrometheusServer, queries: [PanelQuery], inject: () async throws -> Void
     ) async throws {
@@ -61,7 +61,7 @@ extension InjectedFault {
         for alert in alerts where alert.isFiring(in: before) { throw TestFailure("\(name): \(alert) fires already") }
         var watched: [(change: ExpectedChange, query: PanelQuery, before: Double?)] = []
         for change in changes {
-            // Panels of different kinds may share a title: all of them are to show it.
+            // Panels of different kinds may share a title: all of them must change.
             let found = queries.filter {
                 $0.dashboard == change.dashboard && $0.panel == change.panel && $0.letter == change.letter
             }
@@ -74,7 +74,7 @@ extension InjectedFault {
         var silent = alerts
         var unchanged = watched.map { (seen: $0, last: Double?.none) }
         do {
-            // Both in one loop: what a panel shows of a single event is gone after its range, the alert may come late.
+            // Both in one loop: a single event leaves the panel after its range, and the alert may be late.
             try await eventually("alerts fire and panels change", within: limit) {
                 for index in unchanged.indices.reversed() {
                     let (change, query, before) = unchanged[index].seen
@@ -99,7 +99,7 @@ extension InjectedFault {
         }
     }
 
-    /// The present value of the series that is to change: the largest, or the smallest if it is to fall.
+    /// The present value of the series that must change: the largest, or the smallest if it must fall.
     private func value(
         of query: PanelQuery, _ change: ExpectedChange, _ prometheus: PrometheusServer
     ) async throws -> Double? {

@@ -1,16 +1,16 @@
 import Foundation
 import TestSupport
 
-/// One expression of a dashboard, with what a user of Grafana would have chosen put in for its variables.
+/// One expression of a dashboard, with its variables replaced like by a user's selection in Grafana.
 struct PanelQuery: Sendable, CustomStringConvertible {
-    /// The file's name without `.json`.
+    /// The name of the file without `.json`.
     let dashboard: String
     /// The panel's title, or the annotation's name.
     let panel: String
     /// `A`, `B`, ...; empty for an annotation.
     let letter: String
     let expression: String
-    /// Whether the panel asks for the present value only; else it draws a graph.
+    /// Whether the panel shows only the present value; otherwise it is a graph.
     let isInstant: Bool
 
     var description: String { "\(dashboard): \(panel)" + (letter.isEmpty ? "" : " \(letter)") }
@@ -25,7 +25,7 @@ struct PanelQuery: Sendable, CustomStringConvertible {
             }
     }
 
-    /// - Returns: the points of each series that are numbers; no series without one.
+    /// - Returns: the numeric points of each series; series without one are left out.
     func ask(_ prometheus: PrometheusServer) async throws -> [PrometheusServer.Series] {
         do {
             let answer =
@@ -39,13 +39,13 @@ struct PanelQuery: Sendable, CustomStringConvertible {
     }
 }
 
-/// Where the files under test lie.
+/// The location of the files under test.
 enum Repository {
     static let dashboards = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appending(path: "dashboards")
 }
 
-/// What is read of a dashboard in Grafana's classic model.
+/// The parts of a dashboard in Grafana's classic model that are read.
 private struct Model: Decodable {
     let panels: [Panel]
     let annotations: Annotations
@@ -87,7 +87,7 @@ private struct Model: Decodable {
         return ofPanels + ofAnnotations
     }
 
-    /// What Grafana puts in with a scrape interval of 1 s, the last five minutes chosen, and "All" in every selection.
+    /// Grafana's values with a scrape interval of 1 s, the last five minutes, and "All" in every selection.
     private static func substituted(_ expression: String) -> String {
         expression.replacing("$__rate_interval", with: "10s").replacing("$__range", with: "5m")
             .replacing("$__interval", with: "1s").replacing(#/\$\{?\w+\}?/#, with: ".+")

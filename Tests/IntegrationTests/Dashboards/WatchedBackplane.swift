@@ -6,16 +6,17 @@ import SignalRClient
 import Synchronization
 import TestSupport
 
-/// A backplane with everything that `dashboards/` watches, each a process of its own: Redis, a relay that records, archives,
-/// deletes and forwards, a hub node, the probe, two more subscribers, and a Prometheus with the rules of `dashboards/`.
+/// A backplane with everything that `dashboards/` monitors, each a separate process: Redis, a relay that records,
+/// archives, deletes and forwards, a hub node, the probe, two more subscribers, and a Prometheus with the rules of
+/// `dashboards/`.
 final class WatchedBackplane: Sendable {
-    /// Hub node, clients and envelopes without an end.
+    /// A hub node, clients and continuous envelopes.
     static let busy = "chat"
-    /// Only what a test publishes on purpose; one subscriber besides the relay.
+    /// Only what a test publishes; one subscriber in addition to the relay.
     static let quiet = "orders"
-    /// Nothing at all; one subscriber besides the relay.
+    /// No traffic; one subscriber in addition to the relay.
     static let still = "still"
-    /// A hub of ASP.NET Core with one node, the envelopes of real ones without an end, each command and call answered.
+    /// A hub of ASP.NET Core with one node and continuous envelopes of real nodes; each command and call is answered.
     static let hubOfCore = CoreHub(prefix: "orc", type: "OracleHub")
 
     let redis: RedisServer
@@ -31,7 +32,7 @@ final class WatchedBackplane: Sendable {
     /// While this file exists, the archive command fails.
     let noArchive: String
     let prometheus: PrometheusServer
-    /// Whether a part of the hub calls of ``keepBusy()`` ends with an error.
+    /// Whether some of the hub calls of ``keepBusy()`` fail.
     let callsFail = Atomic(false)
 
     private init(
@@ -73,7 +74,7 @@ final class WatchedBackplane: Sendable {
         let arguments = [
             "--redis", redis.url, "--channel", busy, "--channel", quiet, "--channel", still,
             "--channel-prefix", hubOfCore.prefix, "--core-hub", hubOfCore.type, "--core-connections",
-            // Small, so that everything about segments happens within seconds.
+            // Small, so that segments are rotated within seconds.
             "--record", recordDirectory, "--segment-duration", "2s", "--retain-size", "200KiB", "--min-free-disk",
             "1MiB",
             "--archive-command", "test ! -e \(noArchive)", "--buffer", "1MiB", "--forward", target.url,
@@ -127,8 +128,8 @@ final class WatchedBackplane: Sendable {
         }
     }
 
-    /// The rules of `dashboards/`. An alert waits two seconds at most instead of minutes, or the test would take as long;
-    /// the windows of the expressions stay.
+    /// The rules of `dashboards/`, with alert durations of at most two seconds instead of minutes, to keep the test
+    /// short; the windows of the expressions are unchanged.
     private static func ruleFiles(in folder: String) throws -> [String] {
         try ["rules.yaml", "alerts.yaml"].map { name in
             let text = try String(
@@ -142,7 +143,7 @@ final class WatchedBackplane: Sendable {
 
     // MARK: - Traffic
 
-    /// Envelopes of a node, calls of hub clients and connections that come and go, through all faults, until the task is
+    /// Envelopes of a node, calls of hub clients and short connections, through all faults, until the task is
     /// cancelled.
     func keepBusy() async {
         await withTaskGroup { group in
@@ -200,7 +201,7 @@ final class WatchedBackplane: Sendable {
         }
     }
 
-    /// Some megabytes a second, until the task is cancelled.
+    /// Some megabytes per second, until the task is cancelled.
     func flood() async throws {
         let text = String(repeating: "x", count: 50_000)
         let value = #"{"H":"chatHub","M":"broadcastMessage","A":["\#(text)"]}"#
@@ -213,13 +214,13 @@ final class WatchedBackplane: Sendable {
         }
     }
 
-    /// Publishes chat messages as a node does.
+    /// Publishes chat messages like a node.
     @discardableResult
     func publish(_ count: Int, on channel: String) async throws -> [NodePublisher.Published] {
         try await redis.withClient { try await NodePublisher($0, channel: channel).publish(count) }
     }
 
-    /// Publishes a message as a node does.
+    /// Publishes a message like a node.
     func publish(_ message: Message, on channel: String, by client: RedisClient) async throws {
         let now = DotNetTicks(unixNanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
         let body = ScaleoutMessage(messages: [message], createdTicks: now.rawValue)
@@ -227,7 +228,7 @@ final class WatchedBackplane: Sendable {
         try await client.send(["EVALSHA", .text(script.sha1), "1", .text(channel), .bytes(body.encoded())])
     }
 
-    /// Publishes a payload as it is, past the counter.
+    /// Publishes a payload unchanged, bypassing the counter.
     func publish(payload: [UInt8], on channel: String) async throws {
         try await redis.command(["PUBLISH", .text(channel), .bytes(payload)])
     }

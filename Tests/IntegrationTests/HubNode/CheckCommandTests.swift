@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// `check` as an operator runs it.
+    /// `check` from the command line.
     @Suite("The check command", .serialized, .needs(.redisServer))
     struct CheckCommandTests {
         @Test("passes on a fresh Redis, over every transport", arguments: [2, 5])
@@ -18,14 +18,14 @@ extension WithHubNodes {
         }
 
         @Test(
-            "while subscriptions are killed, what is missing is named by id, and nothing else is missing",
+            "while subscriptions are killed, missing messages are named by id, and nothing else is missing",
             arguments: [2, 5])
         func namesLosses(nodes: Int) async throws {
             try await RedisServer.with { redis in
                 let striking = Task {
                     try await redis.withClient { client in
                         while !Task.isCancelled {
-                            // Every two seconds, whatever the check does.
+                            // Every two seconds during the check.
                             try await Task.sleep(for: .seconds(2))
                             try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
                         }
@@ -37,7 +37,7 @@ extension WithHubNodes {
                         "check", "--redis", redis.url, "--channel", "check", "--nodes", "\(nodes)", "--messages",
                         "\(4_000 / nodes)",
                     ], within: .seconds(180))
-                // Killed at a moment when nothing was sent, nothing is lost.
+                // If nothing was sent at the time of the kill, nothing is lost.
                 #expect([.code(0), .code(3)].contains(check.exit), "\(check.output)\(check.errors)")
                 #expect(check.output.contains(check.exit == .code(0) ? "PASS " : "PASS WITH LOSS"))
                 if check.exit == .code(3) {
@@ -55,7 +55,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("no Redis: exit 1, named, with the remedy, in time")
+        @Test("no Redis: exit 1 in time, with its name and the remedy")
         func noRedis() async throws {
             let port = try FreePort.find()
             let check = try await Finished.relay(

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// What two nodes ask of Redis is what two real ones asked (Vectors/core/*.monitor.txt), command for command.
-    @Suite("The backplane of ASP.NET Core, as of real nodes", .serialized, .needs(.redisServer, .python))
+    /// Two nodes send Redis the same commands as two real ones (Vectors/core/*.monitor.txt).
+    @Suite("The backplane of ASP.NET Core, compared with real nodes", .serialized, .needs(.redisServer, .python))
     struct CoreBackplaneTests {
         private struct Report: Decodable {
             struct Difference: Decodable {
@@ -20,7 +20,7 @@ extension WithHubNodes {
             let shared: [String]
         }
 
-        /// What the recorded application was told to do.
+        /// The actions of the recorded application.
         private static let hub = Hub("OracleHub") { hub in
             hub.on("whoAmI") { (call: HubCall) in call.connectionID }
             hub.on("all") { (call: HubCall, text: String) in try await call.clients.all.invoke("Recv", text) }

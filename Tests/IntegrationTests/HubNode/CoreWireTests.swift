@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Each exchange of a client with a real node of ASP.NET Core (Vectors/core/wire-net8.txt), held with ours.
-    @Suite("Exchanges as with a real node of ASP.NET Core", .serialized, .needs(.redisServer, .python))
+    /// Each exchange of a client with a real ASP.NET Core node (Vectors/core/wire-net8.txt), compared with this node.
+    @Suite("Exchanges compared with a real node of ASP.NET Core", .serialized, .needs(.redisServer, .python))
     struct CoreWireTests {
         private struct Report: Decodable {
             struct Difference: Decodable {
@@ -18,7 +18,7 @@ extension WithHubNodes {
             let left: [String]
         }
 
-        // .NET's name for it, as in the real node's error.
+        // .NET's name of the type, as in the real node's error.
         private struct InvalidOperationException: Error, CustomStringConvertible {
             let description = "boom"
         }
@@ -58,7 +58,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("each is the same, and none is left out")
+        @Test("each exchange is the same, and none is missing")
         func held() async throws {
             let script = try #require(Bundle.module.url(forResource: "Scripts/core_wire", withExtension: "py")?.path)
             let transcript = try #require(

@@ -4,11 +4,12 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Each exchange of a client with a real node (Vectors/signalr2-http.txt), held with ours: the same status, headers, fields
-    /// and order of fields. What differs from run to run (tokens, ids, cursors) is compared by its form.
-    @Suite("HTTP exchanges as with a real node", .serialized, .needs(.redisServer))
+    /// Each exchange of a client with a real node (Vectors/signalr2-http.txt), compared with this node: status,
+    /// headers, fields and their order. Values that differ from run to run (tokens, ids, cursors) are compared by their
+    /// form.
+    @Suite("HTTP exchanges compared with a real node", .serialized, .needs(.redisServer))
     struct HTTPExchangeTests {
-        /// Those that need nothing before them.
+        /// Exchanges without preceding ones.
         private static let alone = [
             "negotiate clientProtocol=1.2", "negotiate clientProtocol=1.4", "negotiate clientProtocol=1.5",
             "negotiate clientProtocol=2.0", "negotiate clientProtocol=2.1", "negotiate clientProtocol=9.9",
@@ -37,7 +38,7 @@ extension WithHubNodes {
             "negotiate of the persistent connection",
         ]
 
-        @Test("no exchange is left out")
+        @Test("no exchange is missing")
         func complete() {
             #expect(
                 HTTPExchange.all.map(\.title).sorted()
@@ -53,9 +54,9 @@ extension WithHubNodes {
             }
         }
 
-        @Test("serverSentEvents: the stream, what is sent meanwhile, the end")
+        @Test("serverSentEvents: the stream, messages in between, the end")
         func serverSentEventsStream() async throws {
-            // No sign of life comes between the frames, however late they are taken.
+            // No keep-alive arrives between the frames, however slowly they are read.
             try await withNode(keepAlive: .seconds(300)) { port in
                 let token = try await HubToken.negotiate(port: port)
                 let connect = try HTTPExchange.named("SSE connect (kept open 13 s: keep alive after 10 s)")
@@ -83,7 +84,7 @@ extension WithHubNodes {
         @Test("longPolling: polls answered later, again, and from any cursor")
         func longPollingPolls() async throws {
             try await withNode(keepAlive: .seconds(300)) { port in
-                // What other clients had sent before this one came.
+                // Messages of other clients from before this one connected.
                 let other = try await HubToken.negotiate(port: port)
                 let before = try HTTPExchange.named("longPolling poll from an old cursor s-0,0").body
                 let earlier = before.matches(of: #/"A":\["([^"]*)","([^"]*)"\]/#).map { (String($0.1), String($0.2)) }
@@ -147,8 +148,8 @@ extension WithHubNodes {
             }
         }
 
-        /// The real script is Microsoft's; ours has other text and offers the same.
-        @Test("the proxies' script names the hub and its methods", arguments: ["hub proxies", "hub proxies (js)"])
+        /// The real script is Microsoft's; this node's has different text with the same functions.
+        @Test("the proxy script names the hub and its methods", arguments: ["hub proxies", "hub proxies (js)"])
         func proxies(title: String) async throws {
             let exchange = try HTTPExchange.named(title)
             try await withNode { port in
@@ -230,7 +231,7 @@ extension WithHubNodes {
             }
         }
 
-        /// - Parameter cursor: takes the place of the recorded one.
+        /// - Parameter cursor: replaces the recorded one.
         @discardableResult
         private func expectSame(
             _ exchange: HTTPExchange, port: Int, token: String, cursor: String? = nil
@@ -245,7 +246,7 @@ extension WithHubNodes {
                 #expect(response.status == exchange.status, "\(exchange.title)")
                 expectHeaders(response, of: exchange)
                 let body = try await response.rest()
-                // Around the JSON stand chunk ends and, where the recorded poll waited for long, the space that keeps it alive.
+                // The JSON is surrounded by chunk ends and, if the recorded poll waited long, keep-alive spaces.
                 #expect(
                     normalized(body) == normalized(exchange.body.trimmingCharacters(in: .whitespacesAndNewlines)),
                     "\(exchange.title)")
@@ -261,7 +262,7 @@ extension WithHubNodes {
             #expect(response.header("Content-Type") == exchange.headers["content-type"], "\(exchange.title)")
         }
 
-        /// A poll without an answer. Silence can only be waited for: a short while must do.
+        /// A poll without a response. Its absence can only be waited for: a short time must suffice.
         private func expectStaysOpen(_ exchange: HTTPExchange, port: Int, token: String) async throws {
             let target = exchange.target.replacingOccurrences(of: "<TOKEN>", with: token)
             let answer = try await withThrowingTaskGroup(of: String?.self) { group in
@@ -280,7 +281,7 @@ extension WithHubNodes {
             #expect(answer == nil, "\(exchange.title)")
         }
 
-        /// What differs from run to run, replaced by its form.
+        /// Replaces values that differ from run to run by their form.
         private func normalized(_ text: String) -> String {
             text.replacing(#/"ConnectionToken":"[A-Za-z0-9+\/=.]+"/#, with: ##""ConnectionToken":"#""##)
                 .replacing(

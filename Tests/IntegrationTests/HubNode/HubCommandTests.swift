@@ -5,10 +5,10 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// `hub` as an operator starts and stops it.
+    /// `hub` started and stopped from the command line.
     @Suite("The hub command", .serialized, .needs(.redisServer))
     struct HubCommandTests {
-        @Test("two nodes with one key file take each other's clients; SIGTERM ends one with exit 0")
+        @Test("two nodes with one key file accept each other's clients; SIGTERM ends one with exit 0")
         func keyFile() async throws {
             try await RedisServer.with { redis in
                 try await TemporaryDirectory.with { folder in
@@ -56,7 +56,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("an address that is taken is named")
+        @Test("an address in use is named")
         func addressTaken() async throws {
             try await RedisServer.with { redis in
                 let run = try await Finished.relay(

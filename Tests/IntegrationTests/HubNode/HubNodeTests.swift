@@ -9,12 +9,12 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// A hub node among other nodes, on a real Redis, with real clients.
+    /// A hub node and other nodes, with a real Redis and real clients.
     @Suite("Hub node", .serialized, .needs(.redisServer))
     struct HubNodeTests {
         private static let transports: [ClientTransport] = [.webSockets, .serverSentEvents, .longPolling]
 
-        @Test("messages cross nodes; groups, users and others get theirs and only theirs", arguments: transports)
+        @Test("messages cross nodes; groups, users and others receive only their messages", arguments: transports)
         func crossing(transport: ClientTransport) async throws {
             try await withTwoNodes { a, b, network, _ in
                 let alice = try HubClient(port: a, transport: transport, query: [("user", "alice")], network: network)
@@ -26,7 +26,7 @@ extension WithHubNodes {
                 try await alice.invoke("sendToGroup", ["rOOm", "alice", "to the room"])
                 try await alice.invoke("sendToUser", ["bob", "to bob"])
                 try await alice.invoke("sendToOthers", ["alice", "to others"])
-                // Joined as "Room": leaving another name leaves nothing.
+                // Joined as "Room": leaving another name changes nothing.
                 try await bob.invoke("leaveGroup", ["room"])
                 try await alice.invoke("sendToGroup", ["room", "alice", "to the room again"])
                 try await bob.invoke("leaveGroup", ["Room"])
@@ -66,13 +66,13 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a Redis that forgot the counter gets it back, so that ids go on")
+        @Test("a lost counter is restored, so that ids continue")
         func restoresCounter() async throws {
             try await withTwoNodes { a, b, network, redis in
                 let alice = try HubClient(port: a, network: network)
                 try await alice.signalR.start()
                 for number in 1...5 { try await alice.invoke("send", ["alice", .string("\(number)")]) }
-                // Confirmed is not yet heard by the node.
+                // Confirmed, but possibly not yet received by the node.
                 try await alice.expect((1...5).map { #"broadcastMessage["alice","\#($0)"]"# })
                 await redis.stop()
                 for port in [a, b] { try await waitUntilReady(port, status: 503) }
@@ -86,13 +86,13 @@ extension WithHubNodes {
             }
         }
 
-        @Test("while Redis is away a call fails and says so; the client stays")
+        @Test("while Redis is unavailable a call fails with the reason; the client stays connected")
         func redisAway() async throws {
             try await withTwoNodes { a, _, network, redis in
                 let alice = try HubClient(port: a, network: network)
                 try await alice.signalR.start()
                 await redis.stop()
-                try await eventually("the node notices") {
+                try await eventually("the node detects it") {
                     try await HTTPAnswer.get(port: a, "/-/ready")?.status == 503 ? true : nil
                 }
                 await #expect(throws: CallError.self) { try await alice.invoke("send", ["alice", "lost"]) }
@@ -123,7 +123,7 @@ extension WithHubNodes {
                         try await alice.signalR.start()
                         do {
                             try await alice.invoke("addOther", ["c0ffee00-0000-4000-8000-000000000000"])
-                            Issue.record("somebody acknowledged")
+                            Issue.record("the command was acknowledged")
                         } catch let error as CallError {
                             #expect(error.text == "The operation was canceled.")
                         }
@@ -135,7 +135,7 @@ extension WithHubNodes {
         }
 
         /// The hub of the manual.
-        @Test("a hub of one's own is a short registration; its calls are counted")
+        @Test("a custom hub is a short registration; its calls are counted")
         func ownHub() async throws {
             let orders = Hub("orderHub") { hub in
                 hub.on("place") { (call: HubCall, item: String, count: Int) in
@@ -184,7 +184,7 @@ extension WithHubNodes {
                             return bob
                         }
                         try await eventually("bob is asked to reconnect") { bob.asksToReconnect > 0 ? true : nil }
-                        // A client that polls once more in time is answered once more.
+                        // A client whose next poll arrives in time gets one more response.
                         #expect(transport == .longPolling ? bob.asksToReconnect >= 1 : bob.asksToReconnect == 1)
                         try await alice.invoke("sendToGroup", ["room", "alice", "meanwhile"])
                         await bob.signalR.dropTransport()
@@ -210,7 +210,7 @@ extension WithHubNodes {
                             "/signalr/connect?transport=serverSentEvents&connectionToken=\(token)&connectionData=%5B%7B%22name%22%3A%22chathub%22%7D%5D"
                         try await RawHTTP.with(port: port, "GET", target) { stream in
                             _ = try await stream.take(through: #""S":1"#)
-                            // Reads nothing from here on. The kernel's buffers take some megabytes first.
+                            // Stops reading. The kernel buffers some megabytes first.
                             let text = JSONTree.string(String(repeating: "x", count: 48 * 1024))
                             var sent = 0
                             while try await MetricsScrape.read(port: port)["backplane_relay_hub_slow_clients_total"]
@@ -227,8 +227,8 @@ extension WithHubNodes {
             }
         }
 
-        /// What one read from Redis brings is flushed together, as long as a webSocket has room for it.
-        @Test("a burst is no slowness: a client that reads gets all of it, however little may wait")
+        /// Messages of one read from Redis are flushed together, as long as a webSocket has room for them.
+        @Test("a burst does not count as slowness: a client that reads gets all of it, however small the limit")
         func burst() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, configure: { $0.limits.outboundMessages = 4 }) { port in
@@ -239,7 +239,9 @@ extension WithHubNodes {
                             let publisher = try await NodePublisher(client, channel: "chat")
                             for round in 1...3 {
                                 _ = try await publisher.publish(400, size: 1_000)
-                                try await eventually("all have come") { alice.calls.count == round * 400 ? true : nil }
+                                try await eventually("all have arrived") {
+                                    alice.calls.count == round * 400 ? true : nil
+                                }
                             }
                         }
                         #expect(
@@ -273,7 +275,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("other origins may call only where they are allowed")
+        @Test("other origins may call only if allowed")
         func origins() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, configure: { $0.allowedOrigins = ["https://chat.example"] }) {
@@ -290,7 +292,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("what two of our nodes publish reads like what real ones publish")
+        @Test("publications of two nodes have the form of those of real nodes")
         func sessionLikeReal() async throws {
             let real = try Vectors.payloads("signalr2").map { try Envelope(decoding: $0) }
             try await RedisServer.with { redis in
@@ -325,7 +327,7 @@ extension WithHubNodes {
             }
         }
 
-        // MARK: - Around it
+        // MARK: - Helpers
 
         private func waitUntilReady(_ port: Int, status: Int = 200) async throws {
             try await eventually("the node answers /-/ready with \(status)") {
@@ -354,7 +356,7 @@ extension WithHubNodes {
     }
 }
 
-/// What two messages of one kind have in common on every node.
+/// The form that messages of one kind share on every node.
 private struct MessageForm: Hashable, CustomStringConvertible {
     let kind: MessageKind
     let key: String
@@ -373,7 +375,7 @@ private struct MessageForm: Hashable, CustomStringConvertible {
 
     var description: String { "\(kind) \(key) \(value) \(flags)" }
 
-    /// Member names stay, in their order; what they hold goes.
+    /// Member names stay, in order; their values are removed.
     private static func withoutNames(_ text: String) -> String {
         text.replacing(#/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/#, with: "#")
             .replacing(#/"A":\[.*\]/#, with: #""A":[]"#)

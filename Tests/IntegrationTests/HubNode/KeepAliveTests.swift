@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// A quiet connection gets a sign of life, in the words of its transport, and a poll ends at last.
-    @Suite("Signs of life", .serialized, .needs(.redisServer))
+    /// A quiet connection gets keep-alives in the form of its transport, and a poll ends after its limit.
+    @Suite("Keep-alives", .serialized, .needs(.redisServer))
     struct KeepAliveTests {
         @Test(
             "streams",

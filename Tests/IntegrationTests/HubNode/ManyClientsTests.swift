@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Many browsers at one node. 2,000 of them stand in `Tests/Benchmarks/hub/run`, which needs a machine for itself.
+    /// Many browsers at one node. `Tests/Benchmarks/hub/run` has 2,000, and needs a whole machine.
     @Suite("Many clients", .needs(.redisServer))
     struct ManyClientsTests {
         private static let clients = 300
@@ -36,7 +36,7 @@ extension WithHubNodes {
 
         private func broadcast(port: Int, node: ChildProcess, network: SignalRNetwork) async throws {
             var clients: [HubClient] = []
-            // Not all at once: the kernel's queue of connections is finite.
+            // Not all at once: the kernel's accept queue is limited.
             for batch in 0..<Self.clients / 100 {
                 let some = try (0..<100).map { _ in try HubClient(port: port, network: network) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -57,7 +57,7 @@ extension WithHubNodes {
             #expect(delivered == Double(Self.clients * Self.broadcasts))
         }
 
-        /// The most that the process ever held, as the kernel counts it.
+        /// The peak memory of the process, as reported by the kernel.
         private static func residentBytes(of process: pid_t) throws -> Int {
             let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
             guard let kilobytes = status.firstMatch(of: #/VmHWM:\s+(\d+) kB/#).flatMap({ Int($0.1) }) else {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// The state of a killed node is gone: clients that missed something are counted.
+    /// The state of a killed node is lost: clients that missed something are counted.
     @Suite("A hub node is killed", .serialized, .needs(.redisServer))
     struct NodeRestartTests {
         private static let clients = 40

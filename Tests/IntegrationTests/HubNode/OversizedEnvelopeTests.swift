@@ -8,16 +8,16 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// What is larger than `--max-envelope` passes a hub node, and a check, without being held.
-    @Suite("Envelopes larger than a hub node takes", .serialized, .needs(.redisServer), .timeLimit(.minutes(3)))
+    /// Envelopes above `--max-envelope` pass through a hub node and a check without being kept in memory.
+    @Suite("Envelopes above the limit of a hub node", .serialized, .needs(.redisServer), .timeLimit(.minutes(3)))
     struct OversizedEnvelopeTests {
         private static let size = 80 << 20
-        /// As a node's script publishes it.
+        /// Published like with a node's script.
         private static let publish =
             "local id = redis.call('INCR', KEYS[1]) "
             + "redis.call('PUBLISH', KEYS[1], id .. ' ' .. string.rep('x', ARGV[1])) return id"
 
-        @Test("the node counts it, logs it once with id and size, and clients go on")
+        @Test("the node counts it, logs it once with id and size, and clients continue")
         func node() async throws {
             try await withUnlimitedRedis { redis, folder in
                 let key = folder + "/key"
@@ -43,9 +43,9 @@ extension WithHubNodes {
                 let id = try await publish(redis)
                 try await stays.invoke("send", ["a", "after"])
                 try await stays.expect([Self.call("before"), Self.call("after")])
-                // At the other node, which did not take it either: who was away when it came missed it. That node may still
-                // be reading it: who comes back before it is through was there.
-                try await eventually("the other node has passed it") {
+                // The other node dropped it too: clients that were away when it arrived missed it. That node may still
+                // be reading it: a client that reconnects before the end did not miss it.
+                try await eventually("the other node has skipped it") {
                     try await Self.metric("oversized_envelopes_total", at: other) == 1 ? true : nil
                 }
                 try await moves.signalR.reconnect(to: NodeURL("http://127.0.0.1:\(other)/signalr"))
@@ -71,7 +71,7 @@ extension WithHubNodes {
             try await MetricsScrape.read(port: port)["backplane_relay_hub_" + name]
         }
 
-        @Test("a check of running nodes does not hold it, and passes")
+        @Test("a check of running nodes does not keep it, and passes")
         func check() async throws {
             try await withUnlimitedRedis { redis, folder in
                 let options = ["--redis", redis.url, "--channel", "chat"]
@@ -87,12 +87,12 @@ extension WithHubNodes {
                         try await eventually("a first outcome", within: .seconds(60)) { outcomes() > 0 ? true : nil }
                         let before = try Self.memory("VmRSS", of: check)
                         for number in 1...3 {
-                            try await eventually("the check listens beside the node") {
+                            try await eventually("the check is listening next to the node") {
                                 let reply = try await redis.command(["PUBSUB", "NUMSUB", "chat"])
                                 return reply.array?.last?.integer == 2 ? true : nil
                             }
                             try await publish(redis)
-                            try await eventually("it has passed the node") {
+                            try await eventually("the node has skipped it") {
                                 let metrics = try await MetricsScrape.read(port: port)
                                 let seen = metrics["backplane_relay_hub_oversized_envelopes_total"]
                                 return seen == Double(number) ? true : nil
@@ -122,7 +122,7 @@ extension WithHubNodes {
 
         @discardableResult
         private func publish(_ redis: RedisServer) async throws -> Int {
-            // On a busy machine the server takes its time to make it and to copy it for each subscriber.
+            // A busy server takes its time to create it and to copy it for each subscriber.
             var patient = redis.configuration
             patient.answerTimeoutMilliseconds = 60_000
             let client = try await RedisClient.connect(

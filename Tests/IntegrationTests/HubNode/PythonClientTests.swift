@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// A client that others wrote takes our node for a SignalR server.
+    /// A third-party client of SignalR 2.
     @Suite("The Python package signalr-client", .needs(.redisServer, .python))
     struct PythonClientTests {
         private struct Seen: Decodable {
@@ -33,7 +33,7 @@ extension WithHubNodes {
         }
     }
 
-    /// Clients of ASP.NET Core SignalR that others wrote take our node for a server, with both hub protocols.
+    /// Third-party clients of ASP.NET Core SignalR, with both hub protocols.
     @Suite("The Python packages pysignalr and signalrcore", .serialized, .needs(.redisServer, .python))
     struct CorePythonClientTests {
         private struct Seen: Decodable {
@@ -54,7 +54,7 @@ extension WithHubNodes {
             ("core_signalrcore", "core", "json", 1), ("core_signalrcore", "core", "messagepack", 1),
         ]
 
-        @Test("connect, call, stream, are called, and come back", arguments: clients.indices)
+        @Test("connect, call, stream, receive calls, and reconnect", arguments: clients.indices)
         func driveNode(index: Int) async throws {
             let client = Self.clients[index]
             let script = try #require(

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Each line of Vectors/real-nodes/http.jsonl: what a real node answered, held with ours.
-    @Suite("Requests as a real node answers them", .serialized, .needs(.redisServer))
+    /// Each line of Vectors/real-nodes/http.jsonl: a real node's response, compared with this node's.
+    @Suite("Requests compared with a real node", .serialized, .needs(.redisServer))
     struct RealNodeHTTPTests {
         struct Line: Decodable, Sendable {
             struct Answer: Decodable, Sendable {
@@ -32,7 +32,7 @@ extension WithHubNodes {
             }
         }
 
-        /// Where ours is other than the real node's on purpose, with the reason; each must really differ.
+        /// Intentional deviations from the real node, with the reason; each must really differ.
         private static let deviations: [Int: String] = [:]
         private static let count = 66
 
@@ -64,14 +64,14 @@ extension WithHubNodes {
             }
         }
 
-        @Test("the base path has no case, alone it names no transport, and a call of 3 MB is taken")
+        @Test("the base path ignores case, alone it is no transport, and a call of 3 MB is accepted")
         func pathAndSize() async throws {
             try await withNode { port in
                 let negotiated = try await RawHTTP.with(port: port, "GET", "/SignalR/Negotiate?user=bob") {
                     (status: $0.status, body: try await $0.rest())
                 }
                 #expect(negotiated.status == 200)
-                // As a real node: what is left of the path as it came.
+                // Like a real node: the rest of the path is kept unchanged.
                 #expect(negotiated.body.contains(#""Url":"/SignalR/Negotiate""#))
                 for path in ["/signalr", "/SIGNALR", "/signalr/"] {
                     let status = try await RawHTTP.with(port: port, "GET", path) { $0.status }
@@ -88,7 +88,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a text frame on a webSocket that is empty or no call is ignored, and what follows is answered")
+        @Test("an empty or invalid text frame on a webSocket is ignored, and the next call is answered")
         func framesThatAreNoCalls() async throws {
             try await withNode { port in
                 let token = try await HubToken.negotiate(port: port, query: "clientProtocol=2.1&user=bob")
@@ -136,7 +136,7 @@ extension WithHubNodes {
                     """)
                 defer { socket.close() }
                 var received = ""
-                _ = try await eventually("the refusal comes") { () -> Bool? in
+                _ = try await eventually("the refusal arrives") { () -> Bool? in
                     received += socket.received()
                     return received.contains("The ConnectionId is in the incorrect format.") ? true : nil
                 }
@@ -144,7 +144,7 @@ extension WithHubNodes {
             }
         }
 
-        /// Masked by zeros, which leave the bytes as they are.
+        /// Masked with zeros, which leaves the bytes unchanged.
         private static func textFrame(_ text: String) -> [UInt8] {
             [0x81, 0x80 | UInt8(text.utf8.count), 0, 0, 0, 0] + Array(text.utf8)
         }
@@ -160,13 +160,13 @@ extension WithHubNodes {
                     redis: redis, hubs: [.chat, orders],
                     configure: {
                         $0.allowsJSONP = true
-                        // No sign of life between the frames.
+                        // No keep-alive between the frames.
                         $0.timing.longPoll = .seconds(110)
                     }, body)
             }
         }
 
-        /// Status, content type and body, what differs each time replaced as in the file.
+        /// Status, content type and body; variable parts are replaced like in the file.
         private func answer(to line: Line, port: Int) async throws -> String {
             let token = try await HubToken.negotiate(port: port, query: "clientProtocol=2.1&user=bob")
             guard let transport = line.openTransportFirst else { return try await exchange(line, token, port) }
@@ -187,7 +187,7 @@ extension WithHubNodes {
             ) { response in
                 let body: String
                 if line.answer.contentType == "text/event-stream" {
-                    // It continues: as much as the real one had sent.
+                    // The stream continues: read as much as the real node had sent.
                     var taken = ""
                     for _ in line.answer.body.components(separatedBy: "\n\n").dropLast() {
                         taken += try await response.take(through: "\n\n")

@@ -7,9 +7,9 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Vectors/real-nodes/identity.jsonl: which names reach which member. Ours delivers at once what a real node delivers
-    /// with the next message that wakes the client, and nothing that it never delivers.
-    @Suite("Names as real nodes tell them apart", .serialized, .needs(.redisServer))
+    /// Vectors/real-nodes/identity.jsonl: which names reach which member. This node delivers immediately what a real
+    /// node delivers with the next message that wakes the client, and nothing that a real node never delivers.
+    @Suite("Names compared like on real nodes", .serialized, .needs(.redisServer))
     struct RealNodeIdentityTests {
         private struct Line: Decodable {
             var what: String
@@ -54,7 +54,7 @@ extension WithHubNodes {
                     }
                     let group = steps.last?.split(separator: " ").last.map(String.init) ?? ""
                     if line.real != "never" { expected.append(#"groupMessage["\#(group)","x","y"]"#) }
-                    // The next message shows that nothing else came before.
+                    // The next message shows that nothing else arrived before.
                     try await client.invoke("send", ["end", .string(line.real)])
                     expected.append(#"broadcastMessage["end","\#(line.real)"]"#)
                     try await expectSame(client, expected)
@@ -78,7 +78,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a user is reached in any case, and by no other bytes")
+        @Test("a user is reached ignoring case, but by no other name")
         func users() async throws {
             try await withClient(user: "zoe%CC%81") { client in
                 for user in ["zo\u{E9}", "ZOE\u{301}"] { try await client.invoke("sendToUser", [.string(user), "x"]) }
@@ -87,7 +87,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a connection is reached in any case, but its groups are changed only under its very id")
+        @Test("a connection is reached ignoring case, but its groups are changed only with its exact id")
         func connections() async throws {
             try await withClient { client in
                 let id = try await client.invoke("whoAmI")

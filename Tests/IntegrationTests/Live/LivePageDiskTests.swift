@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What the live page says while the disk does not do what it should: real full, failing and stuck writes.
+/// The live page during disk faults: writes that find the disk full, fail or hang.
 @Suite("The live page and the disk", .serialized, .needs(.redisServer, .chromium, .chromedriver))
 struct LivePageDiskTests {
     @Test(
@@ -14,13 +14,13 @@ struct LivePageDiskTests {
             let options = ["--min-free-disk", "2MiB", "--compression", "none"]
             try await WatchedPage.with(recordDirectory: disk + "/capture", options: options) { page, redis, _ in
                 try await busy(page, redis) {
-                    // The rest must be quick.
+                    // The other steps must be quick.
                     try TinyDisk.fill(disk, leaving: 3 << 20)
-                    // The relay looks at the disk once a second.
+                    // The relay checks the disk once a second.
                     try await page.waitFor("paused", within: .seconds(2)) {
                         try TinyDisk.fill(disk, leaving: 1 << 20)
                     }
-                    try await eventually("what is not recorded is counted") {
+                    try await eventually("unrecorded envelopes are counted") {
                         try await page.sentence().contains(
                             #/^recording paused: disk space low since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes not recorded; /#
                         )
@@ -28,7 +28,7 @@ struct LivePageDiskTests {
                     }
                     try await page.picture("paused")
                     try await page.waitFor("healthy", within: .seconds(2)) { try TinyDisk.empty(disk) }
-                    try await eventually("that has its row") {
+                    try await eventually("it has its row") {
                         try await page.events().contains("recording resumed") ? true : nil
                     }
                 }
@@ -36,7 +36,7 @@ struct LivePageDiskTests {
         }
     }
 
-    @Test("writes fail: not recording, with what is lost; they work again: healthy", .needs(.gcc))
+    @Test("failing writes: not recording, with the loss; working again: healthy", .needs(.gcc))
     func failing() async throws {
         try await TemporaryDirectory.with { folder in
             let disk = try await FailingWrites(in: folder)
@@ -44,7 +44,7 @@ struct LivePageDiskTests {
                 page, redis, _ in
                 try await busy(page, redis) {
                     try await page.waitFor("not_recording", within: .seconds(1)) { try disk.begin(.write) }
-                    try await eventually("what is lost is counted") {
+                    try await eventually("the loss is counted") {
                         try await page.sentence().contains(
                             #/^not recording: writing to the capture has failed since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes lost; /#
                         )
@@ -57,7 +57,7 @@ struct LivePageDiskTests {
                     try await page.picture("not-recording")
                     try disk.end()
                     try await page.waitFor("healthy")
-                    try await eventually("its end has one, too") {
+                    try await eventually("its end has one too") {
                         try await page.events().contains(
                             #/writing to the capture works again; [1-9][\d,]* envelopes were lost/#)
                             ? true : nil
@@ -67,7 +67,7 @@ struct LivePageDiskTests {
         }
     }
 
-    @Test("a write hangs: hanging; it returns: dropping, with what was lost meanwhile", .needs(.gcc))
+    @Test("a hanging write: hanging; after it returns: dropping, with the loss", .needs(.gcc))
     func stuck() async throws {
         try await TemporaryDirectory.with { folder in
             let disk = try await FailingWrites(in: folder)
@@ -75,7 +75,7 @@ struct LivePageDiskTests {
                 recordDirectory: folder + "/capture", options: ["--buffer", "1MiB"], environment: disk.environment
             ) { page, redis, relay in
                 try await busy(page, redis) {
-                    // A second above what a thread may take for its round.
+                    // One second above the limit of a thread's round.
                     try await page.waitFor("hanging", within: .seconds(5)) { try disk.begin(.stuck) }
                     try await page.picture("hanging")
                     try await relay.waitForMetric(
@@ -90,7 +90,7 @@ struct LivePageDiskTests {
         }
     }
 
-    /// - Parameter body: while some hundred kilobytes a second go through a channel that is healthy.
+    /// - Parameter body: runs during traffic of some hundred kilobytes per second on a healthy channel.
     private func busy(
         _ page: WatchedPage, _ redis: RedisServer, _ body: () async throws -> Void
     ) async throws {

@@ -4,13 +4,13 @@ import Redis
 import TestSupport
 import Testing
 
-/// The live page of hubs of ASP.NET Core in Chromium, beside an event key of SignalR 2.
+/// ASP.NET Core hubs on the live page in Chromium, next to an event key of SignalR 2.
 @Suite(
     "Hubs on the live page in Chromium", .serialized, .needs(.redisServer, .redisCLI, .chromium, .chromedriver))
 struct LivePageHubTests {
     private static let options = ["--core", "--channel-prefix", "orc", "--show-payloads"]
 
-    @Test("a hub that comes while the page is open; without nodes; with traffic: what its wire has, and no more")
+    @Test("a hub that appears while the page is open, without nodes, then with traffic: only what its wire provides")
     func aHubComes() async throws {
         let vectors = try #require(try CoreVectors.all().first { $0.hub.prefix == "orc" })
         try await TemporaryDirectory.with { folder in
@@ -27,16 +27,16 @@ struct LivePageHubTests {
                         .contains("OracleHub") ? true : nil
                 }
                 #expect(try await page.text("return document.querySelector('#channels > *').id") == "first")
-                try await eventually("it is heard") { try await page.events().contains("hub found") ? true : nil }
+                try await eventually("it is received") { try await page.events().contains("hub found") ? true : nil }
                 let hub = "document.querySelectorAll('#channels > *')[1]"
                 await node.terminate()
-                try await eventually("nobody listens to the hub", within: .seconds(40)) {
+                try await eventually("the hub has no subscribers", within: .seconds(40)) {
                     try await page.text("return \(hub).dataset.kind") == "no_nodes" ? true : nil
                 }
                 try await page.picture("hub-without-nodes")
                 try await redis.withClient { client in
                     let publisher = try await NodePublisher(client, channel: "chat")
-                    // For longer than the counters need to be on the page, and with all kinds in the feed.
+                    // Long enough for the counters to appear on the page, with all kinds in the feed.
                     for _ in 0..<30 {
                         for vector in vectors.payloads {
                             _ = try await client.send(["PUBLISH", .bytes(vector.channel), .bytes(vector.payload)])
@@ -56,7 +56,7 @@ struct LivePageHubTests {
                         == "Envelopes per second|Bytes per second|Time to ack|Missing acks")
                 #expect(
                     try await page.text("return \(hub).querySelector('.sentence').textContent")
-                        .contains("completeness cannot be told on this wire"))
+                        .contains("completeness is unknown on this wire"))
                 #expect(try await page.text("return \(hub).querySelector('.commands').textContent").contains("group"))
                 let lines = try await page.text("return document.querySelector('#lines').textContent")
                 #expect(lines.contains("OracleHub.") && lines.contains("chat"))

@@ -4,13 +4,13 @@ import Redis
 import TestSupport
 import Testing
 
-/// The live page as an operator sees it: a real Chromium, a real Redis, a relay of its own.
+/// The live page for an operator: a real Chromium, a real Redis, a separate relay.
 @Suite("The live page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
 struct LivePageTests {
     /// From the event to the screen.
     private static let promise = Duration.seconds(1)
 
-    @Test("a busy channel; then a gap, and Redis away, each on the screen within a second; then all is well again")
+    @Test("a busy channel; then a gap and a Redis outage, each on the screen within a second; then healthy again")
     func busy() async throws {
         try await page(recording: true) { page, redis, _ in
             try await page.waitFor("quiet")
@@ -31,15 +31,15 @@ struct LivePageTests {
                     return [said[1], said[2].replace('below', '<') + ' median', shown[0], shown[2].split(',')[0]].join('|');
                     """
                 ).split(separator: "|")
-                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it say the same")
-                try await eventually("the open segment says its ids") {
+                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it agree")
+                try await eventually("the open segment shows its ids") {
                     try await page.text("return document.querySelector('#segment-rows').textContent")
                         .contains(#/[^\d]1–[1-9]\d+/#) ? true : nil
                 }
                 try await page.picture("busy")
                 _ = try await traffic.stop()
 
-                // Ids are issued but not published.
+                // Ids are assigned but not published.
                 try await redis.command(["INCRBY", "chat", "12"])
                 try await page.waitFor("gap", within: Self.promise) { _ = try await publisher.publish(1) }
                 #expect(try await page.sentence().contains("12 ids missing since"))
@@ -55,7 +55,7 @@ struct LivePageTests {
         }
     }
 
-    @Test("without a recording the page says so")
+    @Test("without a recording the page reports it")
     func noRecording() async throws {
         try await page(recording: false, options: ["--channel", "game"]) { page, _, _ in
             try await page.waitFor("quiet")
@@ -91,7 +91,7 @@ struct LivePageTests {
             try await redis.withClient { client in
                 _ = try await NodePublisher(client, channel: "chat").publish(1)
             }
-            try await eventually("another line is there") {
+            try await eventually("another line arrives") {
                 try await page.text("return document.querySelector('#lines tr').textContent").contains("long")
                     ? nil : true
             }
@@ -119,7 +119,7 @@ struct LivePageTests {
                 try await page.text("return document.querySelector('#lines').textContent").contains("<script>")
                     ? true : nil
             }
-            try await eventually("the table of calls shows it") {
+            try await eventually("the table of calls contains it") {
                 try await page.text("return document.querySelector('.calls tbody').textContent").contains("<img")
                     ? true : nil
             }
@@ -148,7 +148,7 @@ struct LivePageTests {
                 try await page.browser.type(token + "\n", into: "#token")
                 try await page.waitFor("quiet")
                 relay.child.signal(SIGHUP)
-                let size = try await eventually("a closed segment can be had") {
+                let size = try await eventually("a closed segment can be downloaded") {
                     let answer = try await page.text(
                         """
                         const link = document.querySelector('#segment-rows a');
@@ -172,10 +172,10 @@ struct LivePageTests {
         }
     }
 
-    /// By the button.
+    /// With the button.
     private func logOutAndIn(_ page: WatchedPage, token: String) async throws {
         try await page.browser.click("#logout button")
-        try await eventually("the login is back") {
+        try await eventually("the login form is back") {
             try await page.text("return document.querySelector('#token') ? 'login' : ''") == "login" ? true : nil
         }
         #expect(

@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Both pages behind Debian's nginx, as the manual says: at a path of its own and at the root, with and without webSockets.
+    /// Both pages behind Debian's nginx, configured like in the manual: under a path and at the root, with and without
+    /// webSockets.
     @Suite("Pages behind a proxy", .serialized, .needs(.redisServer, .chromium, .chromedriver, .nginx))
     struct ProxyTests {
         @Test("the live page, with its login and its downloads", arguments: ["/relay/", "/"])
@@ -17,7 +18,7 @@ extension WithHubNodes {
                         folder + "/capture", "--min-free-disk", "0",
                     ]
                     try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
-                        // The shortest that works.
+                        // The shortest configuration that works.
                         let locations = "location \(path) { proxy_pass http://127.0.0.1:\(relay.port)/; }"
                         try await NginxServer.with(locations: locations) { proxy in
                             try await Browser.with(width: 1_000, height: 800) { browser in
@@ -32,8 +33,8 @@ extension WithHubNodes {
                                 #expect(try await browser.text("return document.cookie") == "", "it is HttpOnly")
                                 try await redis.withClient { client in
                                     let publisher = try await NodePublisher(client, channel: "chat")
-                                    // Sampling begins within a second of the page's opening.
-                                    try await eventually("the feed comes through") {
+                                    // Sampling starts within a second after the page is opened.
+                                    try await eventually("the feed passes the proxy") {
                                         _ = try await publisher.publish(1)
                                         return try await browser.text(
                                             "return `${document.querySelectorAll('#lines tr').length}`")
@@ -64,9 +65,12 @@ extension WithHubNodes {
         }
 
         @Test(
-            "the chat, which takes what the proxy lets through",
-            arguments: [("/hub/", true), ("/hub/", false), ("/", true), ("/", false)])
-        func chat(path: String, upgrades: Bool) async throws {
+            "the chat, over the transports that the proxy permits",
+            arguments: [
+                ("/hub/", true, "signalr2"), ("/hub/", false, "signalr2"), ("/", true, "signalr2"),
+                ("/", false, "signalr2"), ("/hub/", true, "core"), ("/hub/", false, "core"),
+            ])
+        func chat(path: String, upgrades: Bool, wire: String) async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, name: "node A") { port in
                     let upgrade =
@@ -76,7 +80,7 @@ extension WithHubNodes {
                     let locations = "location \(path) { \(upgrade)proxy_pass http://127.0.0.1:\(port)/; }"
                     try await NginxServer.with(locations: locations) { proxy in
                         try await Browser.with { browser in
-                            try await browser.open("http://127.0.0.1:\(proxy.port)\(path)")
+                            try await browser.open("http://127.0.0.1:\(proxy.port)\(path)?protocol=\(wire)")
                             try await browser.type("Alice", into: "#name")
                             try await browser.click("#enter")
                             try await eventually("the chat is connected") {
@@ -87,7 +91,7 @@ extension WithHubNodes {
                                 "return document.querySelector('#transport').textContent")
                             #expect(transport == (upgrades ? "webSockets" : "serverSentEvents"))
                             try await browser.type("hello\n", into: "#message")
-                            try await eventually("the message comes back") {
+                            try await eventually("the message returns") {
                                 try await browser.text(
                                     "return `${document.querySelectorAll('#messages li.own').length}`") == "1"
                                     ? true : nil

@@ -2,11 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A live page in a browser, and what a person would see of it.
+/// A live page in a browser, as a person would see it.
 struct WatchedPage: Sendable {
     let browser: Browser
 
-    /// Opens the page of a relay and a Redis of its own.
+    /// Opens the page of a separate relay and Redis.
     ///
     /// - Parameters:
     ///   - environment: of the relay.
@@ -48,26 +48,26 @@ struct WatchedPage: Sendable {
     /// The whole text of the table of events.
     func events() async throws -> String { try await text("return document.querySelector('#event-rows').textContent") }
 
-    /// Waits until the channel is in a state, as the page names it.
+    /// Waits until the page shows this state for the channel.
     func waitFor(_ kind: String) async throws {
         try await eventually("the channel is \(kind)", within: .seconds(15)) {
             try await text("return document.querySelector('.sentence')?.dataset.kind ?? ''") == kind ? true : nil
         }
     }
 
-    /// The same; the browser's own clock says how long after the beginning of `event` it was on the screen.
+    /// Like that, and measures with the browser's clock how long after the start of `event` it was on the screen.
     func waitFor(
         _ kind: String, within limit: Duration, of event: () async throws -> Void
     ) async throws {
         try await waitFor(kind, in: "kind", within: limit, of: event)
     }
 
-    /// The page says that the relay is away, by the browser's own clock.
+    /// Waits until the page shows that the relay is not responding; time by the browser's clock.
     func waitUntilAway(within limit: Duration, of event: () async throws -> Void) async throws {
         try await waitFor("lost", in: "away", within: limit, of: event)
     }
 
-    /// Has the browser note each change of what is asked for later, and its time. Once a document.
+    /// Makes the browser note the time of each change of the observed values. Call once per document.
     func startWatching() async throws {
         _ = try await text(
             """
@@ -103,7 +103,7 @@ struct WatchedPage: Sendable {
         #expect(.seconds(taken) <= limit, "\(value) was on the screen after \(taken) s")
     }
 
-    /// Wide and narrow, light and dark; on a narrow screen nothing may stick out.
+    /// Wide and narrow, light and dark; on a narrow screen nothing may overflow.
     func picture(_ name: String) async throws {
         for (width, dark) in [(1_280, false), (400, true), (400, false), (1_280, true)] {
             try await browser.emulate(width: width, height: 900, dark: dark)

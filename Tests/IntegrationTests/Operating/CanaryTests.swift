@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Passwords with every sign that divides something somewhere, in every form of address and every command: they log in where
-/// the form can carry them, and no part of one is shown anywhere.
+/// Passwords with every separator character, in every form of address and every command: they log in if the form can
+/// carry them, and no part of one is shown anywhere.
 @Suite("Canary passwords", .needs(.redisServer, .redisCLI, .openssl))
 struct CanaryTests {
     private static let mark = "Canary"
@@ -55,9 +55,9 @@ struct CanaryTests {
         }
     }
 
-    /// A command while it runs and at its end.
+    /// A command, while it runs and after its end.
     ///
-    /// - Parameter ready: a regular expression of what it says when it is in.
+    /// - Parameter ready: a regular expression for its output once it is logged in.
     private static func watch(
         _ what: String, _ arguments: [String], environment: [String: String] = [:], until ready: String,
         server: CanaryServer, captures: String? = nil, endsByItself: Bool = false
@@ -72,7 +72,7 @@ struct CanaryTests {
                     (child.output + child.errors).contains(pattern) ? true : nil
                 }
                 for name in ["cmdline", "environ"] {
-                    // Gone by now, perhaps.
+                    // It may have ended already.
                     let content = FileManager.default.contents(atPath: "/proc/\(child.processIdentifier)/\(name)")
                     places[name] = content.map { String(decoding: $0, as: UTF8.self) }
                 }

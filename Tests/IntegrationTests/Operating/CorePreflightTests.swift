@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// `run --check-only` and the first lines of `run` and `tail` where hubs of ASP.NET Core live.
+/// `run --check-only` and the first lines of `run` and `tail` on a Redis with hubs of ASP.NET Core.
 @Suite("Pre-flight for ASP.NET Core", .serialized, .needs(editions: .redis7, .redis6, .valkey9))
 struct CorePreflightTests {
     private static let generic =
@@ -18,7 +18,7 @@ struct CorePreflightTests {
                 + arguments)
     }
 
-    @Test("the string of Program.cs, prefix and all: hubs, nodes, cost and ACL", arguments: RedisEdition.allCases)
+    @Test("the string of Program.cs with its prefix: hubs, nodes, cost and ACL", arguments: RedisEdition.allCases)
     func pasted(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             let hubs = ["Chat.Hubs.ChatHub", "Blazor.Circuits"].map { CoreHub(prefix: "orc", type: $0) }
@@ -29,7 +29,7 @@ struct CorePreflightTests {
                     #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
                     for part in [
                         "hub           Chat.Hubs.ChatHub (channel prefix 'orc'): 2 nodes (web1, web2; .NET 7 or later), 2 subscribers, SUBSCRIBE and PSUBSCRIBE permitted",
-                        "left out      Blazor.Circuits",
+                        "excluded      Blazor.Circuits",
                         "patterns      4 for 1 hub: each PUBLISH of this Redis takes about 0.2 us longer",
                         "connections   not watched",
                         "acl           ACL SETUSER relay on >SECRET resetkeys resetchannels &orcChat.Hubs.ChatHub:all &",
@@ -50,7 +50,7 @@ struct CorePreflightTests {
         }
     }
 
-    @Test("the printed ACL permits what the relay does, and no more", arguments: RedisEdition.allCases)
+    @Test("the printed ACL permits only what the relay does", arguments: RedisEdition.allCases)
     func access(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             let prefix = #"a*?[b]\ "c'"#
@@ -93,7 +93,7 @@ struct CorePreflightTests {
                     #expect(!again.output.contains("refused"), "\(again.output)")
                     #expect(!again.output.contains("not permitted"), "\(again.output)")
                 }
-                // A right for SUBSCRIBE alone is none for a pattern.
+                // A permission for SUBSCRIBE alone does not cover patterns.
                 try await redis.command(["ACL", "SETUSER", "relay", "resetchannels", "&*Chat*"])
                 let refused = try await Self.check(
                     redis, ["--core", "--channel-prefix", prefix], string: ",user=relay,password=x")
@@ -116,7 +116,7 @@ struct CorePreflightTests {
         }
     }
 
-    @Test("more than 40 patterns need a word, in the check and at the start")
+    @Test("more than 40 patterns need confirmation, in the check and at the start")
     func manyPatterns() async throws {
         try await RedisServer.with { redis in
             try await redis.withCoreNodes((0..<11).map { CoreHub(type: "Chat.Hub\($0)") }) {
@@ -147,10 +147,10 @@ struct CorePreflightTests {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.withCoreNode(CoreHub(prefix: "my:app:", type: "OracleHub")) {
                 let check = try await Self.check(redis, ["--channel", "chat"])
-                let said = "ASP.NET Core SignalR lives on this Redis"
+                let said = "ASP.NET Core SignalR uses this Redis"
                 #expect(check.output.contains(said), "\(check.output)")
                 #expect(check.output.contains("(use --core --channel-prefix my:app:)"), "\(check.output)")
-                // Twice: the second time another relay listens.
+                // Twice: the second time another relay is subscribed.
                 try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
                     #expect(relay.child.errors.contains(said), "\(relay.child.errors)")
                 }
@@ -169,7 +169,7 @@ struct CorePreflightTests {
                 let check = try await Self.check(redis, ["--core"])
                 #expect(
                     check.output.contains(
-                        "SignalR 2 lives on this Redis, with the event key 'chat' (use --channel chat)"),
+                        "SignalR 2 uses this Redis, with the event key 'chat' (use --channel chat)"),
                     "\(check.output)")
                 #expect(check.output.contains("hubs          none found"), "\(check.output)")
             }

@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Clients that take what they can: half requests by the thousand, headers and bodies without end, a stop among them.
-@Suite("A crowd at the door", .serialized, .needs(.redisServer, .curl))
+/// Hostile clients: thousands of partial requests, endless headers and bodies, and a graceful stop meanwhile.
+@Suite("Hostile HTTP clients", .serialized, .needs(.redisServer, .curl))
 struct CrowdTests {
     enum Server: String, CaseIterable {
         case run, hub, check
     }
 
-    /// Runs `body` beside a server of the product.
+    /// Runs `body` with a server of the product.
     private func with(_ server: Server, _ body: (_ port: Int, _ process: ChildProcess) async throws -> Void)
         async throws
     {
@@ -42,7 +42,7 @@ struct CrowdTests {
         try await Finished.running(.curl, ["--silent", "--write-out", "\n%{http_code}"] + arguments)
     }
 
-    @Test("3,000 half requests, and a scrape is answered within a second", arguments: [Server.run, .check])
+    @Test("3,000 partial requests, and a scrape is answered within a second", arguments: [Server.run, .check])
     func halfRequests(server: Server) async throws {
         try await with(server) { port, _ in
             var crowd: [HalfRequest] = []
@@ -55,8 +55,9 @@ struct CrowdTests {
                 #expect(answer.output.hasSuffix("200"))
                 #expect(ContinuousClock.now - began < .seconds(1), "\(path)")
             }
-            // On a busy machine the first of them have their 10 s before the last has come. Each event loop lets its own in,
-            // so a scrape on one may be answered before the other has counted all of its.
+            // On a busy machine the first of them reach their 10 s before the last has connected. Each event loop
+            // accepts its own connections, so a scrape on one may be answered before the other has counted all of its
+            // own.
             let metric = #/http_connections_closed_total\{reason="(?:crowded|slow)"\} (\d+)/#
             try await eventually("2,900 were closed and counted") {
                 let answer = try await curl(["--max-time", "10", "http://127.0.0.1:\(port)/metrics"])
@@ -64,7 +65,7 @@ struct CrowdTests {
                 #expect(closed.count == 2)
                 return closed.reduce(0, +) >= 2_900 ? true : nil
             }
-            // Counted first; the kernel tells it to the client.
+            // Counted first; then the kernel reports it to the client.
             try await eventually("100 at most are open") { crowd.count { !$0.isClosed } <= 100 ? true : nil }
         }
     }
@@ -91,7 +92,7 @@ struct CrowdTests {
     }
 
     @Test(
-        "a header without end is answered 431, a body that is refused 413, and neither is read on",
+        "an endless header gets 431, a refused body 413, and reading stops",
         arguments: [Server.run, .hub])
     func floods(server: Server) async throws {
         try await with(server) { port, _ in
@@ -116,7 +117,7 @@ struct CrowdTests {
         }
     }
 
-    @Test("a node closes who does not finish its header, after 30 s", .timeLimit(.minutes(2)))
+    @Test("a node closes a connection without a complete header after 30 s", .timeLimit(.minutes(2)))
     func node() async throws {
         try await with(.hub) { port, _ in
             let began = ContinuousClock.now
@@ -131,7 +132,7 @@ struct CrowdTests {
         }
     }
 
-    @Test("HEAD on every route is as GET, without the body", arguments: Server.allCases)
+    @Test("HEAD on every route equals GET without the body", arguments: Server.allCases)
     func head(server: Server) async throws {
         let paths =
             switch server {
@@ -146,7 +147,7 @@ struct CrowdTests {
         try await with(server) { port, _ in
             for path in paths {
                 let url = "http://127.0.0.1:\(port)\(path)"
-                // Twice over one connection: what does not belong to an answer would stand before the next.
+                // Twice on one connection: surplus bytes of the first response would precede the second.
                 let head = try await curl(["--max-time", "10", "--head", url, url])
                 let get = try await curl(["--max-time", "2", "--dump-header", "-", "--output", "/dev/null", url])
                 let answers = head.output.components(separatedBy: "\r\n\r\n").filter { $0.contains("HTTP/1.1") }
@@ -156,7 +157,7 @@ struct CrowdTests {
                         text.components(separatedBy: "\r\n").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
                             .filter { $0.hasPrefix("HTTP/1.1") || $0.lowercased().hasPrefix("content-") })
                 }
-                // Numbers change from one scrape to the next, and a token with each negotiation.
+                // Figures change between scrapes, and tokens between negotiations.
                 let isFixed = !["/metrics", "/signalr/negotiate"].contains(path)
                 let expected = lines(get.output).filter { isFixed || !$0.lowercased().hasPrefix("content-length") }
                 #expect(lines(answers[0]).isSuperset(of: expected), "\(path): \(answers[0])")

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A command that is stopped before it is ready, or at any other moment.
-@Suite("Signals at any moment", .serialized, .needs(.redisServer))
+/// A command stopped before it is ready, or at any other time.
+@Suite("Signals at any time", .serialized, .needs(.redisServer))
 struct EarlySignalTests {
-    /// Demo and bench give themselves up before it where their orderly end takes too long.
+    /// Demo and bench exit before that if their graceful stop takes too long.
     private static let bound = Duration.seconds(9)
 
     @Test(
@@ -27,7 +27,7 @@ struct EarlySignalTests {
         }
     }
 
-    @Test("a demo that ends by itself leaves nothing, either")
+    @Test("a demo that ends by itself leaves nothing either")
     func demo() async throws {
         try await TemporaryDirectory.with { folder in
             let mark = UUID().uuidString
@@ -54,7 +54,7 @@ struct EarlySignalTests {
             case "hub": arguments += ["--redis", redis.url, "--channel", "chat", "--listen", "127.0.0.1:0"]
             default: arguments += ["--redis", redis.url, "--channel", "chat"]
             }
-            // Whatever it starts inherits it.
+            // Inherited by everything that it starts.
             let mark = "BACKPLANE_TEST_MARK=\(UUID().uuidString)"
             let child = try await ChildProcess.start(
                 RelayProcess.path(), arguments,
@@ -69,7 +69,7 @@ struct EarlySignalTests {
             } catch {
                 throw TestFailure("\(what): \(error)\n\(child.output)\n\(child.errors)")
             }
-            // 130 of demo and bench, which stop half-way; 0 of those that are there to be stopped, and of one that had ended.
+            // 130 for demo and bench, which stop half-way; 0 for services, and for a command that had already ended.
             #expect(
                 [.code(0), .code(130), .signal(number)].contains(exit),
                 "\(what): \(exit)\n\(child.output)\(child.errors)")
@@ -78,7 +78,7 @@ struct EarlySignalTests {
                 Self.processes(with: mark).isEmpty ? true : nil
             }
             let left = try FileManager.default.contentsOfDirectory(atPath: files)
-            // Killed by the signal it had not begun to make any.
+            // If killed by the signal, it had not created any yet.
             #expect(left.isEmpty, "\(what): \(left)")
         }
     }

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Errors that an operator meets, each made for real: a sentence on what happened to what, and what to do; no word of the
-/// libraries beneath.
+/// Errors that an operator meets, produced with real causes: a sentence with what happened to what and the remedy,
+/// without terms of the libraries.
 @Suite("Error sentences", .needs(.redisServer))
 struct ErrorSentenceTests {
     private static let libraryWords = [
@@ -67,7 +67,7 @@ struct ErrorSentenceTests {
         }
     }
 
-    @Test("what cannot be written: no directory, a file in the way, no permission, a full disk, read-only")
+    @Test("unwritable output: no directory, a file in its place, no permission, a full disk, read-only")
     func writing() async throws {
         try await Self.withCapture { capture, folder in
             let segment = try #require(try CaptureFiles.paths(in: capture).first)
@@ -121,7 +121,7 @@ struct ErrorSentenceTests {
                 try await TinyDisk.with { disk in
                     try TinyDisk.fill(disk)
                     let path = disk + "/new"
-                    // SQLite has words of its own.
+                    // SQLite has its own words.
                     try await Self.fails(
                         command + ["-o", path],
                         command.contains("sqlite") ? "full" : "no space left on the disk; free space,")
@@ -144,7 +144,7 @@ struct ErrorSentenceTests {
             #expect(piped.exit == .code(0), "\(piped.errors)")
             #expect(try await reader.exit() == .code(0))
             var status = stat()
-            #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO, "it is a pipe no more")
+            #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO, "it is no longer a pipe")
             let plain = try await Finished.relay(export + ["-o", "-"])
             #expect(plain.exit == .code(0) && plain.lines.count == 10, "\(plain.errors)")
             #expect(try String(contentsOfFile: copy, encoding: .utf8) == plain.output)

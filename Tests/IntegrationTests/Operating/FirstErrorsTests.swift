@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What a person meets first, from real servers: sentences, and no word of the libraries beneath.
+/// The errors that a new user meets first, from real servers: sentences without terms of the libraries.
 @Suite("First errors", .needs(.redisServer))
 struct FirstErrorsTests {
     private static let libraryWords = [
@@ -32,7 +32,7 @@ struct FirstErrorsTests {
         try await Self.check("unix:///nonexistent/redis.sock", "there is no socket unix:/nonexistent/redis.sock:")
     }
 
-    @Test("another thing there: no TLS, no Redis, another password, no password")
+    @Test("a wrong server: no TLS, not Redis, another password, no password")
     func wrongServer() async throws {
         try await RedisServer.with { redis in
             try await Self.check(
@@ -56,7 +56,7 @@ struct FirstErrorsTests {
         }
     }
 
-    @Test("an address that cannot be listened on", arguments: ["run", "hub"])
+    @Test("an unusable listen address", arguments: ["run", "hub"])
     func listening(command: String) async throws {
         try await RedisServer.with { redis in
             for (listen, words) in [

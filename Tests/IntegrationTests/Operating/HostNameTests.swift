@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The relay under names that are not its own (DNS rebinding), and names that steer a terminal.
+/// Requests with foreign host names (DNS rebinding), and names with terminal control sequences.
 @Suite("Names from outside", .serialized, .needs(.redisServer, .curl))
 struct HostNameTests {
     private static func ask(_ port: Int, _ path: String, host: String, extra: [String] = []) async throws -> Finished {
@@ -12,7 +12,7 @@ struct HostNameTests {
                 + ["http://127.0.0.1:\(port)\(path)"])
     }
 
-    @Test("on the loopback only its names and those of --allow-host are answered; the health under any")
+    @Test("on the loopback only its names and those of --allow-host are accepted; health checks under any name")
     func rebinding() async throws {
         try await RedisServer.with { redis in
             let arguments = ["--redis", redis.url, "--channel", "chat", "--allow-host", "Relay.Example"]
@@ -53,7 +53,7 @@ struct HostNameTests {
         }
     }
 
-    @Test("a scheme, a port or a path is no name for --allow-host", arguments: ["http://a", "a:80", "a/b", "", "a b"])
+    @Test("--allow-host refuses a scheme, a port or a path", arguments: ["http://a", "a:80", "a/b", "", "a b"])
     func noName(value: String) async throws {
         let run = try await Finished.relay([
             "run", "--redis", "127.0.0.1:1", "--channel", "chat", "--allow-host=\(value)",
@@ -62,7 +62,7 @@ struct HostNameTests {
         #expect(run.errors.contains("--allow-host"))
     }
 
-    @Test("a channel's name steers neither a terminal nor the text page")
+    @Test("a channel's name controls neither a terminal nor the text page")
     func steering() async throws {
         let name = "a\u{1B}]0;x\u{7}\u{9B}31m\u{202E}b\u{7F}"
         let shown = "a\u{FFFD}]0;x\u{FFFD}\u{FFFD}31m\u{FFFD}b\u{FFFD}"

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `check --hub-url` with servers that are not hub nodes, and unusable certificates of `run`, without mocks.
+/// `check --hub-url` with servers that are not hub nodes, and unusable certificates for `run`, without mocks.
 @Suite("Errors of HTTP and TLS", .needs(.redisServer, .python, .openssl))
 struct HubErrorTests {
     private static let libraryWords = [
@@ -10,7 +10,7 @@ struct HubErrorTests {
         "HTTPClientError", "<html", "Canary",
     ]
 
-    /// Answers `/NAME/negotiate` as the things of that name do.
+    /// Answers `/NAME/negotiate` like the kind of server of that name.
     private static let answers = """
         import http.server, json, sys
         class Answer(http.server.BaseHTTPRequestHandler):
@@ -131,7 +131,7 @@ struct HubErrorTests {
         #expect(!run.errors.contains("Canary"))
     }
 
-    @Test("certificates of the HTTP surface: absent, exchanged, of another key, with a passphrase, expired")
+    @Test("certificates of the HTTP surface: missing, swapped, for another key, with a passphrase, expired")
     func surface() async throws {
         try await RedisServer.with { redis in
             try await Certificates.with { certificates in

@@ -2,10 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Where results go to standard output, and that does not take them.
-@Suite("Standard output that takes nothing", .serialized, .needs(.redisServer, .python))
+/// Standard output that cannot be written, for commands that print results.
+@Suite("Unwritable standard output", .serialized, .needs(.redisServer, .python))
 struct OutputTests {
-    /// Each with the options that it needs besides: `CAPTURE` and `OTHER` are captures, `REDIS` an address, `NEW` a path that is free.
+    /// Each with its other required options: `CAPTURE` and `OTHER` are captures, `REDIS` is an address, `NEW` an unused
+    /// path.
     private static let commands: [[String]] = [
         ["--help"], ["--version"], ["run", "--help"], ["--generate-completion-script", "bash"],
         ["info", "CAPTURE"], ["info", "CAPTURE", "--json"], ["cat", "CAPTURE"], ["cat", "CAPTURE", "--json"],
@@ -25,7 +26,7 @@ struct OutputTests {
         ["demo", "--duration", "500ms"],
     ]
 
-    @Test("a full disk: exit 1, and an error that says so")
+    @Test("a full disk: exit 1, with an error")
     func full() async throws {
         try await withCapture { fill in
             for command in Self.commands {
@@ -39,7 +40,7 @@ struct OutputTests {
         }
     }
 
-    /// Runs a command whose reader has gone before it began; a signal's number becomes 128 more.
+    /// Runs a command whose reader is already gone; death by a signal gives 128 plus its number.
     private static let withoutReader = """
         import os, signal, subprocess, sys
         reader, writer = os.pipe()
@@ -48,8 +49,8 @@ struct OutputTests {
         sys.exit(run.returncode if run.returncode >= 0 else 128 - run.returncode)
         """
 
-    /// A shell leaves SIGPIPE as it is; `nohup` and services ignore it.
-    @Test("a reader that has gone: it ends without a word", arguments: ["default", "ignored"])
+    /// A shell leaves SIGPIPE unchanged; `nohup` and services ignore it.
+    @Test("a reader that is gone: it ends silently", arguments: ["default", "ignored"])
     func gone(signal: String) async throws {
         try await withCapture { fill in
             for command in Self.commands {
@@ -75,7 +76,7 @@ struct OutputTests {
                     try await body { command in
                         count += 1
                         let values = [
-                            // Its directory would be written to.
+                            // It would write into its directory.
                             "CAPTURE": command[0] == "recover" ? file : capture, "REDIS": target.url,
                             "OTHER": folder + "/other",
                             "NEW": folder + "/new\(count)",

@@ -33,7 +33,7 @@ struct PreflightTests {
                         "channel       chat: 1 subscriber (0 relays, 1 other), counter 7 in database 0, SUBSCRIBE permitted",
                         "record        \(folder)/capture (will be created), ", "OK            the relay can attach",
                     ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
-                    // A busy machine may be slow: only where the figure shown says so may it be warned of.
+                    // A busy machine may be slow: a warning is allowed only if the shown figure confirms it.
                     let roundTrip = Self.figure(#/a PING takes ([\d.]+) ms/#, in: check) ?? 0
                     let disk = Self.figure(#/ free, takes ([\d.]+) MB\/s/#, in: check) ?? .infinity
                     let warnings = check.output.split(separator: "\n").filter { line in
@@ -48,7 +48,7 @@ struct PreflightTests {
         }
     }
 
-    /// What looks like a node of an application.
+    /// A subscriber that looks like a node of an application.
     private static func withNode(_ redis: RedisServer, channel: String, _ body: () async throws -> Void) async throws {
         try await redis.withClient { node in
             try await node.send(["CLIENT", "SETNAME", "WEB1(SE.Redis-v2.8.0)"])
@@ -63,7 +63,7 @@ struct PreflightTests {
     func relayIsNoNode(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
         try await RedisServer.with(edition: edition) { redis in
-            // As the nodes' string has it, name and all.
+            // Like in the nodes' string, including the name.
             let address = "127.0.0.1:\(redis.port),name=WEB1"
             try await RelayProcess.with(["--redis", address, "--channel", "chat"]) { _ in
                 let alone = try await Self.check(redis)
@@ -87,7 +87,7 @@ struct PreflightTests {
         }
     }
 
-    @Test("a cluster is a problem, whatever it calls itself", arguments: RedisEdition.allCases)
+    @Test("a cluster is a problem, whatever its edition", arguments: RedisEdition.allCases)
     func cluster(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
         try await RedisServer.withCluster(edition: edition) { redis in
@@ -134,7 +134,7 @@ struct PreflightTests {
         }
     }
 
-    @Test("the forward target is looked at: a replica, a cluster, a wrong password, the watched channel itself")
+    @Test("the forward target is checked: a replica, a cluster, a wrong password, the watched channel itself")
     func forward() async throws {
         try await RedisServer.with { source in
             func check(_ target: String, _ more: [String] = []) async throws -> Finished {
@@ -174,7 +174,7 @@ struct PreflightTests {
         check.output.firstMatch(of: shown).flatMap { Double($0.1) }
     }
 
-    @Test("the least rights: what is not permitted is left out, and recording works")
+    @Test("minimum permissions: what is not permitted is skipped, and recording works")
     func leastRights() async throws {
         try await RedisServer.with { redis in
             try await redis.withClient { client in
@@ -199,13 +199,13 @@ struct PreflightTests {
                     }
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 50)
                     let metrics = try #require(await HTTPAnswer.get(port: relay.port, "/metrics")).body
-                    #expect(!metrics.contains("signalr_backplane_subscribers{"), "what nobody measured is not shown")
+                    #expect(!metrics.contains("signalr_backplane_subscribers{"), "an unknown value is not shown")
                 }
             }
         }
     }
 
-    @Test("what cannot work is a problem, and exit 1")
+    @Test("an impossible configuration is a problem, with exit 1")
     func problems() async throws {
         try await RedisServer.with { redis in
             try await redis.withClient { client in
@@ -224,7 +224,7 @@ struct PreflightTests {
         }
     }
 
-    @Test("a running relay warns of what it found, and shows who listens")
+    @Test("a running relay logs its warnings, and shows the subscribers")
     func whileRunning() async throws {
         try await RedisServer.with(["--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru"]) { redis in
             try await redis.withClient { client in
@@ -236,7 +236,7 @@ struct PreflightTests {
                     try await HTTPAnswer.get(port: relay.port, "/metrics")?.body.contains(listeners + " 1\n") == true
                         ? true : nil
                 }
-                // Asked for behind it.
+                // Queried after it was logged.
                 for (series, value) in [
                     (#"signalr_backplane_issued_id{channel="chat",backplane="signalr2"}"#, 12.0),
                     ("backplane_relay_redis_output_buffer_limit_bytes", 33_554_432),

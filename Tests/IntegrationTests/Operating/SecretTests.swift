@@ -4,10 +4,10 @@ import Redis
 import TestSupport
 import Testing
 
-/// Secrets are planted wherever an operator may put one, and looked for wherever one could come out.
+/// Secrets are placed wherever an operator may put one, and searched for in every output.
 @Suite("Secrets", .needs(.redisServer, .curl, .openssl))
 struct SecretTests {
-    /// None is a part of another, nor of anything that is written for other reasons.
+    /// None is part of another, or of anything else that is printed.
     private enum Canary {
         static let password = "canary-of-the-password-4711"
         static let passwordInFile = "canary-in-the-file-4712"
@@ -40,7 +40,7 @@ struct SecretTests {
                     }
                     try await eventually("ready") { try await get("/-/ready") == "ready\n" ? true : nil }
                     relay.child.signal(SIGUSR1)
-                    // What the subscription does not survive is logged.
+                    // Losses of the subscription are logged.
                     let client = try await RedisClient.connect(
                         to: RedisConfiguration(connectionString: "127.0.0.1:\(redis.port),password=\(Canary.password)"),
                         eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
@@ -70,7 +70,7 @@ struct SecretTests {
         }
     }
 
-    /// In every notation, right and mangled. `*` stands for the canary.
+    /// In every notation, valid and invalid. `*` stands for the canary.
     private static func addresses(_ server: String) -> [String] {
         [
             "redis://user:*@\(server)", "rediss://user:*@\(server)", "\(server),password=*", "\(server),password =*",
@@ -86,7 +86,7 @@ struct SecretTests {
         ]
     }
 
-    /// Cut by a comma, each of these leaves a part of itself where something else could be meant.
+    /// If split at a comma, each of these leaves a part in a position with another meaning.
     private static let passwords = [
         "CanaryA4711", "ab,CanaryB4711", "ab,CanaryC4711=", "ab;CanaryD4711", "ab,CanaryE=4711,CanaryF",
         "a b CanaryG4711",
@@ -95,12 +95,13 @@ struct SecretTests {
     ]
 
     @Test(
-        "no command's errors show them, whatever the notation and the signs in a password",
+        "no command's errors show them, for any notation and any separator in a password",
         arguments: ["run", "replay"])
     func errors(command: String) async throws {
         let server = "127.0.0.1:\(try FreePort.find())"
         for (index, address) in Self.addresses(server).enumerated() {
-            // Each address with some of the passwords, all of them with some address: the parser's own test has more.
+            // Each address with some of the passwords, and every password with some address: the parser's own test has
+            // more.
             for shift in 0..<(command == "run" ? 3 : 1) {
                 let password = Self.passwords[(index * 5 + shift) % Self.passwords.count]
                 let filled = address.replacingOccurrences(of: "*", with: password)
@@ -118,7 +119,7 @@ struct SecretTests {
         }
     }
 
-    @Test("a password with blanks that the shell has cut is not shown as an unexpected argument")
+    @Test("a password split at blanks by the shell is not shown as an unexpected argument")
     func cutByTheShell() async throws {
         for address in ["127.0.0.1:1,password=a", "redis://user:a@b"] {
             let run = try await Finished.relay(["run", "--redis", address, "CanaryP", "CanaryQ", "--channel", "chat"])
@@ -149,7 +150,7 @@ struct SecretTests {
         guard getuid() == 0 else { return }
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
-                // Any process of this user, for comparison.
+                // Another process of this user, for comparison.
                 let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"]
                 let other = try await ChildProcess.start(
                     "/usr/bin/setpriv", nobody + ["/bin/sleep", "60"], folder: folder)
@@ -174,7 +175,7 @@ struct SecretTests {
         }
     }
 
-    /// Of its folder in /proc: root where core dumps are forbidden.
+    /// The owner of its directory in /proc: root if core dumps are disabled.
     private static func owner(_ process: ChildProcess) throws -> Int {
         let path = "/proc/\(process.processIdentifier)/environ"
         return try FileManager.default.attributesOfItem(atPath: path)[.ownerAccountID] as? Int ?? -1

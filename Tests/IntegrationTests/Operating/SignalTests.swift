@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Signals that operators send to a running relay, and its answers.
+/// Signals from an operator to a running relay, and their effects.
 @Suite("Signals and logs", .needs(.redisServer))
 struct SignalTests {
     private static let recorded = "backplane_relay_recorded_envelopes_total"
@@ -24,7 +24,7 @@ struct SignalTests {
                 #expect(line["dropped"] == "0")
                 #expect(line["level"] == "notice")
                 #expect(try await relay.stop() == .code(0))
-                #expect(relay.child.errors.hasSuffix("}\n"), "the last line is whole")
+                #expect(relay.child.errors.hasSuffix("}\n"), "the last line is complete")
                 for line in try Self.objects(relay) { #expect(line["time"]?.hasSuffix("Z") == true) }
             }
         }
@@ -73,7 +73,7 @@ struct SignalTests {
         }
     }
 
-    @Test("systemd hears of the start, of the life and of the stop")
+    @Test("systemd is notified of start, watchdog and stop")
     func systemd() async throws {
         try await TemporaryDirectory.with { folder in
             let socket = try NotifySocket(path: folder + "/notify")
@@ -94,7 +94,7 @@ struct SignalTests {
 
     private static func objects(_ relay: RelayProcess) throws -> [[String: String]] {
         let errors = relay.child.errors
-        // A line may be half written.
+        // A line may be incomplete.
         return try errors[..<(errors.lastIndex(of: "\n") ?? errors.startIndex)].split(separator: "\n").map { line in
             guard let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String] else {
                 throw TestFailure("no JSON object of strings: \(line)")

@@ -18,7 +18,7 @@ struct TwoRelaysTests {
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"
                 try await RelayProcess.with(Self.run(redis, directory)) { relay in
-                    // It may be ready to hear before it has opened its first file.
+                    // It may be ready before it has opened its first file.
                     let file = try await eventually("it records") { try? CaptureFiles.paths(in: directory).first }
                     let second = try await Finished.relay(
                         ["run", "--listen", "127.0.0.1:0"] + Self.run(redis, directory))
@@ -30,12 +30,12 @@ struct TwoRelaysTests {
                     #expect(check.exit == .code(1), "\(check.output)")
                     #expect(check.output.contains(file), "\(check.output)")
                     #expect(try CaptureFiles.paths(in: directory).count == 1, "the second one has left nothing")
-                    // Another directory is another matter.
+                    // Another directory is permitted.
                     try await RelayProcess.with(Self.run(redis, folder + "/other")) { _ in }
                     relay.child.signal(SIGKILL)
                     _ = try await relay.child.exit()
                 }
-                // A crash leaves no lock behind.
+                // A crash leaves no lock.
                 try await RelayProcess.with(Self.run(redis, directory)) { relay in
                     let exit = try await relay.stop()
                     #expect(exit == .code(0))
@@ -44,7 +44,7 @@ struct TwoRelaysTests {
         }
     }
 
-    @Test("of relays that start at the same moment one records")
+    @Test("of relays started simultaneously one records")
     func atTheSameMoment() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -120,7 +120,7 @@ struct TwoRelaysTests {
                     let replay = try await Finished.relay(["replay", both, "--to", target.url, "--speed", "max"])
                     #expect(replay.output.contains(#/sent +90 envelopes/#), "\(replay.output)\(replay.errors)")
                 }
-                // Segments that were renamed are in the same order as they were.
+                // Renamed segments are in the same order.
                 let merged = try await Finished.relay(["merge", both, folder + "/a", "-o", folder + "/merged"])
                 #expect(merged.exit == .code(0), "\(merged.output)\(merged.errors)")
                 #expect(try await Finished.relay(["info", folder + "/merged"]).output.contains("ids 1..90, 0 missing"))

@@ -12,7 +12,7 @@ struct WebAccessTests {
             .curl, ["--silent", "--max-time", "20", "--write-out", "\n%{http_code}"] + arguments)
     }
 
-    @Test("HTTPS and the token; a renewed certificate and a new token are taken without a restart")
+    @Test("HTTPS and the token; a renewed certificate and a new token apply without a restart")
     func protected() async throws {
         try await TemporaryDirectory.with { folder in
             let first = try await Certificate.make(in: folder, name: "first")
@@ -44,7 +44,7 @@ struct WebAccessTests {
                     try second.copy(certificate: cert, key: key)
                     try Data("another token of this relay".utf8).write(to: URL(filePath: tokenFile))
                     relay.child.signal(SIGHUP)
-                    try await eventually("the new token is in force") {
+                    try await eventually("the new token is valid") {
                         let answer = try await Self.curl(
                             connect + [
                                 "--header", "Authorization: Bearer another token of this relay", url + "/-/ready",
@@ -52,7 +52,7 @@ struct WebAccessTests {
                         return answer.output.hasSuffix("\n200") ? true : nil
                     }
                     answer = try await Self.curl(connect + bearer + [url + "/metrics"])
-                    #expect(answer.output == "\n401", "the old token is out of force")
+                    #expect(answer.output == "\n401", "the old token is no longer valid")
                     #expect(!(relay.child.errors + relay.child.output).contains(Self.token))
                 }
             }
@@ -98,13 +98,13 @@ struct WebAccessTests {
                     #expect(!left.contains("backplane-relay-"))
                     try kept.write(toFile: folder + "/jar", atomically: false, encoding: .utf8)
                     answer = try await Self.curl(["--cookie", folder + "/jar", url + "/metrics"])
-                    #expect(answer.output == "\n401", "a cookie that was kept opens nothing")
+                    #expect(answer.output == "\n401", "a kept cookie is no longer valid")
                 }
             }
         }
     }
 
-    @Test("files of no use are named before anything starts", arguments: ["cert", "key", "pair", "token"])
+    @Test("unusable files are named before anything starts", arguments: ["cert", "key", "pair", "token"])
     func badFiles(what: String) async throws {
         try await TemporaryDirectory.with { folder in
             let good = try await Certificate.make(in: folder, name: "good")
@@ -125,7 +125,8 @@ struct WebAccessTests {
         }
     }
 
-    @Test("who drips a request is let go; others are served meanwhile", .timeLimit(.minutes(1)))
+    @Test(
+        "a client that sends its request slowly is disconnected; others are served meanwhile", .timeLimit(.minutes(1)))
     func slowClient() async throws {
         try await RedisServer.with { redis in
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
@@ -139,7 +140,7 @@ struct WebAccessTests {
         }
     }
 
-    @Test("large headers and unknown methods get an answer, not a memory")
+    @Test("large headers and unknown methods are answered without using memory")
     func limits() async throws {
         try await RedisServer.with { redis in
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in

@@ -1,7 +1,7 @@
-"""Holds what two hub nodes ask of Redis against what real ones did: python3 core_backplane.py A B REDIS TRANSCRIPT
+"""Compares the Redis commands of two hub nodes with those of real ones: python3 core_backplane.py A B REDIS TRANSCRIPT
 
-Does what each step of the transcript says, with the ports of two nodes and of Redis, and compares the commands that
-MONITOR shows. Prints one JSON object: the steps that were held, those that differ, and those that nothing was done for.
+Performs each step of the transcript, given the ports of two nodes and of Redis, and compares the commands shown by
+MONITOR. Prints one JSON object: the steps that agree, those that differ, and those that were not performed.
 """
 import json
 import re
@@ -51,7 +51,7 @@ class Client:
             self.socket.send(bytes([len(data) & 0x7F | 0x80, len(data) >> 7] if len(data) > 127 else [len(data)]) + data)
 
     def take(self):
-        """The next message but pings, as the fields of JSON."""
+        """The next message other than pings, as JSON fields."""
         while True:
             while not self.messages:
                 frame = self.socket.recv(timeout=8)
@@ -175,7 +175,7 @@ if all("messagepack" not in step[0] for step in steps):
 
 
 def shaped(commands, ids, servers):
-    """Without addresses, with names for what differs from run to run."""
+    """Without addresses; values that differ from run to run are replaced by names."""
     shapes = []
     for command in commands:
         text = re.sub(r"^[\d.]+ \[\d+ \S+\] ", "", command)
@@ -185,12 +185,12 @@ def shaped(commands, ids, servers):
             text = text.replace(server, "<S>")
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))<S>", "<S>", text)
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))(\w+:internal:return:<S>)", r"\3", text)
-        # The transcript cuts long commands off in the middle of that.
+        # The transcript cuts long commands in the middle of this.
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))?(\w+:internal:return:)(<S>|\w*)$", r'\3<S>"', text)
         text = re.sub(r'(invocationId\\":\\")[A-Za-z0-9+/]{22}', r"\1#", text)
         text = re.sub(r"\\xb6[A-Za-z0-9+/]{22}", r"\\xb6#", text)
         shapes.append(text)
-    # Two nodes at once: in either order.
+    # Two nodes at the same time: in either order.
     return sorted(shapes)
 
 
@@ -210,7 +210,7 @@ for title, result, expected in steps:
         left.append(title)
         continue
     action()
-    # What has come before the mark belongs to the step.
+    # Everything before the mark belongs to the step.
     time.sleep(0.05)
     store.echo("mark")
     got = []
@@ -224,7 +224,7 @@ for title, result, expected in steps:
             got.append(f"0 [0 x] {rest.strip()}")
         elif verb in ('"SUBSCRIBE"', '"UNSUBSCRIBE"'):
             listeners.add(address)
-            # Several names may be asked for at once.
+            # Several names may be subscribed at once.
             got += [f"0 [0 x] {verb} {argument}" for argument in arguments]
     held.append(title)
     wanted = shaped(expected, real_ids, real_servers)

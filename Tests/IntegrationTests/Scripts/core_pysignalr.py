@@ -46,7 +46,7 @@ async def main():
     await until(lambda: seen["broadcasts"] and seen["group"] and len(seen["items"]) == 4)
     await client.send("fail", ["as asked"], answer)
     await until(lambda: seen["errors"])
-    # The node ends the connection, and the client comes back by itself.
+    # The node ends the connection, and the client reconnects automatically.
     await client.send("end", [])
     await until(lambda: seen["opened"] == 2)
     await client.send("echo", ["again"], answer)

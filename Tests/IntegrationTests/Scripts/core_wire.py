@@ -1,7 +1,7 @@
-"""Holds a hub node against the transcript of a real one: python3 core_wire.py PORT TRANSCRIPT
+"""Compares a hub node with the transcript of a real one: python3 core_wire.py PORT TRANSCRIPT
 
-Replays each exchange of wire-net8.txt and compares what the node answers with what the real one did. Prints one JSON
-object: the exchanges that were held, those that differ, and the lines of the transcript that nothing was done with.
+Replays each exchange of wire-net8.txt and compares the node's responses with those of the real one. Prints one JSON
+object: the exchanges that agree, those that differ, and the unused lines of the transcript.
 """
 import ast
 import http.client
@@ -65,7 +65,7 @@ class Socket:
         self.socket.send(frame)
 
     def take(self, count, wait=5.0):
-        """As many messages as that; "<closed code >" counts as one."""
+        """Reads this many messages; "<closed code >" counts as one."""
         end = time.monotonic() + wait
         while len(self.messages) < count:
             try:
@@ -143,7 +143,7 @@ socket = None
 
 
 def exchange(block, first):
-    """One exchange: what the client sends, and what comes."""
+    """One exchange: the client's message, and the responses."""
     global socket
     title = block[0][1].strip()
     sent = [line.split("C->S ", 1)[1] for _, line in block if "C->S" in line]
@@ -172,12 +172,12 @@ def exchange(block, first):
     got = []
     for index, frame in enumerate(frames):
         socket.send(frame)
-        # A cancellation means a stream that has begun.
+        # A stream must have started before it can be cancelled.
         if title == "cancel" and index == 0:
             got += socket.take(1)
     got += socket.take(len(expected) - len(got)) if expected else socket.take(1, wait=0.2)
     if title == "any":
-        # The real node writes a boxed number in the width of its type.
+        # The real node encodes a boxed number in the width of its type.
         expected = [msgpack.unpackb(message[1:], strict_map_key=False) for message in expected]
         got = [msgpack.unpackb(message[1:], strict_map_key=False) for message in got]
     for number, _ in block:

@@ -37,7 +37,7 @@ with requests.Session() as session:
         hub.server.invoke("fail", "as asked")
         hub.server.invoke("sendToUser", "пользователь", "to myself")
         hub.server.invoke("joinGroup", "room")
-        # The answer to joinGroup means that the membership holds.
+        # The response to joinGroup means that the membership is effective.
         with gevent.Timeout(10):
             while len(seen["answers"]) < 5:
                 gevent.sleep(0.01)

@@ -1,8 +1,7 @@
-"""Runs a command on a terminal of its own and does what somebody at its keyboard would do.
+"""Runs a command on a pseudo-terminal and acts like a user at its keyboard.
 
 Arguments: steps, "--", the command. A step "?REGEX" waits until what the command has shown since the step before matches;
-a step "=FILE" makes that file, so that others know how far this is; every other step is typed. Prints all that was
-shown; ends with the command's exit status, or 99 if a wait took 20 s.
+a step "=FILE" creates that file, to signal progress to others; every other step is typed. Prints all output; ends with the command's exit status, or 99 if a wait took 20 s.
 """
 import os
 import pty

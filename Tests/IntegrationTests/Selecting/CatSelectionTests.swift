@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The options that select, on a capture that a relay recorded.
+/// The options for selecting, with a capture recorded by a relay.
 @Suite("Selecting with cat", .serialized, .needs(.redisServer))
 struct CatSelectionTests {
-    /// Options, and the ids that are left; `-` for an envelope without one.
+    /// Options, and the selected ids; `-` for an envelope without one.
     private static let cases: [([String], [String])] = [
         ([], ["1", "2", "3", "4", "5", "6", "-"]),
         (["--hub", "chathub"], ["1", "2", "3"]),
@@ -24,7 +24,7 @@ struct CatSelectionTests {
         (["--channel", "other"], []),
     ]
 
-    @Test("each option selects what it says, in text and in JSON")
+    @Test("each option selects, in text and in JSON")
     func options() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -37,7 +37,7 @@ struct CatSelectionTests {
                     try await expect(Self.cases, in: directory)
                     #expect(try await relay.stop() == .code(0))
                 }
-                // Closed, it is read by its summary.
+                // A closed file is read through its summary.
                 try await expect(Self.cases, in: directory)
             }
         }
@@ -56,7 +56,7 @@ struct CatSelectionTests {
         }
     }
 
-    @Test("nothing lies between: exit 64, both times named")
+    @Test("an empty range: exit 64, with both times")
     func emptySpan() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

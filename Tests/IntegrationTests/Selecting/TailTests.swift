@@ -3,10 +3,10 @@ import Redis
 import TestSupport
 import Testing
 
-/// `tail` beside a real Redis.
+/// `tail` with a real Redis.
 @Suite("Tail", .serialized, .needs(.redisServer))
 struct TailTests {
-    /// Starts `tail`, or what a shell makes of it, and waits until it is subscribed.
+    /// Starts `tail`, or a shell pipeline with it, and waits until it is subscribed.
     private func withTail(
         _ options: [String], to redis: RedisServer, shell: ((_ command: String, _ folder: String) -> String)? = nil,
         _ body: (ChildProcess, _ folder: String) async throws -> Void
@@ -39,13 +39,13 @@ struct TailTests {
         }
     }
 
-    /// A line without what differs between two subscribers: the times of receipt.
+    /// A line without the parts that differ between two subscribers: the times of receipt.
     private func timeless(_ line: String) -> String {
         line.replacing(#/"(received_at|latency_ns)":[^,]*,/#, with: "").replacing(#/^\d{4}-\S+Z/#, with: "")
     }
 
     @Test(
-        "its lines are those of cat",
+        "it prints the same lines as cat",
         arguments: [[], ["--json"], ["--json", "--hub", "chatHub"], ["--grep", "hello"]])
     func likeCat(options: [String]) async throws {
         try await RedisServer.with { redis in
@@ -85,10 +85,10 @@ struct TailTests {
                     try await eventually("the first is printed") {
                         tail.output.contains("broadcastMessage") ? true : nil
                     }
-                    // In this order: once it has subscribed again, tail knows that this id was given out before.
+                    // In this order: when it has resubscribed, tail knows that this id was assigned before.
                     try await client.send(["INCR", "chat"])
                     try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
-                    try await eventually("tail has noticed") {
+                    try await eventually("tail has detected it") {
                         (tail.output + tail.errors).contains(json ? #""event":"disconnected""# : "subscription lost")
                             ? true : nil
                     }
@@ -132,20 +132,20 @@ struct TailTests {
                     try await eventually("the first is printed") {
                         tail.output.contains("broadcastMessage") ? true : nil
                     }
-                    // At once: no subscriber in between.
+                    // Immediately: no subscriber in between.
                     try await client.send(["MULTI"])
                     try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
                     try await client.send(["INCRBY", "chat", "3"])
                     try await client.send(["EXEC"])
                 }
-                try await eventually("it is told") {
+                try await eventually("it is reported") {
                     (json ? tail.output : tail.errors).contains(json ? #""from":2,"to":4"# : "ids=2..4") ? true : nil
                 }
             }
         }
     }
 
-    @Test("a reader that has seen enough ends it quietly, also without further traffic")
+    @Test("it ends silently when its reader closes the pipe, even without further traffic")
     func closedPipe() async throws {
         try await RedisServer.with { redis in
             try await withTail([], to: redis, shell: { command, _ in "set -o pipefail; \(command) | head -3" }) {
@@ -170,7 +170,7 @@ struct TailTests {
         }
     }
 
-    @Test("time ends it, whether there is a Redis or not")
+    @Test("a time limit ends it, with or without a Redis")
     func duration() async throws {
         let arguments = ["--redis", "redis://127.0.0.1:1", "--channel", "chat", "--duration", "3s"]
         let run = try await Finished.relay(["tail"] + arguments, within: .seconds(20))
@@ -179,7 +179,7 @@ struct TailTests {
         #expect(run.errors.contains("cannot subscribe"))
     }
 
-    @Test("what time does not heal: exit 1, named")
+    @Test("permanent errors: exit 1, named")
     func wrongPassword() async throws {
         try await RedisServer.with(["--requirepass", "another"]) { redis in
             let run = try await Finished.relay(["tail", "--redis", redis.url, "--channel", "chat"])
@@ -190,12 +190,12 @@ struct TailTests {
 
     // MARK: - Slow readers
 
-    /// `tail` prints to a reader that starts once the fifo `gate` is opened, and then writes to `printed`.
+    /// `tail` prints to a reader that starts when the fifo `gate` is opened, and then writes to `printed`.
     private func slowReader(_ command: String, _ folder: String) -> String {
         "mkfifo \(folder)/gate; exec \(command) --json --buffer 1MiB > >(read -r _ < \(folder)/gate; cat > \(folder)/printed)"
     }
 
-    /// Publishes more than the pipe and the buffer hold, and waits until Redis has handed all of it over.
+    /// Publishes more than the pipe and the buffer hold, and waits until Redis has sent all of it.
     private func flood(_ redis: RedisServer) async throws -> Int {
         try await redis.withClient { client in
             let publisher = try await NodePublisher(client, channel: "chat")
@@ -216,8 +216,9 @@ struct TailTests {
                 var published = try await flood(redis)
                 try "go\n".write(toFile: folder + "/gate", atomically: false, encoding: .utf8)
                 let printed = { (try? String(contentsOfFile: folder + "/printed", encoding: .utf8)) ?? "" }
-                try await eventually("it says so") { printed().contains(#""event":"dropped""#) ? true : nil }
-                // What tail has not read when it is stopped is not counted; what it prints now, it read last.
+                try await eventually("it reports that") { printed().contains(#""event":"dropped""#) ? true : nil }
+                // Envelopes that tail has not read when it is stopped are not counted; the last line it prints was read
+                // last.
                 try await redis.withClient { client in
                     let publisher = try await NodePublisher(client, channel: "chat")
                     func publish() async throws -> String {
@@ -225,7 +226,7 @@ struct TailTests {
                         return try await #""id":\#(publisher.publish(1)[0].id),"#
                     }
                     var ids: [String] = []
-                    try await eventually("an envelope finds room again") { () -> Bool? in
+                    try await eventually("an envelope is accepted again") { () -> Bool? in
                         try await ids.append(publish())
                         return ids.contains { printed().contains($0) } ? true : nil
                     }
@@ -237,7 +238,7 @@ struct TailTests {
                 #expect(exit == .code(3))
                 let dropped = try #require(tail.errors.firstMatch(of: #/dropped: ([\d,]+) envelopes/#))
                 let count = try #require(Int(dropped.1.filter { $0 != "," }))
-                let envelopes = try await eventually("the reader has all") {
+                let envelopes = try await eventually("the reader has everything") {
                     let count = printed().split(separator: "\n").count { $0.contains(#""messages""#) }
                     return count + (Int(dropped.1.filter { $0 != "," }) ?? 0) == published ? count : nil
                 }
@@ -255,7 +256,7 @@ struct TailTests {
                 let exit = try await tail.exit(within: .seconds(10))
                 #expect(exit == .code(3))
                 #expect(tail.errors.contains("dropped: "))
-                // The reader would wait for ever.
+                // The reader would wait forever.
                 try "go\n".write(toFile: folder + "/gate", atomically: false, encoding: .utf8)
             }
         }

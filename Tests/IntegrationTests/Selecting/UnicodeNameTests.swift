@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Names are bytes: two Unicode forms of one word are two event keys, to Redis, to nodes and here.
+/// Names are bytes: two Unicode forms of one word are two event keys for Redis, for nodes and for the relay.
 @Suite("Event keys in two Unicode forms", .serialized, .needs(.redisServer, .python))
 struct UnicodeNameTests {
     private static let composed = "caf\u{E9}"
@@ -16,7 +16,7 @@ struct UnicodeNameTests {
 
     @Test("both are subscribed, recorded, distinguished in metrics, selected and replayed")
     func apart() async throws {
-        // Equal to Swift, which is the trap.
+        // Equal in Swift, which is the pitfall.
         #expect(Self.composed == Self.decomposed)
         let counts = [(Self.composed, 3), (Self.decomposed, 5)]
         try await RedisServer.with { redis in
@@ -38,7 +38,7 @@ struct UnicodeNameTests {
                             } ? true : nil
                         }
                         try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 8 * round)
-                        // The other half goes to a segment of its own.
+                        // The other half goes to another segment.
                         if round == 1 {
                             relay.child.signal(SIGHUP)
                             try await relay.waitForMetric("backplane_relay_segments_total", atLeast: 2)
@@ -54,7 +54,7 @@ struct UnicodeNameTests {
         }
     }
 
-    @Test("one recording each: files of their own, which a directory holds beside each other")
+    @Test("one recording each: separate files in one directory")
     func twoRecordings() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -76,7 +76,7 @@ struct UnicodeNameTests {
         }
     }
 
-    /// - Parameter counts: a half of what is there of each.
+    /// - Parameter counts: half of the envelopes of each.
     private func check(_ capture: String, _ counts: [(name: String, count: Int)]) async throws {
         let info = try await CaptureInfo.read(capture)
         #expect(info.channels.count == 2)
@@ -105,7 +105,7 @@ struct UnicodeNameTests {
                 all + ["--channel", Self.decomposed, "--map-channel", "\(Self.decomposed)=x"])
             #expect(mapped.exit == .code(0), "\(mapped.errors)")
             #expect(try await target.command(["GET", "x"]).text == "10")
-            // The selection holds the other form alone.
+            // Only the other form is in the selection.
             let wrong = try await Finished.relay(
                 all + ["--channel", Self.composed, "--map-channel", "\(Self.decomposed)=x"])
             #expect(wrong.exit != .code(0))
@@ -117,7 +117,7 @@ struct UnicodeNameTests {
         return reply.array?.last?.integer.map { Int($0) }
     }
 
-    /// Not by way of a dictionary, in which the two would be one.
+    /// Not through a dictionary, in which both would be one key.
     private static func envelopes(_ relay: RelayProcess) async throws -> [(channel: String, count: Int)] {
         let answer = try await HTTPAnswer.demand(port: relay.port, "/metrics")
         return answer.body.split(separator: "\n").compactMap { line in

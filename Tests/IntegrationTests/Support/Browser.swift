@@ -11,7 +11,7 @@ final class Browser: Sendable {
         self.session = session
     }
 
-    /// Starts a browser of its own and ends it, however `body` returns.
+    /// Starts a separate browser and stops it when `body` returns or throws.
     static func with<Value>(
         width: Int = 800, height: Int = 700, isolation: isolated (any Actor)? = #isolation,
         _ body: (Browser) async throws -> Value
@@ -64,7 +64,7 @@ final class Browser: Sendable {
         _ = try await command("POST", "/url", ["url": url])
     }
 
-    /// Types into an element as a person does; `\n` is Enter.
+    /// Types into an element like a person; `\n` is Enter.
     func type(_ text: String, into selector: String) async throws {
         let element = try await find(selector)
         _ = try await command("POST", "/element/\(element)/value", ["text": text.replacing("\n", with: "\u{E007}")])
@@ -74,13 +74,13 @@ final class Browser: Sendable {
         _ = try await command("POST", "/element/\(find(selector))/click")
     }
 
-    /// The text that a piece of JavaScript returns.
+    /// The text returned by JavaScript code.
     func text(_ script: String) async throws -> String {
         let answer = try await command("POST", "/execute/sync", ["script": script, "args": [Any]()])
         return answer as? String ?? "\(answer)"
     }
 
-    /// Saves a screenshot of the page in the folder that BACKPLANE_RELAY_SCREENSHOTS names.
+    /// Saves a screenshot of the page in the directory named by BACKPLANE_RELAY_SCREENSHOTS.
     func screenshot(_ name: String) async throws {
         guard let folder = ProcessInfo.processInfo.environment["BACKPLANE_RELAY_SCREENSHOTS"] else { return }
         guard let text = try await command("GET", "/screenshot") as? String,
@@ -90,7 +90,7 @@ final class Browser: Sendable {
         try data.write(to: URL(fileURLWithPath: folder + "/" + name + ".png"))
     }
 
-    /// The same of the whole page, below the window's edge too.
+    /// The same for the whole page, beyond the window's edge.
     func wholeScreenshot(_ name: String) async throws {
         let size = try await text("return `${innerWidth},${document.documentElement.scrollHeight}`")
             .split(separator: ",").compactMap { Int($0) }
@@ -98,7 +98,7 @@ final class Browser: Sendable {
         try await chromium(
             "Emulation.setDeviceMetricsOverride",
             ["width": size[0], "height": min(size[1], 4_000), "deviceScaleFactor": 1, "mobile": false])
-        // A chart follows the size in its next frame.
+        // A chart is resized in its next frame.
         try await Task.sleep(for: .milliseconds(200))
         try await screenshot(name)
         try await chromium(
@@ -106,7 +106,8 @@ final class Browser: Sendable {
             ["width": size[0], "height": Int(height) ?? 700, "deviceScaleFactor": 1, "mobile": false])
     }
 
-    /// The page as on a screen of this size, not of the smallest window that Chromium makes, in light or in dark.
+    /// Shows the page on a screen of this size, which may be smaller than Chromium's smallest window, in light or dark
+    /// mode.
     func emulate(width: Int, height: Int, dark: Bool = false) async throws {
         try await chromium(
             "Emulation.setDeviceMetricsOverride",
@@ -116,7 +117,7 @@ final class Browser: Sendable {
             ["features": [["name": "prefers-color-scheme", "value": dark ? "dark" : "light"]]])
     }
 
-    /// What the page's console says of errors since the last call.
+    /// Errors in the page's console since the last call.
     func consoleErrors() async throws -> [String] {
         let entries = try await command("POST", "/se/log", ["type": "browser"]) as? [[String: Any]] ?? []
         return entries.filter { $0["level"] as? String == "SEVERE" }.compactMap { $0["message"] as? String }
@@ -138,7 +139,7 @@ final class Browser: Sendable {
         try await Self.call(method, port, "/session/\(session)" + path, body)
     }
 
-    /// One WebDriver command. Not by URLSession, which does not read chromedriver's headers.
+    /// One WebDriver command. Not with URLSession, which cannot parse chromedriver's headers.
     ///
     /// - Returns: its `value`.
     private static func call(_ method: String, _ port: Int, _ path: String, _ body: [String: Any]) async throws -> Any {

@@ -2,9 +2,9 @@ import Foundation
 import Redis
 import TestSupport
 
-/// A Redis with a sentinel that takes canaries for passwords, and its address in every notation.
+/// A Redis with a sentinel that accepts canaries as passwords, and its address in every notation.
 struct CanaryServer {
-    /// Each part between signs is a canary, so that no part of it can come out unseen.
+    /// Each part between separators is a canary, so that no part can be shown unnoticed.
     static let passwords = [
         "CanaryA,CanaryB", "CanaryA=CanaryB", "CanaryA;CanaryB", "CanaryA\"CanaryB", "\"CanaryA CanaryB\"",
         "CanaryA'CanaryB", "CanaryA%CanaryB", "CanaryA%41CanaryB%", "CanaryA CanaryB", "CanaryA@CanaryB",
@@ -13,13 +13,13 @@ struct CanaryServer {
         worst,
     ]
     static let worst = "CanaryA,CanaryB=CanaryC;CanaryD\"CanaryE'CanaryF%CanaryG CanaryH@CanaryI"
-    /// As many signs as a StackExchange.Redis string can carry.
+    /// As many separators as a StackExchange.Redis string can carry.
     static let worstWithoutComma = "CanaryA=CanaryB;CanaryC\"CanaryD'CanaryE%CanaryF CanaryG@CanaryH"
 
     enum Form: String, CaseIterable {
         case redis, redisWithUser, rediss, unix, sentinel, stackExchange, stackExchangeServerLast, stackExchangeSentinel
 
-        /// Commas divide a StackExchange.Redis string.
+        /// Commas separate options in a StackExchange.Redis string.
         func carries(_ password: String) -> Bool {
             switch self {
             case .redis, .redisWithUser, .rediss, .unix, .sentinel: true
@@ -73,7 +73,7 @@ struct CanaryServer {
         }
     }
 
-    /// Addresses without a password, which is in a file.
+    /// Addresses without the password, which is in a file.
     var addressesForFile: [String] {
         [
             "redis://127.0.0.1:\(redis.port)", "redis://relay@127.0.0.1:\(redis.port)",
@@ -82,12 +82,12 @@ struct CanaryServer {
         ]
     }
 
-    /// What a command needs besides the address.
+    /// The command's other required options.
     func options(_ form: Form, forward: Bool = false) -> [String] {
         form == .rediss ? [forward ? "--forward-ca-file" : "--redis-ca-file", certificates.path("ca.crt")] : []
     }
 
-    /// Ends what is subscribed, as an administrator does.
+    /// Ends subscriptions, like an administrator.
     func cutSubscribers() async throws {
         _ = try await Finished.running(
             .redisCLI,

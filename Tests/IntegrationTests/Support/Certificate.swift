@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// A certificate for `localhost`, signed by itself, made by openssl.
+/// A self-signed certificate for `localhost`, created by openssl.
 struct Certificate {
     let certificate: String
     let key: String
@@ -19,7 +19,7 @@ struct Certificate {
         return made
     }
 
-    /// Puts both in the place of others, as a renewal does.
+    /// Replaces other files by both, like a renewal.
     func copy(certificate: String, key: String) throws {
         for (from, to) in [(self.certificate, certificate), (self.key, key)] {
             try Data(contentsOf: URL(filePath: from)).write(to: URL(filePath: to), options: .atomic)

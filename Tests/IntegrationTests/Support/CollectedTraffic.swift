@@ -4,7 +4,7 @@ import Redis
 import Synchronization
 import TestSupport
 
-/// Every payload that is published on a channel while a test does something.
+/// Every payload published on a channel during a test's action.
 final class CollectedTraffic: EnvelopeSink {
     private let state = Mutex<(payloads: [[UInt8]], isSubscribed: Bool)>(([], false))
 
@@ -23,7 +23,7 @@ final class CollectedTraffic: EnvelopeSink {
         defer { listening.cancel() }
         try await eventually("the test listens") { state.withLock { $0.isSubscribed } ? true : nil }
         try await body()
-        // The counter says how many there must be.
+        // The counter gives the expected number.
         let count = try await redis.withClient { try await $0.send(["GET", .text(channel)]) }.text.flatMap { Int($0) }
         try await eventually("all \(count ?? 0) envelopes arrive") { payloads.count == count ? true : nil }
     }

@@ -3,7 +3,7 @@ import Capture
 import TestSupport
 import Time
 
-/// Captures of hubs of ASP.NET Core, made by the writer of captures.
+/// Captures of ASP.NET Core hubs, written with the product's writer.
 enum CoreCaptures {
     private final class Silent: CaptureWriterObserver {
         func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64) {}
@@ -19,7 +19,7 @@ enum CoreCaptures {
         case signalR2([UInt8])
     }
 
-    /// A millisecond apart, a chunk for each hundred.
+    /// A millisecond apart, one chunk per hundred envelopes.
     static func record(
         _ items: [Item], into directory: String, runID: String? = nil, hashesNames: Bool = false,
         startingAfter hours: UInt64 = 0

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// A subscriber of all channels of a Redis that is none of our programs: Python, without any library.
+/// An independent subscriber of all channels of a Redis: Python, without libraries.
 final class EverythingHeard: Sendable {
     struct Message: Equatable {
         let channel: [UInt8]
@@ -50,7 +50,7 @@ final class EverythingHeard: Sendable {
         }
     }
 
-    /// All up to now, in the order of their coming.
+    /// Everything received so far, in order.
     var messages: [Message] {
         child.output.split(separator: "\n").dropFirst().compactMap { line in
             let parts = line.split(separator: " ")
@@ -59,7 +59,7 @@ final class EverythingHeard: Sendable {
         }
     }
 
-    /// Waits until so many came.
+    /// Waits until this many have arrived.
     func messages(count: Int) async throws -> [Message] {
         try await eventually("\(count) messages came") {
             let messages = self.messages

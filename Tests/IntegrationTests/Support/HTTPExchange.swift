@@ -2,17 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// One exchange of a client with a real SignalR 2.4 node, as it was recorded.
+/// A recorded exchange of a client with a real SignalR 2.4 node.
 struct HTTPExchange: Sendable, CustomTestStringConvertible {
     let title: String
     let method: String
     let target: String
-    /// The form that was posted; nil if there was none.
+    /// The posted form; nil without one.
     let form: String?
     let status: Int
-    /// Without those that any server sets as it likes.
+    /// Without headers that differ between servers.
     let headers: [String: String]
-    /// Chunks put together.
+    /// With chunks joined.
     let body: String
     /// The node did not end the response.
     let staysOpen: Bool
@@ -69,8 +69,7 @@ struct HTTPExchange: Sendable, CustomTestStringConvertible {
             headers: headers, body: dechunked(rest), staysOpen: rest.contains("<still open after "))
     }
 
-    /// Chunk sizes count bytes as they were on the wire; line ends were changed since, so the size lines are found by
-    /// their form instead.
+    /// Chunk sizes count the original bytes; line ends were changed since, so size lines are recognized by their form.
     private static func dechunked(_ text: String) -> String {
         var body: [String] = []
         for line in text.components(separatedBy: "\n") {

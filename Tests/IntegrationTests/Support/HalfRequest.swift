@@ -1,11 +1,11 @@
 import Foundation
 import TestSupport
 
-/// An HTTP client that stops in the middle of its request and keeps the connection.
+/// An HTTP client that stops in the middle of its request and keeps the connection open.
 struct HalfRequest {
     private let descriptor: Int32
 
-    /// - Parameter half: what it sends at first.
+    /// - Parameter half: the part sent first.
     init(port: Int, _ half: String = "GET /metrics HTTP/1.1\r\nHost: ") throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -25,24 +25,24 @@ struct HalfRequest {
 
     /// Sends one more byte of its header.
     ///
-    /// - Returns: nil, so that it can stand where something is waited for.
+    /// - Returns: nil, so that it can be used in a wait.
     func drip() -> Bool? {
         var byte = UInt8(ascii: "a")
         _ = Foundation.send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         return nil
     }
 
-    /// - Returns: false if the server does not take it within two seconds.
+    /// - Returns: false if the server does not accept it within two seconds.
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// - Returns: false if the server does not take it within two seconds.
+    /// - Returns: false if the server does not accept it within two seconds.
     func send(_ bytes: [UInt8]) -> Bool {
         var patience = timeval(tv_sec: 2, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         return Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
-    /// What has come, up to 4 KiB; waits two seconds for it.
+    /// Received data, up to 4 KiB; waits two seconds for it.
     func received() -> String {
         var patience = timeval(tv_sec: 2, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))

@@ -3,7 +3,7 @@ import SignalRClient
 import Synchronization
 import TestSupport
 
-/// A SignalR client of the chat hub that remembers what reaches it.
+/// A SignalR client of the chat hub that stores what it receives.
 final class HubClient: Sendable {
     let signalR: SignalRClient
     private let inbox: Inbox
@@ -47,7 +47,7 @@ final class HubClient: Sendable {
         try await signalR.invoke("chatHub", method, arguments)
     }
 
-    /// Waits until exactly these calls have come, in this order.
+    /// Waits until exactly these calls have arrived, in this order.
     func expect(_ expected: [String]) async throws {
         do {
             try await eventually("\(expected.count) calls arrive") { calls.count >= expected.count ? true : nil }

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// The `hub` command in a process of its own.
+/// The `hub` command as a separate process.
 enum HubProcess {
     /// Runs it until `body` returns.
     ///

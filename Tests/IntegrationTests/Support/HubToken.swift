@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A connection token as `negotiate` gives it out.
+/// A connection token from `negotiate`.
 enum HubToken {
     /// - Returns: the token, encoded for a query.
     static func negotiate(port: Int, query: String = "clientProtocol=1.5") async throws -> String {

@@ -2,7 +2,7 @@ import Backplane
 import Redis
 import TestSupport
 
-/// Envelopes of several hubs, signals and kinds with known ids, published as they are.
+/// Envelopes of several hubs, signals and kinds with known ids, published unchanged.
 enum MixedTraffic {
     static let payloads: [[UInt8]] = [
         payload(1, key: "h-chatHub", call: ("chatHub", "send", #""hello""#)),

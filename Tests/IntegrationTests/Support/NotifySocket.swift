@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// The socket on which systemd listens to its services.
+/// The socket on which systemd receives notifications of services.
 final class NotifySocket: Sendable {
     private let descriptor: Int32
     private let received = Mutex<[String]>([])
@@ -19,7 +19,7 @@ final class NotifySocket: Sendable {
             }
         }
         guard bound == 0 else { throw TestFailure("no socket at \(path): errno \(errno)") }
-        // The kernel keeps ten messages and drops later ones, so read them even while no test waits.
+        // The kernel queues ten messages and drops later ones, so they are read even while no test waits.
         Thread { [descriptor, weak self] in
             var buffer = [UInt8](repeating: 0, count: 4096)
             while true {
@@ -36,7 +36,7 @@ final class NotifySocket: Sendable {
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
-    /// Waits until this message comes; those before it are passed over.
+    /// Waits for this message; earlier ones are skipped.
     func wait(for message: String) async throws {
         do {
             try await eventually(message) { () -> Bool? in

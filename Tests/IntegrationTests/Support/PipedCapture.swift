@@ -1,7 +1,7 @@
 import Backplane
 import MCAP
 
-/// A small capture, made without a relay.
+/// A small capture, created without a relay.
 enum PipedCapture {
     static let bytes: [UInt8] = {
         let channel = Channel(id: 1, topic: "chat", messageEncoding: "signalr-redis")

@@ -3,14 +3,14 @@ import NIOHTTP1
 import NIOPosix
 import TestSupport
 
-/// An HTTP/1.1 response as it comes over the wire, read for as long as a test wants.
+/// An HTTP/1.1 response as received, read for as long as a test wants.
 final class RawHTTP {
     let status: Int
-    /// In the order and spelling of the wire.
+    /// In the order and spelling received.
     let headers: [(name: String, value: String)]
     private var parts: NIOAsyncChannelInboundStream<HTTPClientResponsePart>.AsyncIterator
     private var isComplete = false
-    /// What has come of the body and was not taken yet.
+    /// Received bytes of the body that were not consumed yet.
     private var pending = ""
 
     private init(
@@ -22,7 +22,7 @@ final class RawHTTP {
         self.parts = parts
     }
 
-    /// Sends one request and runs `body` with the response; the connection ends with it.
+    /// Sends one request and runs `body` with the response, then closes the connection.
     static func with<Value: Sendable>(
         port: Int, _ method: String, _ target: String, headers: [(String, String)] = [], form: String? = nil,
         contentType: String = "application/x-www-form-urlencoded", isolation: isolated (any Actor)? = #isolation,
@@ -62,14 +62,14 @@ final class RawHTTP {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
-    /// The rest of the body, up to its end.
+    /// The rest of the body.
     func rest() async throws -> String {
         while try await more() {}
         defer { pending = "" }
         return pending
     }
 
-    /// Takes everything up to and with a text.
+    /// Consumes everything up to and including a text.
     func take(through end: String) async throws -> String {
         while true {
             if let range = pending.firstRange(of: end) {

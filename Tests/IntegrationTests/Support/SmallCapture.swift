@@ -1,12 +1,12 @@
 import TestSupport
 
-/// A closed capture of a few chunks, made by a real relay on a real Redis.
+/// A closed capture of a few chunks, recorded by a real relay from a real Redis.
 enum SmallCapture {
     static let channel = "chat"
 
     /// - Parameters:
-    ///   - bursts: each is in a chunk of its own: the next one begins when it is in the file.
-    ///   - envelopes: in a burst.
+    ///   - bursts: one chunk each: the next burst starts when the previous one is in the file.
+    ///   - envelopes: per burst.
     /// - Returns: the payloads, in order.
     static func record(
         from redis: RedisServer, into directory: String, bursts: Int = 4, envelopes: Int = 10
@@ -26,7 +26,7 @@ enum SmallCapture {
         }
     }
 
-    /// A payload without the id that the script put before it.
+    /// A payload without the id that the script added.
     static func blob(of payload: some Collection<UInt8>) -> [UInt8] {
         Array(payload.drop { $0 != UInt8(ascii: " ") }.dropFirst())
     }

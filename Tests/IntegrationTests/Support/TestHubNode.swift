@@ -3,7 +3,7 @@ import Logging
 import ServiceLifecycle
 import TestSupport
 
-/// A hub node in the test's own process.
+/// A hub node in the test process.
 enum TestHubNode {
     /// Runs a node on a free port until `body` returns.
     static func with<Value: Sendable>(
@@ -13,7 +13,7 @@ enum TestHubNode {
     ) async throws -> Value {
         var configuration = HubNodeConfiguration(
             redis: redis.configuration, channel: channel, name: name, listenPort: 0)
-        // Nobody is there to lead the clients elsewhere.
+        // There is no other node for the clients.
         configuration.timing.drain = .zero
         configure(&configuration)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)

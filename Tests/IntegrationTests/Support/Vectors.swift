@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// Payloads that real SignalR nodes published.
+/// Payloads published by real SignalR nodes.
 enum Vectors {
     static let channel = "chatapp"
 

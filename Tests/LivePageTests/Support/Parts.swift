@@ -5,9 +5,9 @@ import Redis
 
 @testable import Relay
 
-/// What a relay on these channels counts. It never runs.
+/// The metrics of a relay on these channels, which never runs.
 ///
-/// - Parameter hubs: of ASP.NET Core, that are there from the start.
+/// - Parameter hubs: of ASP.NET Core, present from the start.
 func makeParts(
     _ channels: [String] = ["chat"], hubs: [CoreHub] = [], core: CoreAttachment? = nil,
     payload: PayloadPolicy = PayloadPolicy()

@@ -1,6 +1,6 @@
 @testable import MCAP
 
-/// A file as other programs write them: no markers, and much that is left to the writer.
+/// A file in the form of other writers: without markers, and with much freedom for the writer.
 struct ForeignRecording {
     enum Packing: CaseIterable { case stored, zstd, lz4 }
 
@@ -8,9 +8,9 @@ struct ForeignRecording {
         var packing: Packing
         var hasIndexes = true
         var hasCRC = true
-        /// With a data end, a summary and a footer.
+        /// With data end, summary and footer.
         var isClosed = true
-        /// Each chunk describes its channels; else they stand before the first chunk and in the summary only.
+        /// Each chunk describes its channels; otherwise they are before the first chunk and in the summary only.
         var isSelfContained = true
     }
 
@@ -19,7 +19,7 @@ struct ForeignRecording {
     let chunks: [[TestMessage]]
     private(set) var bytes: [UInt8] = []
     private(set) var chunkRanges: [Range<Int>] = []
-    /// Where the data ends.
+    /// The end of the data.
     private(set) var tailStart = 0
 
     init(_ chunks: [[TestMessage]], _ style: Style, channels: [Channel] = ForeignRecording.channels) {
@@ -86,7 +86,7 @@ struct ForeignRecording {
         }
     }
 
-    /// One frame of one block that is not compressed, without checksums.
+    /// One frame with one uncompressed block, without checksums.
     private static func lz4(_ records: [UInt8]) -> [UInt8] {
         let size = UInt32(records.count) | 1 << 31
         return [0x04, 0x22, 0x4D, 0x18, 0x60, 0x40, 0x82] + withUnsafeBytes(of: size.littleEndian, Array.init) + records

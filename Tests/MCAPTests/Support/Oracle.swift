@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Programs of others that read what we write: Python's `mcap` and `pymcap-cli doctor`.
+/// Independent programs that read the files: Python's `mcap` and `pymcap-cli doctor`.
 enum Oracle {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -9,10 +9,10 @@ enum Oracle {
 
     private static let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
 
-    /// True if the programs are here, and under CI=true in any case: there a missing program is a failure.
+    /// True if the programs are installed, and always with CI=true: there a missing program is a failure.
     static let isAvailable = isCI || missing == nil
 
-    /// What is missing and how to get it.
+    /// The missing program, and how to install it.
     static let missing: String? = {
         guard (try? run("python3", ["-c", "import mcap, zstandard, lz4"])) != nil else {
             return "python3 with mcap is missing: apt install python3; pip install mcap pymcap-cli"
@@ -27,7 +27,7 @@ enum Oracle {
         if let missing { throw Failure(description: missing) }
     }
 
-    /// Writes each of `contents` into a file of its own for the time of `body`, which is given their paths.
+    /// Writes each of `contents` into a separate file while `body` runs, which gets their paths.
     static func withFiles<Result>(_ contents: [[UInt8]], _ body: ([String]) throws -> Result) throws -> Result {
         let directory = FileManager.default.temporaryDirectory.appending(path: "mcap-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -40,12 +40,12 @@ enum Oracle {
         return try body(paths)
     }
 
-    /// What a Python program prints.
+    /// The output of a Python program.
     static func python(_ program: String, _ arguments: [String] = []) throws -> String {
         try run("python3", ["-c", program] + arguments)
     }
 
-    /// Fails unless `pymcap-cli doctor` finds the file in order.
+    /// Fails unless `pymcap-cli doctor` accepts the file.
     static func doctor(_ path: String) throws -> String {
         try run("pymcap-cli", ["doctor", "--format", "jsonl", path])
     }

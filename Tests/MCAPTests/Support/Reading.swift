@@ -1,11 +1,11 @@
 import MCAP
 
-/// All that a stream reader makes of a file.
+/// The complete result of a stream reader.
 struct Reading {
     var header: Header?
     var metadata: [Metadata] = []
     var chunks: [(offset: Int, messages: [TestMessage])] = []
-    /// Of the chunks, in the file.
+    /// Offsets of the chunks in the file.
     var lengths: [Int] = []
     var damages: [Damage] = []
     var ending: Ending?

@@ -1,6 +1,6 @@
 @testable import MCAP
 
-/// A file written in memory, and how it came to be.
+/// A file written in memory, and its history.
 struct Recording {
     static let header = Header(profile: "signalr-backplane", library: "backplane-relay/test")
     static let sync = SyncMarker(first: 0x0123_4567_89AB_CDEF, second: 0xFEDC_BA98_7654_3210)
@@ -46,7 +46,7 @@ struct Recording {
         return builder
     }
 
-    /// Writes what the writer holds and commits it.
+    /// Writes the writer's output and commits it.
     private mutating func perform(_ writer: inout MCAPWriter) {
         bytes.write(writer.output, at: writer.outputOffset)
         writer.commit()
@@ -66,7 +66,7 @@ struct Recording {
 }
 
 extension [UInt8] {
-    /// As pwrite does it.
+    /// Like pwrite.
     mutating func write(_ output: UnsafeRawBufferPointer, at offset: UInt64) {
         let start = Int(offset)
         if count < start + output.count { append(contentsOf: repeatElement(0, count: start + output.count - count)) }

@@ -1,7 +1,7 @@
 import MCAP
 import TestSupport
 
-/// A message as it was given to a writer, to be compared with what a reader yields.
+/// A message given to a writer, to compare with a reader's result.
 struct TestMessage: Equatable, Sendable {
     var channelID: UInt16
     var sequence: UInt32
@@ -9,7 +9,7 @@ struct TestMessage: Equatable, Sendable {
     var publishTime: UInt64
     var data: [UInt8]
 
-    /// Chunks of messages on three channels, log times ascending, data that compresses.
+    /// Chunks of messages on three channels, with ascending log times and compressible data.
     static func chunks(_ count: Int, messagesEach: Int, dataSize: ClosedRange<Int>, seed: UInt64) -> [[TestMessage]] {
         var random = SplitMix64(seed: seed)
         var time: UInt64 = 1_700_000_000_000_000_000
@@ -29,7 +29,7 @@ struct TestMessage: Equatable, Sendable {
         }
     }
 
-    /// The same ids for other things.
+    /// The same ids with other meanings.
     static let otherChannels = [1, 2, 700].map { Channel(id: $0, topic: "other \($0)", messageEncoding: "raw") }
 
     static let channels = [

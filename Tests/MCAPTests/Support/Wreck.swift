@@ -3,7 +3,7 @@ import TestSupport
 
 @testable import MCAP
 
-/// Two files, what happened to the bytes of the first, and what must be found in them.
+/// Two files, the changes to the bytes of the first, and the chunks that must be found.
 struct Wreck {
     /// A chunk as it was written.
     struct Whole {
@@ -11,9 +11,9 @@ struct Wreck {
         let messages: [TestMessage]
         /// The marker before it; nil in a file of another program.
         let marker: [UInt8]?
-        /// Message indexes behind it: enough of them to know them.
+        /// Message indexes after it: enough to recognize it by them.
         let index: [UInt8]
-        /// Its file up to the chunk.
+        /// Its file up to and including the chunk.
         let head: [UInt8]
     }
 
@@ -22,7 +22,7 @@ struct Wreck {
     private let files: [[UInt8]]
     private let chunks: [Whole]
     private let markers: [[UInt8]]
-    /// What a record of the two files begins with.
+    /// The first bytes of a record of the two files.
     private let openings: Set<[UInt8]>
     private var areMessagesChanged = false
 
@@ -144,7 +144,7 @@ struct Wreck {
         areMessagesChanged = true
     }
 
-    // MARK: - What to expect
+    // MARK: - Expectation
 
     func failures() throws -> [String] {
         let reading = try Reading(bytes)
@@ -162,7 +162,7 @@ struct Wreck {
             }
         }
         for index in chunks.indices {
-            // What has no checksum of its own may be another: times, compressed bytes that give the same.
+            // Parts without a checksum of their own may differ: times, compressed bytes with the same content.
             let standing = bytes.places(of: Array(chunks[index].bytes.suffix(9))).count
             if counts[index] > max(standing, 1) { failures.append("chunk \(index) \(counts[index]) times") }
             let due = places[index].filter { isDue(chunks[index], at: $0) }
@@ -176,7 +176,7 @@ struct Wreck {
         return failures
     }
 
-    /// Messages of a stored chunk that lost its beginning: they are read one by one, and nothing proves them.
+    /// Messages of a stored chunk without its start: read one by one, without proof.
     private func areLoose(_ messages: [TestMessage], at offset: Int) -> Bool {
         guard bytes[offset] != Opcode.chunk.rawValue else { return false }
         return areMessagesChanged
@@ -192,7 +192,7 @@ struct Wreck {
             }
             guard bytes[end...].starts(with: chunk.index), !isWhereOneChunkWas(place) else { return false }
         } else {
-            // Its file up to there, or something in order behind it.
+            // Its file up to there, or valid records after it.
             guard bytes[..<place].suffix(chunk.head.count).elementsEqual(chunk.head) || isOpening(at: end) else {
                 return false
             }
@@ -200,7 +200,7 @@ struct Wreck {
         return !isHidden(chunk, at: place)
     }
 
-    /// One marker alone anybody can send.
+    /// A single marker could be sent by anyone.
     private func isAccompanied(_ marker: [UInt8]) -> Bool {
         markers.filter { $0[9..<25] == marker[9..<25] }.reduce(0) { $0 + bytes.places(of: $1).count } > 1
     }
@@ -209,7 +209,7 @@ struct Wreck {
         place == bytes.count || openings.contains { bytes[place...].starts(with: $0) }
     }
 
-    /// Whether it stands inside of a chunk that is damaged but has its opening, and in order what stands behind it.
+    /// Whether it is within a chunk that is damaged but has its start, and is followed by valid records.
     private func isHidden(_ chunk: Whole, at place: Int, byOthersOnly: Bool = false) -> Bool {
         chunks.contains { other in
             if byOthersOnly, other.marker?[9..<25] == chunk.marker?[9..<25] { return false }
@@ -223,7 +223,7 @@ struct Wreck {
         }
     }
 
-    /// Between two markers of one file nothing else was written.
+    /// Between two markers of one file there is only data of that file.
     private func isBetweenMarkers(_ place: Int, ofOthersThan chunk: Whole) -> Bool {
         let others = markers.filter { $0[9..<25] != chunk.marker?[9..<25] }
         return others.contains { one in

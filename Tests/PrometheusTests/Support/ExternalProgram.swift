@@ -1,6 +1,6 @@
 import Foundation
 
-/// An independent program that checks our expositions.
+/// An independent program that checks the expositions.
 struct ExternalProgram: Sendable {
     struct Failure: Error {
         let description: String
@@ -8,7 +8,7 @@ struct ExternalProgram: Sendable {
 
     /// Prometheus' own linter of the text format.
     static let promtool = ExternalProgram(name: "promtool", debianPackage: "prometheus")
-    /// Python with the official client library, whose parsers return what they read.
+    /// Python with the official client library, whose parsers return the parsed samples.
     static let python = ExternalProgram(
         name: "python3", debianPackage: "python3-prometheus-client",
         trial: ["-c", "import prometheus_client.openmetrics"])
@@ -32,8 +32,8 @@ struct ExternalProgram: Sendable {
         executable != nil || ProcessInfo.processInfo.environment["CI"] == "true"
     }
 
-    /// - Parameter input: what the program reads on its standard input.
-    /// - Returns: the exit status, and all that it wrote, on standard error too.
+    /// - Parameter input: the program's standard input.
+    /// - Returns: the exit status, and its output, including standard error.
     func run(_ arguments: [String], input: [UInt8]) throws -> (status: Int32, output: String) {
         guard let executable else {
             throw Failure(description: "\(name) is not installed; Debian has it in the package \(debianPackage)")
@@ -44,7 +44,7 @@ struct ExternalProgram: Sendable {
 
 private func execute(_ program: URL, _ arguments: [String], _ input: [UInt8]) throws -> (status: Int32, output: String)
 {
-    // From a file, not a pipe: the program may answer before it has read everything.
+    // From a file, not a pipe: the program may exit before it has read everything.
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("exposition-\(UUID().uuidString)")
     try Data(input).write(to: file)
     defer { try? FileManager.default.removeItem(at: file) }

@@ -1,4 +1,4 @@
-/// One number of an exposition, as a reader understood it. NaN equals NaN here.
+/// One number of an exposition, as parsed by a reader. NaN equals NaN here.
 struct Sample: Equatable {
     let name: String
     let labels: [String: String]

@@ -1,6 +1,6 @@
 import Prometheus
 
-/// A registry with every kind of metric and every character that needs care, and the samples that a reader must find.
+/// A registry with every kind of metric and every special character, and the expected samples.
 struct Showcase {
     static let oddText = "back\\slash \"quote\" line\nfeed, return\r, nul\0, {brace} = ü 🦊 \\n"
 

@@ -5,11 +5,11 @@ import Redis
 import TestSupport
 import Testing
 
-/// Runs subscribers and clients for tests that are about how they attach.
+/// Runs subscribers and clients for tests of how they attach.
 enum Attaching {
     static let group = MultiThreadedEventLoopGroup.singleton
 
-    /// What a running subscriber tells, one event at a time.
+    /// The events of a running subscriber, one at a time.
     struct Events: ~Copyable {
         private var iterator: AsyncStream<SinkEvent>.Iterator
 
@@ -30,7 +30,7 @@ enum Attaching {
         }
     }
 
-    /// Runs a subscriber to `chat` until `body` is through.
+    /// Runs a subscriber of `chat` until `body` returns.
     static func subscriber(
         _ configuration: RedisConfiguration, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ body: (inout Events) async throws -> Void
@@ -39,7 +39,7 @@ enum Attaching {
         let subscriber = RedisSubscriber(
             configuration: configuration, channels: ["chat"], eventLoopGroup: group, sink: sink, logger: logger)
         let run = Task { try await subscriber.run() }
-        // What ends it early ends the wait for its events.
+        // An early end also ends the wait for events.
         let watch = Task {
             _ = await run.result
             sink.finish()
@@ -57,7 +57,7 @@ enum Attaching {
         try await run.value
     }
 
-    /// Why a first subscription fails for good.
+    /// Why a first subscription fails permanently.
     static func failure(of configuration: RedisConfiguration) async throws -> RedisError {
         let subscriber = RedisSubscriber(
             configuration: configuration, channels: ["chat"], eventLoopGroup: group, sink: RecordingSink(),
@@ -65,7 +65,7 @@ enum Attaching {
         return try await #require(throws: RedisError.self) { try await subscriber.run() }
     }
 
-    /// Why a client does not get through.
+    /// Why a client cannot connect.
     static func refusal(of configuration: RedisConfiguration) async -> RedisError? {
         do {
             try await client(configuration) { _ in }

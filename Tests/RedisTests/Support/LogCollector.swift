@@ -1,6 +1,6 @@
 import Logging
 
-/// A log handler that tells each message on as a stream, for a test that waits for one.
+/// A log handler that passes each message to a stream, for a test that waits for one.
 struct LogCollector: LogHandler {
     let messages: AsyncStream<String>
     private let continuation: AsyncStream<String>.Continuation
@@ -9,7 +9,7 @@ struct LogCollector: LogHandler {
         (messages, continuation) = AsyncStream.makeStream()
     }
 
-    /// A logger whose messages come here.
+    /// A logger whose messages are collected here.
     var logger: Logger { Logger(label: "test") { _ in self } }
 
     var metadata: Logger.Metadata = [:]

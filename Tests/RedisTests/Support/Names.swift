@@ -11,7 +11,7 @@ extension SubscribedName {
 }
 
 extension RESPReader {
-    /// - Parameter channels: empty on a connection that only asks.
+    /// - Parameter channels: empty for a command connection.
     init(channels: [String], longestElement: Int = 1 << 30) {
         self.init(names: channels.isEmpty ? nil : SubscribedName.plain(channels), longestElement: longestElement)
     }

@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// What became of a future so far, without waiting for it.
+/// The current outcome of a future, without waiting.
 final class Outcome<Value: Sendable>: Sendable {
     private let kept = Mutex<Result<Value, any Error>?>(nil)
 

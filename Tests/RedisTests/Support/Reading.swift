@@ -1,6 +1,6 @@
 @testable import Redis
 
-/// One payload as it came out of a batch.
+/// One payload taken from a batch.
 struct ReceivedEnvelope: Equatable, Sendable {
     var channel: Int
     var payload: [UInt8]
@@ -34,14 +34,14 @@ extension EnvelopeBatch {
     }
 }
 
-/// All that a ``RESPReader`` makes of a stream.
+/// Everything that a ``RESPReader`` extracts from a stream.
 struct Reading: Equatable {
     var replies: [RESPValue] = []
     var envelopes: [ReceivedEnvelope] = []
     var stray = 0
     var problem: String?
 
-    /// Feeds the pieces to a fresh reader, up to the first problem.
+    /// Feeds the pieces to a new reader, up to the first problem.
     init(of pieces: some Sequence<ArraySlice<UInt8>>, channels: [String], longestElement: Int = 1 << 30) {
         let reader = RESPReader(channels: channels, longestElement: longestElement)
         let batch = EnvelopeBatch()

@@ -1,14 +1,14 @@
 import Redis
 import Synchronization
 
-/// What a subscriber told its sink.
+/// An event passed to the sink.
 enum SinkEvent: Equatable, Sendable {
     case subscribed(Subscription)
     case envelope(ReceivedEnvelope)
     case disconnected(DisconnectCause)
 }
 
-/// An ``EnvelopeSink`` that keeps what it is told, and tells it on as a stream to a test that waits.
+/// An ``EnvelopeSink`` that stores its events, and passes them to a stream for a test that waits.
 final class RecordingSink: EnvelopeSink {
     private let recorded = Mutex<(events: [SinkEvent], batches: [EnvelopeBatch])>(([], []))
     private let continuation: AsyncStream<SinkEvent>.Continuation
@@ -22,7 +22,7 @@ final class RecordingSink: EnvelopeSink {
     /// All events so far.
     var events: [SinkEvent] { recorded.withLock { $0.events } }
 
-    /// The batches so far, as they were delivered.
+    /// The batches so far, as delivered.
     var batches: [EnvelopeBatch] { recorded.withLock { $0.batches } }
 
     func nextBatch() -> EnvelopeBatch { EnvelopeBatch() }
@@ -36,7 +36,7 @@ final class RecordingSink: EnvelopeSink {
 
     func disconnected(_ cause: DisconnectCause) { record(.disconnected(cause)) }
 
-    /// No more will come.
+    /// No more events follow.
     func finish() { continuation.finish() }
 
     private func record(_ event: SinkEvent) {

@@ -3,13 +3,13 @@ import NIOEmbedded
 
 @testable import Redis
 
-/// A ``SubscriberHandler`` on a channel without a network, whose time is advanced by hand.
+/// A ``SubscriberHandler`` on a channel without a network, with manually advanced time.
 struct SubscriberHarness {
-    /// The server's side of a handshake that goes well, up to SUBSCRIBE.
+    /// The server's replies in a successful handshake, up to SUBSCRIBE.
     static let greeting =
         Array("+OK\r\n:7\r\n*1\r\n$6\r\nmaster\r\n".utf8) + Wire.bulk("redis_version:7.0.15\r\nrun_id:abc\r\n")
 
-    /// What the subscription of this greeting is.
+    /// The subscription that this greeting gives.
     static let subscription = Subscription(
         server: RedisServerInfo(infoText: "redis_version:7.0.15\r\nrun_id:abc\r\n"), connectionID: 7,
         endpoint: "redis:6379")
@@ -46,7 +46,7 @@ struct SubscriberHarness {
         channel.embeddedEventLoop.run()
     }
 
-    /// All that was sent since the last call.
+    /// Everything sent since the last call.
     func sent() throws -> String {
         var text = ""
         while let buffer = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: buffer) }
@@ -57,13 +57,13 @@ struct SubscriberHarness {
         channel.embeddedEventLoop.advanceTime(by: amount)
     }
 
-    /// Brings the subscription about, and forgets what was sent for it.
+    /// Completes the subscription, and discards what was sent for it.
     func subscribe() throws {
         try receive(Self.greeting + Wire.confirmation("chat", count: 1) + Wire.confirmation("orders", count: 2))
         _ = try sent()
     }
 
-    /// The server goes away.
+    /// The server closes the connection.
     func closeByServer() {
         channel.close(promise: nil)
         channel.embeddedEventLoop.run()
@@ -75,7 +75,7 @@ struct SubscriberHarness {
     }
 }
 
-/// Counts how often the channel was told to read.
+/// Counts the requests to read from the channel.
 final class ReadCounter: ChannelOutboundHandler {
     typealias OutboundIn = Never
 

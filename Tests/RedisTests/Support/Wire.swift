@@ -1,4 +1,4 @@
-/// What a server sends, spelled out.
+/// Literal data from a server.
 enum Wire {
     static func bulk(_ bytes: [UInt8]) -> [UInt8] {
         Array("$\(bytes.count)\r\n".utf8) + bytes + Array("\r\n".utf8)
@@ -12,11 +12,11 @@ enum Wire {
 
     static func message(_ channel: String, _ payload: String) -> [UInt8] { message(channel, Array(payload.utf8)) }
 
-    /// The answer to SUBSCRIBE for one channel.
+    /// The reply to SUBSCRIBE for one channel.
     static func confirmation(_ channel: String, count: Int = 1) -> [UInt8] {
         Array("*3\r\n".utf8) + bulk("subscribe") + bulk(channel) + Array(":\(count)\r\n".utf8)
     }
 
-    /// The answer to PING on a connection that has subscribed.
+    /// The reply to PING on a subscribed connection.
     static let pong = Array("*2\r\n$4\r\npong\r\n$0\r\n\r\n".utf8)
 }

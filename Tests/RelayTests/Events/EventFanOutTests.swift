@@ -7,7 +7,7 @@ import Time
 
 @testable import Relay
 
-/// One way for all that happens: metrics, status, recorder, consumers, log.
+/// The common path of all events: metrics, status, recorder, consumers, log.
 @Suite struct EventFanOutTests {
     private final class Listener: RelayConsumer {
         private let heard = NIOLockedValueBox<[String]>([])
@@ -41,7 +41,7 @@ import Time
         return batch
     }
 
-    /// A worker without a recorder, that ends when it has worked off what `fill` put in.
+    /// A worker without a recorder, which ends when it has processed what `fill` added.
     private func hear(_ fill: (Intake) -> Void) -> [[String]] {
         let intake = Intake(limit: 1 << 20, metrics: metrics.intake)
         fill(intake)
@@ -56,7 +56,7 @@ import Time
         return listeners.map(\.words)
     }
 
-    @Test func everybodyHearsEverythingInItsOrder() {
+    @Test func everyConsumerGetsAllEventsInOrder() {
         let subscription = Subscription(server: nil, endpoint: "127.0.0.1:1")
         let heard = hear { intake in
             intake.subscribed(subscription)
@@ -84,13 +84,13 @@ import Time
         #expect(metrics.sample("signalr_backplane_up" + labels) == 1)
     }
 
-    /// Two counters that publish in turn are news once, however often ids go to and fro; each turn is counted.
-    @Test func severalCountersAreToldOnce() {
+    /// Two alternating counters are reported once, however often ids alternate; each alternation is counted.
+    @Test func severalCountersAreReportedOnce() {
         let heard = hear { intake in
             for step in 0..<20 as Range<UInt64> { intake.deliver(batch(100 + step, 5_000 + step)) }
         }
         #expect(heard[0].filter { $0 == "interleaved" }.count == 1)
-        // What the first turns looked like.
+        // The first assumption.
         #expect(heard[0].filter { $0 == "gap" || $0 == "counter_reset" } == [])
         #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == 0)
         #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 0)

@@ -21,8 +21,8 @@ import Testing
         }
     }
 
-    /// Ids 1, 1, 2, 3, 10 within a second: the duplicate must not hold the gap back.
-    @Test func aKindHoldsBackNoOtherAndTheEndSaysWhatWasHeldBack() {
+    /// Ids 1, 1, 2, 3, 10 within a second: the duplicate must not delay the gap.
+    @Test func kindsAreLimitedSeparatelyAndTheEndReportsSuppressedEvents() {
         let lines = NIOLockedValueBox<[String]>([])
         var log = EventLog(Logger(label: "test") { _ in Lines(lines: lines) })
         let second = UInt64(1_000_000_000)
@@ -42,6 +42,6 @@ import Testing
                 "similar events, not logged individually event=gap suppressed=2",
             ])
         log.write(.warning, "gap", kind: "gap", at: 3 * second, [:])
-        #expect(lines.withLockedValue { $0.last } == "gap", "nothing is told twice")
+        #expect(lines.withLockedValue { $0.last } == "gap", "nothing is logged twice")
     }
 }

@@ -27,7 +27,7 @@ import Time
                 .sorted()
         }
 
-        /// One segment an id.
+        /// One segment per id.
         func record(_ ids: ClosedRange<UInt64>) throws {
             var writer = CaptureWriter(
                 configuration: .init(directory: path, channels: ["chat"], durability: .never),
@@ -49,7 +49,7 @@ import Time
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
 
-        /// What the recorder is asked for.
+        /// Requests to the recorder.
         func commands() -> [RecorderCommand] {
             intake.take(waitingAtMost: 0).items.compactMap { item in
                 if case .command(let command) = item { command } else { nil }
@@ -57,7 +57,7 @@ import Time
         }
     }
 
-    @Test func deletesTheOldestAndTellsTheCapture() throws {
+    @Test func deletesTheOldestAndRecordsIt() throws {
         let scene = try Scene()
         try scene.record(1...5)
         let names = scene.names
@@ -74,7 +74,7 @@ import Time
         #expect(scene.metrics.sample("backplane_relay_retained_segments") == 0)
     }
 
-    @Test func keepsWhatIsNotArchivedUnlessTheDiskIsLow() throws {
+    @Test func keepsUnarchivedSegmentsUnlessTheDiskIsLow() throws {
         let scene = try Scene()
         try scene.record(1...3)
         let archive = try ArchiveCommand("true")
@@ -90,7 +90,7 @@ import Time
         #expect(scene.metrics.sample(#"backplane_relay_deleted_segments_total{reason="size"}"#) == 1)
         _ = scene.commands()
 
-        // No disk has as much.
+        // More than any disk has.
         var pressed = scene.keeper(
             HousekeepingPolicy(minimumFree: .max / 2, retention: RetentionPolicy(size: 1), archive: archive))
         pressed.look(ended: [], at: .now())
@@ -102,7 +102,7 @@ import Time
         }
     }
 
-    @Test func whatIsArchivedIsRememberedByTheNextRun() throws {
+    @Test func theNextRunKnowsArchivedSegments() throws {
         let scene = try Scene()
         try scene.record(1...2)
         let policy = HousekeepingPolicy(archive: try ArchiveCommand("true"))
@@ -114,14 +114,14 @@ import Time
         #expect(second.nextToArchive?.name == scene.names[1])
     }
 
-    @Test func aSegmentThatEndsIsSeenAtOnce() throws {
+    @Test func aClosedSegmentIsDetectedImmediately() throws {
         let scene = try Scene()
         var keeper = scene.keeper(HousekeepingPolicy(archive: try ArchiveCommand("true")))
         let now = Moment.now()
         keeper.look(ended: [], at: now)
         try scene.record(1...1)
         keeper.look(ended: [], at: now)
-        #expect(keeper.nextToArchive == nil, "nothing said so yet")
+        #expect(keeper.nextToArchive == nil, "it is not known yet")
         keeper.look(ended: scene.names, at: now)
         #expect(keeper.nextToArchive?.name == scene.names[0])
     }

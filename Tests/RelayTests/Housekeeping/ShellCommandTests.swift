@@ -4,7 +4,7 @@ import Testing
 
 @testable import Relay
 
-/// With real shells and real time, which `Tests/run` gives it.
+/// With real shells and real time, provided by `Tests/run`.
 @Suite struct ShellCommandTests {
     private static func run(_ command: String, timeout: Duration = .seconds(20)) async -> ShellCommand.Outcome {
         await ShellCommand(command, timeout: timeout).run()
@@ -14,7 +14,7 @@ import Testing
         #expect(await Self.run("exit 0") == ShellCommand.Outcome(succeeded: true, description: "done"))
     }
 
-    @Test func aFailureSaysItsLastLine() async {
+    @Test func aFailureReportsItsLastLine() async {
         #expect(await Self.run("echo one >&2; echo two >&2; exit 7").description == "exit status 7: two")
         #expect(await Self.run("kill -9 $$").description == "signal 9")
         // More than a pipe buffers: without a reader the command would wait forever.
@@ -26,7 +26,7 @@ import Testing
     @Test func aTimeoutKillsTheWholeGroup() async throws {
         let file = NSTemporaryDirectory() + "/shell-" + UUID().uuidString
         defer { try? FileManager.default.removeItem(atPath: file) }
-        // The shell may be late, and be killed before it has said whom it started.
+        // A slow shell may be killed before it has reported its child.
         var child: pid_t? {
             (try? String(contentsOfFile: file, encoding: .utf8)).flatMap {
                 pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines))
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    /// What an archive command is given for `%p`, a real shell takes as one word and runs nothing of it.
+    /// A real shell receives the value of `%p` as one word and executes no part of it.
     @Test(arguments: ["printf %%s %p", "printf %%s '%p'", #"printf %%s "%p""#])
     func aShellTakesAValueAsOneWord(_ template: String) async throws {
         let folder = NSTemporaryDirectory() + "/archive-" + UUID().uuidString
@@ -60,7 +60,7 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["out"])
     }
 
-    @Test func secretsOfTheRelayAreNotHandedOn() async {
+    @Test func secretsOfTheRelayAreNotPassedOn() async {
         await #expect(processExitsWith: .success) {
             setenv("BACKPLANE_RELAY_REDIS", "canary", 1)
             setenv("PLAIN_VARIABLE", "plain", 1)

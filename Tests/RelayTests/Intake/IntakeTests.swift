@@ -6,7 +6,7 @@ import Testing
 @testable import Relay
 
 @Suite struct IntakeTests {
-    /// Comparable: what an item says, and the first byte and time of each envelope.
+    /// Comparable: the content of an item, and the first byte and time of each envelope.
     enum Seen: Equatable {
         case batch([Envelope])
         case subscribed(String?)
@@ -63,7 +63,7 @@ import Testing
     /// Too large to be merged.
     private static let large = 300_000
 
-    @Test func whenFullTheNewestIsDroppedCountedAndItsPlaceMarked() {
+    @Test func whenFullTheNewestIsDroppedCountedAndItsPositionMarked() {
         let metrics = makeMetrics()
         let footprint = Self.batch(1, count: Self.large).footprint
         let intake = Intake(limit: 2 * footprint, metrics: metrics.intake)
@@ -85,7 +85,7 @@ import Testing
         #expect(metrics.dropped(.bufferFull) == (4, Double(3 * Self.large)))
         #expect(metrics.dropped(.writeError) == (0, 0))
 
-        // Taken is not done: the memory is still in use.
+        // Taken items still use memory until they are finished.
         intake.deliver(Self.batch(7, count: Self.large))
         #expect(metrics.dropped(.bufferFull).envelopes == 5)
         recycle(delivery, in: intake)
@@ -98,13 +98,13 @@ import Testing
         #expect(metrics.intake.bytes.value == Double(footprint))
     }
 
-    @Test func aLargePayloadHasItsRoomBeforeItComes() {
+    @Test func aLargePayloadReservesMemoryInAdvance() {
         let metrics = makeMetrics()
         let intake = Intake(limit: 10 << 20, metrics: metrics.intake)
         #expect(intake.admission(ofPayload: 11 << 20, channel: 0) == .tooLarge)
         #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .take)
         #expect(metrics.intake.bytes.value >= Double(6 << 20))
-        // The one under way counts: a second one waits for no room.
+        // The payload in progress counts: a second one finds no room.
         #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .noRoom)
         intake.abandoned(payloadOf: 6 << 20)
         #expect(metrics.intake.bytes.value == 0)
@@ -123,7 +123,7 @@ import Testing
         #expect(metrics.dropped(.bufferFull) == (1, 7))
         #expect(metrics.dropped(.tooLarge) == (1, 8))
         guard case .batch(let batch) = delivery.items[0] else { return }
-        // Its room is taken until it is written, its memory is not.
+        // Its reservation lasts until it is written, its memory does not.
         intake.recycle(large: batch) {
             #expect(batch.footprint < 1 << 20)
             #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .noRoom)
@@ -157,7 +157,7 @@ import Testing
         #expect(metrics.intake.bytes.value == 0)
     }
 
-    @Test func mergingCountsTheMemoryItTakes() {
+    @Test func mergingCountsItsMemory() {
         let metrics = makeMetrics()
         let intake = Intake(limit: 10 << 20, metrics: metrics.intake)
         for mark in 0..<60 as Range<UInt8> { intake.deliver(Self.batch(mark, count: 5_000)) }
@@ -171,7 +171,7 @@ import Testing
         #expect(metrics.intake.bytes.value == 0)
     }
 
-    /// Small reads are merged into what waits already, but not without an end.
+    /// Small reads are merged into the last pending item, up to a limit.
     @Test func smallBatchesCannotExceedTheLimit() {
         let metrics = makeMetrics()
         let limit = 200_000
@@ -181,7 +181,7 @@ import Testing
         #expect(metrics.dropped(.bufferFull).envelopes ?? 0 > 0)
     }
 
-    /// What waits is what was received and little more, however much a read brings: here 40 MB in a buffer of 64 MiB.
+    /// Pending memory is little more than the received bytes, for any size of reads: here 40 MB in a buffer of 64 MiB.
     @Test(arguments: [1, 20, 40, 70, 100, 130, 200])
     func aStuckConsumerIsWaitedForWithoutWaste(envelopesARead: Int) {
         let metrics = makeMetrics()
@@ -197,7 +197,7 @@ import Testing
         #expect(metrics.intake.bytes.value <= Double(55 << 20))
     }
 
-    @Test func recycledBatchesAreUsedAgain() {
+    @Test func recycledBatchesAreReused() {
         let intake = Intake(limit: 1 << 20, metrics: makeMetrics().intake)
         let batch = Self.batch(1, count: 10)
         intake.deliver(batch)
@@ -208,7 +208,7 @@ import Testing
         #expect(intake.nextBatch() !== batch)
     }
 
-    @Test func aClosedIntakeStillGivesWhatIsLeft() {
+    @Test func aClosedIntakeStillDeliversPendingItems() {
         let intake = Intake(limit: 1 << 20, metrics: makeMetrics().intake)
         #expect(!intake.take(waitingAtMost: 0).isClosed)
         intake.deliver(Self.batch(1, count: 10))
@@ -219,7 +219,7 @@ import Testing
         #expect(after.isClosed && after.items.isEmpty)
     }
 
-    @Test func nothingThereIsAnEmptyDelivery() {
+    @Test func anEmptyIntakeGivesAnEmptyDelivery() {
         let intake = Intake(limit: 1 << 20, metrics: makeMetrics().intake)
         intake.subscribed(
             Subscription(server: RedisServerInfo(infoText: "run_id:a1\r\n"), endpoint: "redis:6379"))
@@ -239,7 +239,7 @@ import Testing
         lock.unlock(setting: false)
     }
 
-    @Test func givesUpInTime() {
+    @Test func timesOut() {
         let lock = FlagLock()
         let start = ContinuousClock.now
         #expect(!lock.lockWhenSet(within: 0.05))

@@ -8,10 +8,10 @@ import Testing
         Array("hg-chatHub.room-\(number)".utf8).withUnsafeBytes { signals.insert($0) }
     }
 
-    /// Six times the standard error of 1,024 registers: the seed of the hash is another one each time.
+    /// Six times the standard error of 1,024 registers: the hash has a different seed each time.
     private func tolerance(_ count: Int) -> Int { max(2, Int(Double(count) * 6 * 0.0325)) }
 
-    @Test(arguments: [0, 1, 2, 10, 100, 1_000, 3_000, 10_000, 50_000]) func countsDifferentOnes(count: Int) {
+    @Test(arguments: [0, 1, 2, 10, 100, 1_000, 3_000, 10_000, 50_000]) func countsDistinctSignals(count: Int) {
         var signals = ActiveSignals()
         for _ in 0..<2 {
             for number in 0..<count { insert(number, into: &signals) }
@@ -19,7 +19,7 @@ import Testing
         #expect(abs(signals.count - count) <= tolerance(count), "\(signals.count)")
     }
 
-    @Test func theyAreForgottenAfterTheWindow() {
+    @Test func signalsExpireAfterTheWindow() {
         var signals = ActiveSignals()
         signals.advance(to: 1_000)
         for number in 0..<500 { insert(number, into: &signals) }
@@ -37,8 +37,8 @@ import Testing
         #expect(signals.count == 0)
     }
 
-    /// One that comes all the time is not forgotten for having been met before.
-    @Test func oneThatNeverRests() {
+    /// A continuously active signal must not expire because it was first seen long ago.
+    @Test func aContinuouslyActiveSignal() {
         var signals = ActiveSignals()
         for second in 1_000..<1_400 as Range<UInt64> {
             signals.advance(to: second)

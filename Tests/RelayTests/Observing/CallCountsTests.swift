@@ -22,7 +22,7 @@ import Testing
             .filter { !$0.hasPrefix("#") }
     }
 
-    @Test func theSameCallHoweverItIsWritten() {
+    @Test func theSameCallInDifferentNotations() {
         let lines = count([
             #"{"H":"chatHub","M":"say","A":["x"]}"#,
             #"{"H":"chatHub","M":"say","A":[1,2],"S":{}}"#,
@@ -43,8 +43,8 @@ import Testing
         #expect(count([value]).isEmpty)
     }
 
-    /// Each to its own, names that begin with one another among them.
-    @Test func manyOfAFew() {
+    /// Each call is counted separately, even if one name is a prefix of another.
+    @Test func manyCallsOfAFewMethods() {
         let methods = ["say", "sayAll", "sa", "s", ""]
         let sequence = (0..<5_000).map { methods[($0 * $0 / 7 + $0 / 100) % methods.count] }
         let lines = count(sequence.map { #"{"H":"chatHub","M":"\#($0)","A":["say"]}"# })
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func beyondTheLimitTheyAreCountedTogether() {
+    @Test func beyondTheLimitCallsAreCountedTogether() {
         let lines = count((0..<400).map { #"{"H":"hub","M":"m\#($0)","A":[]}"# })
         #expect(lines.count == CallCounts.maximumCalls + 1)
         #expect(lines.contains(#"calls_total{channel="chat",backplane="signalr2",hub="other",method="other"} 300"#))
@@ -68,7 +68,7 @@ import Testing
         #expect(lines == [#"calls_total{channel="chat",backplane="signalr2",hub="other",method="other"} 1"#])
     }
 
-    /// Nothing is lost between the quick and the thorough way, whatever the bytes.
+    /// The fast path and the full parser agree on any bytes.
     @Test func anyBytes() {
         var random = SystemRandomNumberGenerator()
         let alphabet = Array(#"{"H":"","M":,A[]\u0 x"#.utf8)

@@ -32,7 +32,7 @@ import Testing
             testDescription: "the connection was fine", steps: [.arrives(1), .arrives(4)],
             findings: [.jump(2...3)]),
         Story(
-            testDescription: "a lost connection explains the first gap behind it",
+            testDescription: "a lost connection explains the first gap after it",
             steps: [.arrives(1), .lost, .arrives(3), .arrives(5)],
             findings: [
                 .missing(earlier: nil, hole(2...2, .connectionLost)),
@@ -45,35 +45,35 @@ import Testing
                 .jump(9...9),
             ]),
         Story(
-            testDescription: "the counter tells where this run began", earlierID: 5,
+            testDescription: "the counter shows where this run started", earlierID: 5,
             steps: [.counter(.value(9)), .lost, .arrives(12)],
             findings: [.missing(earlier: hole(6...9, .notRecording), hole(10...11, .connectionLost))]),
         Story(
-            testDescription: "before the first id of all", steps: [.counter(.value(3)), .lost, .arrives(6)],
+            testDescription: "before the very first id", steps: [.counter(.value(3)), .lost, .arrives(6)],
             findings: [.missing(earlier: nil, hole(4...5, .connectionLost))]),
         Story(
-            testDescription: "duplicates and resets of an earlier run are none of this one", earlierID: 5,
+            testDescription: "duplicates and resets of an earlier run are not counted", earlierID: 5,
             steps: [.arrives(5), .arrives(5), .arrives(1)],
             findings: [
                 .duplicate(5, isOfThisRun: false), .duplicate(5, isOfThisRun: true),
                 .counterReset(from: 5, to: 1, isOfThisRun: true),
             ]),
         Story(
-            testDescription: "what was dropped is missing, and what lies before it",
+            testDescription: "dropped ids are missing, and the ids before them",
             steps: [.arrives(1), .drops(4...6), .arrives(7)],
             findings: [.jump(2...3), .missing(earlier: nil, hole(4...6, .dropped))]),
         Story(
-            testDescription: "dropped once more is told before", steps: [.arrives(4), .drops(4...4)],
+            testDescription: "a repeated drop was already reported", steps: [.arrives(4), .drops(4...4)],
             findings: [.duplicate(4, isOfThisRun: true)]),
         Story(
-            testDescription: "all that was given out arrived", steps: [.arrives(4), .counter(.value(4), isLast: true)],
+            testDescription: "all assigned ids arrived", steps: [.arrives(4), .counter(.value(4), isLast: true)],
             findings: [], checkedID: 4),
         Story(
             testDescription: "some had not arrived at the stop",
             steps: [.arrives(4), .counter(.value(4)), .counter(.value(6), isLast: true)],
             findings: [.missing(earlier: nil, hole(5...6, .foreignPublish))], checkedID: 6),
         Story(
-            testDescription: "nobody may ask at the stop",
+            testDescription: "the counter cannot be read at the stop",
             steps: [.arrives(4), .counter(.unreadable(.counterNotPermitted), isLast: true)],
             findings: [.doubt(RecordingDoubt(after: 4, reason: .counterNotPermitted, cause: nil))]),
     ]
@@ -104,8 +104,8 @@ import Testing
         #expect(checkedID == story.checkedID)
     }
 
-    /// What two counters that publish in turn look like at first is not sure, and withdrawn at the turn.
-    @Test func whatAnotherCounterExplains() throws {
+    /// The first effects of two alternating counters are uncertain, and withdrawn at the first alternation.
+    @Test func deviationsExplainedByAnotherCounter() throws {
         var ids = ChannelIDs()
         var disruptions = Disruptions()
         func arrives(_ id: UInt64, isTwin: Bool = false) -> ChannelIDs.Finding? {

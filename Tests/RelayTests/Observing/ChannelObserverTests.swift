@@ -24,7 +24,7 @@ import Time
         return seen
     }
 
-    @Test func aGroupCommandThatNobodyAcknowledges() throws {
+    @Test func aGroupCommandWithoutAnAck() throws {
         let command = Command(waitForAck: true, id: "7e5b6b53", type: .addToGroup, value: "hg-chatHub.room")
         let message = Message(
             source: "s", key: "c-1", value: command.encoded(), commandID: command.id, waitForAck: true)
@@ -38,13 +38,13 @@ import Time
         #expect(
             metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat",backplane="signalr2"}"#)
                 == 0)
-        // What was not seen may have held the ack.
+        // Missed envelopes may have contained the ack.
         let other = makeMetrics()
         _ = observe([payload, Array("9".utf8) + payload.dropFirst()], metrics: other)
         #expect(other.sample(missing) == 0)
     }
 
-    /// By the design's table of signals, written down a second time.
+    /// The table of signals from the design, repeated independently.
     private func kind(_ message: Vector.Message) -> String {
         if message.isAck || message.key == "__SIGNALR__SERVER__" { return "ack" }
         if !message.commandID.isEmpty { return "command" }
@@ -109,7 +109,7 @@ import Time
                 #"signalr_backplane_hub_invocations_total{channel="chat",backplane="signalr2",hub="\#(call[0])",method="\#(call[1])"}"#
             #expect(metrics.sample(series) == Double(times.count), "\(call)")
         }
-        // Ids 49..72 were published while nobody recorded; two blocks at the end are apart from the rest.
+        // Ids 49..72 were published while no relay recorded; two blocks at the end are separate from the rest.
         var missing: UInt64 = 0
         var gaps = 0
         let ids = vectors.compactMap(\.decoded.id)
@@ -138,7 +138,7 @@ import Time
             "signalr_backplane_undecodable_total{channel=\"chat\",backplane=\"signalr2\",reason=\"\(reason.label)\"}")
     }
 
-    @Test func hugeIDsAreCountedAsWhatTheyAre() throws {
+    @Test func hugeIDsAreCountedCorrectly() throws {
         let vectors = try Vector.load("signalr2-huge-ids")
         let metrics = makeMetrics()
         let seen = observe(vectors.map { Array($0.payload) }, metrics: metrics)
@@ -151,7 +151,7 @@ import Time
     static let undecodables: [(String, EnvelopeError.Reason, id: UInt64?)] = [
         ("hello", .noID, nil), ("", .noID, nil), ("1e+14 x", .idNotUInt64, nil),
         ("99999999999999999999 x", .idOverflow, nil), ("5 ", .truncated, 5),
-        // A body shorter than it says is taken as it is, as nodes do; here nothing is in it.
+        // A body shorter than declared is accepted, as on nodes; here it is empty.
         ("6 \u{01}\0\0\0", .truncated, 6),
     ]
 
@@ -171,7 +171,7 @@ import Time
                 == 0)
     }
 
-    @Test func whatIsOddIsCountedAndDecoded() throws {
+    @Test func odditiesAreCountedAndDecoded() throws {
         let metrics = makeMetrics()
         let plain = payload(7, ticks: 639_309_800_000_000_000)
         let seen = observe([plain, Array("+".utf8) + plain + [0], Array("0".utf8) + plain], metrics: metrics)
@@ -227,12 +227,12 @@ import Time
         #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#) == 4)
         #expect(metrics.sample(#"signalr_backplane_duplicate_ids_total{channel="chat",backplane="signalr2"}"#) == 1)
         #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
-        // The name of 0.1.0, for one version more.
+        // The name of 0.1.0, kept for one more version.
         #expect(metrics.sample(#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
         #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat",backplane="signalr2"}"#) == 3)
     }
 
-    /// Ids are a publisher's: 0 and the largest must not stop the relay.
+    /// Publishers control ids: 0 and the largest must not stop the relay.
     @Test func hostileIDs() {
         let metrics = makeMetrics()
         _ = observe([0, .max, 0, .max, 5].map { payload($0, ticks: 0) }, metrics: metrics)
@@ -257,7 +257,7 @@ import Time
 }
 
 @Suite struct LargestEnvelopeTests {
-    @Test func tellsTheLargestOfTheLastQuarterOfAnHour() {
+    @Test func reportsTheLargestOfTheLastQuarterOfAnHour() {
         var largest = LargestEnvelope()
         #expect(largest.value == nil)
         largest.advance(to: 1_000)
@@ -274,7 +274,7 @@ import Time
         #expect(largest.value == 800)
         largest.advance(to: 100_000)
         #expect(largest.value == nil)
-        // A clock that jumps ahead costs no more than what is kept.
+        // A clock that jumps ahead discards at most what is kept.
         largest.observe(1)
         largest.advance(to: .max)
         #expect(largest.value == nil)

@@ -14,9 +14,9 @@ import Time
 
     private let metrics = makeMetrics(hubs: [hub])
 
-    // MARK: - What real nodes published
+    // MARK: - Payloads of real nodes
 
-    /// Counts that the vectors themselves tell, beside those of the observer.
+    /// Counts derived from the vectors, compared with those of the observer.
     @Test func theVectors() throws {
         for vectors in try CoreVectors.all() {
             let metrics = makeMetrics(hubs: [vectors.hub])
@@ -104,7 +104,7 @@ import Time
         return asked.count { id in !answers.contains { $0.contains(id.replacing("/", with: "\\/")) } }
     }
 
-    // MARK: - Made up
+    // MARK: - Constructed payloads
 
     private func record(_ channel: String, _ payload: [UInt8]) -> [UInt8] {
         CoreRecord.bytes(channel: Self.hub.root + Array(channel.utf8), payload: payload)
@@ -135,7 +135,7 @@ import Time
 
     private func missing(_ name: String) -> Double? { sample("protocol_missing_total", #",protocol="\#(name)""#) }
 
-    /// Each node but the sender disconnects the clients with that protocol.
+    /// Each node except the sender disconnects its clients with that protocol.
     @Test func anEnvelopeThatLacksAProtocolOfOthers() {
         var observer = metrics.coreObserver()
         observe(&observer, [record(":all", invocation(["json"]))])
@@ -155,15 +155,15 @@ import Time
         #expect(missing("json") == 3 && missing("messagepack") == 4)
         #expect(sample("protocol_envelopes_total", #",protocol="other""#) == 1)
         #expect(sample("protocol_envelopes_total", #",protocol="json""#) == 4)
-        // A client answers in its own protocol alone.
+        // A client responds in its own protocol only.
         let answer = CoreCompletion(
             protocolName: "json", frame: Array("{\"type\":3,\"invocationId\":\"1\"}\u{1e}".utf8))
         observe(&observer, [record(":internal:return:s", answer.encoded())])
         #expect(missing("other") == 0 && sample("protocol_envelopes_total", #",protocol="json""#) == 5)
     }
 
-    /// It was switched off: what lacks it now does no harm.
-    @Test func aProtocolThatNobodyCarriesAnyMoreIsForgotten() {
+    /// The protocol was disabled: envelopes without it now do no harm.
+    @Test func aProtocolThatIsNoLongerUsedIsForgotten() {
         var observer = metrics.coreObserver()
         func wait(until second: UInt64) {
             observer.tick(Moment(realtime: Self.now + second * Self.second, monotonic: second * Self.second))
@@ -172,7 +172,7 @@ import Time
         observe(&observer, [record(":all", invocation(["json", "messagepack"]))])
         wait(until: 310)
         observe(&observer, [record(":all", invocation(["json"]))])
-        #expect(missing("messagepack") == 1, "carried within the span before")
+        #expect(missing("messagepack") == 1, "used within the previous period")
         wait(until: 610)
         observe(&observer, [record(":all", invocation(["json"]))])
         #expect(missing("messagepack") == 1)
@@ -188,7 +188,7 @@ import Time
         record(":internal:ack:" + server, CorePayload.ack(id: id).encoded())
     }
 
-    @Test func acksOfEachServerAreItsOwn() {
+    @Test func acksAreCountedPerServer() {
         var observer = metrics.coreObserver()
         observe(&observer, [command(1, "web1_a"), command(1, "web2_b"), command(2, "web1_a")])
         observe(&observer, [ack(1, "web2_b"), ack(2, "web2_b")], at: Self.now + 40_000_000)
@@ -199,7 +199,7 @@ import Time
         #expect(sample("group_acks_missing_total") == 0)
         observer.tick(Moment(realtime: Self.now + 31 * Self.second, monotonic: 2 * Self.second))
         #expect(sample("group_acks_missing_total") == 2)
-        // Nobody is told of what a node ignores.
+        // Payloads that nodes ignore are not reported.
         var odd = CoreGroupCommand(id: 9, server: "s", action: .add, group: "g", connection: "c")
         odd.rawAction = 3
         observe(&observer, [record(":internal:groups", odd.encoded())], at: Self.now + 40 * Self.second)
@@ -224,8 +224,8 @@ import Time
         #expect(sample("group_acks_missing_total") == 0)
     }
 
-    /// Who publishes rubbish must not keep missing acks from being told.
-    @Test func rubbishElsewhereIsNoAck() {
+    /// A publisher of invalid payloads must not hide missing acks.
+    @Test func invalidPayloadsElsewhereAreNotAcks() {
         var observer = metrics.coreObserver()
         observe(&observer, [command(1, "s"), record(":all", [0xC1]), record(":nothing", [0x90]), [0x00]])
         observer.tick(Moment(realtime: Self.now + 31 * Self.second, monotonic: Self.second))
@@ -235,9 +235,9 @@ import Time
         #expect(sample("envelopes_total") == 4)
     }
 
-    @Test func resultsThatNobodyGives() {
+    @Test func missingResults() {
         var observer = metrics.coreObserver()
-        #expect(sample("results_missing_total") == nil, "as long as nobody asks, nothing is known")
+        #expect(sample("results_missing_total") == nil, "without calls for a result nothing is known")
         let ids = ["a+b/c==", "second", "third"]
         observe(&observer, ids.map { record(":connection:c", invocation(["json"], reply: $0)) })
         #expect(sample("results_missing_total") == 0)
@@ -256,8 +256,8 @@ import Time
         #expect(sample("undecodable_total", #",reason="truncated""#) == 0)
     }
 
-    /// The invocation it answers is in a frame that is not decoded here.
-    @Test func anAnswerInAnotherProtocolMayBeAny() {
+    /// The invocation that it answers is in a frame that is not decoded here.
+    @Test func aResultInAnotherProtocolMatchesAnyCall() {
         var observer = metrics.coreObserver()
         observe(&observer, [record(":connection:c", invocation(["x"], reply: "1"))])
         let answer = CoreCompletion(protocolName: "x", frame: [1, 2, 3])
@@ -267,9 +267,9 @@ import Time
         #expect(sample("messages_total", #",kind="result""#) == 1)
     }
 
-    @Test func whatIsOddIsCountedByWhatIsOdd() {
+    @Test func odditiesAreCountedByKind() {
         var observer = metrics.coreObserver()
-        // A count that takes more bytes than it needs, and a byte behind the payload.
+        // A count with more bytes than necessary, and a byte after the payload.
         observe(&observer, [record(":all", [0x92, 0xDC, 0, 0, 0x80, 0xC0])])
         for label in CoreOddities(rawValue: .max).labels {
             let expected = label == "long_form" || label == "trailing_bytes" ? 1.0 : 0
@@ -278,8 +278,8 @@ import Time
         #expect(sample("messages_total", #",kind="all""#) == 1)
     }
 
-    /// A generic hub's type is longer than a label should be; its class is what lines show, too.
-    @Test func theHubIsShownByItsClass() {
+    /// A generic hub's type is too long for a label; its class is what lines show too.
+    @Test func theHubIsNamedByItsClass() {
         let type =
             "Chat.Hubs.Outer+RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0, Culture=neutral, PublicKeyToken=7cec85d7bea7798e]]"
         let hub = CoreHub(type: type)
@@ -297,8 +297,8 @@ import Time
 
     // MARK: - Series
 
-    /// What this wire does not have has no series, rather than one that says 0.
-    @Test func whatAWireDoesNotHaveHasNoSeries() {
+    /// Values that this wire does not have have no series, instead of one that is 0.
+    @Test func valuesThatAWireDoesNotHaveHaveNoSeries() {
         var observer = metrics.coreObserver()
         observe(&observer, [record(":all", invocation(["json"]))])
         observer.tick(Moment(realtime: Self.now, monotonic: Self.second))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Relay
 
-/// What a counter says beside what arrived, look by look.
+/// A counter compared with the received envelopes, check by check.
 @Suite struct CounterComparisonTests {
     struct Look {
         var reading: CounterReading
@@ -49,25 +49,25 @@ import Testing
                 Look(13, last: 10, disrupted: true, stopping: true, .missing(earlier: nil, 11...13)),
             ]),
         Story(
-            testDescription: "connection lost, told at the next subscription, and not once more",
+            testDescription: "connection lost, reported at the next subscription, and not again",
             looks: [
                 Look(4, last: 4, .accounted(4)), Look(13, last: 10, disrupted: true, .missing(earlier: nil, 11...13)),
                 Look(13, last: 13, stopping: true, .accounted(13)),
             ]),
         Story(
-            testDescription: "ids from 1e14 on arrive as what no id is",
+            testDescription: "ids from 1e14 on are not recognized as ids",
             looks: [
                 Look(4, last: nil, .accounted(4)),
                 Look(13, last: 10, withoutID: 3, stopping: true, .doubt(.counterInconsistent)),
             ]),
         Story(
-            testDescription: "lost behind what has no id, of before the last look",
+            testDescription: "lost after an envelope without id, before the last check",
             looks: [
                 Look(10, last: 10, withoutID: 3, .accounted(10)),
                 Look(13, last: 10, withoutID: 3, disrupted: true, .missing(earlier: nil, 11...13)),
             ]),
         Story(
-            testDescription: "lost before the first id of all",
+            testDescription: "lost before the very first id",
             looks: [
                 Look(10, last: nil, .accounted(10)),
                 Look(13, last: nil, disrupted: true, .missing(earlier: nil, 11...13)),
@@ -78,19 +78,19 @@ import Testing
                 Look(10, last: 10, .accounted(10)), Look(10, last: 10, disrupted: true, .accounted(10)),
             ]),
         Story(
-            testDescription: "what came before this run is not lost by it",
+            testDescription: "ids from before this run are not lost in it",
             looks: [
                 Look(50, last: 10, earlier: true, .nothing),
                 Look(50, last: 10, earlier: true, stopping: true, .accounted(50)),
             ]),
         Story(
-            testDescription: "what was lost behind it is",
+            testDescription: "ids lost after it are",
             looks: [
                 Look(50, last: 10, earlier: true, .nothing),
                 Look(53, last: 10, earlier: true, disrupted: true, .missing(earlier: 11...50, 51...53)),
             ]),
         Story(
-            testDescription: "counted without a publish, as the last thing",
+            testDescription: "an id assigned at the end without a publication",
             looks: [
                 Look(4, last: nil, .accounted(4)), Look(9, last: 7, stopping: true, .missing(earlier: nil, 8...9)),
             ]),
@@ -108,7 +108,7 @@ import Testing
                 Look(7, last: 121, stopping: true, .doubt(.counterInconsistent)),
             ]),
         Story(
-            testDescription: "no counter where we look, and ids arrive",
+            testDescription: "no counter in this database, and ids arrive",
             looks: [
                 Look(nil, last: nil, .accounted(0)), Look(nil, last: 8, stopping: true, .doubt(.counterMissing)),
             ]),
@@ -120,31 +120,31 @@ import Testing
                 Look(5, last: 5, resets: 1, stopping: true, .accounted(5)),
             ]),
         Story(
-            testDescription: "two counters in turn",
+            testDescription: "two alternating counters",
             looks: [
                 Look(1, last: 1, .accounted(1)),
                 Look(40, last: 12, resets: 9, stopping: true, .doubt(.counterInconsistent)),
             ]),
         Story(
-            testDescription: "not permitted: nothing to say until something may be missing",
+            testDescription: "not permitted: no report until ids may be missing",
             looks: [
                 Look(nil, last: nil, unreadable: .counterNotPermitted, .nothing),
                 Look(nil, last: 5, disrupted: true, unreadable: .counterNotPermitted, .doubt(.counterNotPermitted)),
                 Look(nil, last: 9, stopping: true, unreadable: .counterNotPermitted, .doubt(.counterNotPermitted)),
             ]),
         Story(
-            testDescription: "the first look fails, the last one does not",
+            testDescription: "the first check fails, the last one does not",
             looks: [
                 Look(nil, last: nil, unreadable: .redisAway, .nothing),
                 Look(8, last: 5, disrupted: true, stopping: true, .missing(earlier: nil, 6...8)),
             ]),
         Story(
-            testDescription: "a last look without a first one cannot tell since when an earlier run's ids are missing",
+            testDescription: "a last check without a first one does not show when an earlier run's ids were lost",
             looks: [
                 Look(8, last: 5, earlier: true, disrupted: true, .doubt(.connectionLost))
             ]),
         Story(
-            testDescription: "Redis away at the end, and nothing ever came",
+            testDescription: "Redis unavailable at the end, and no envelope ever arrived",
             looks: [
                 Look(nil, last: nil, unreadable: .redisAway, .nothing),
                 Look(nil, last: nil, stopping: true, unreadable: .redisAway, .nothing),
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    @Test func anIDThatComesFirstTellsWhatIsMissingBeforeIt() {
+    @Test func anIDThatArrivesFirstRevealsMissingOnes() {
         var comparison = CounterComparison()
         _ = comparison.compare(.value(10), .init(lastID: nil))
         #expect(comparison.missing(before: 14) == 11...13)

@@ -9,36 +9,36 @@ import Testing
     private static let gap = SequenceTracker.Observation.gap(from: 11, to: 99)
 
     private static func deviation(
-        _ told: SequenceTracker.Observation, id: UInt64 = 0, on channel: Int = 0
+        _ observation: SequenceTracker.Observation, id: UInt64 = 0, on channel: Int = 0
     ) throws -> DeviationHold.Deviation {
-        try #require(DeviationHold.Deviation(channel: channel, told: told, id: id, counts: true))
+        try #require(DeviationHold.Deviation(channel: channel, observation: observation, id: id, counts: true))
     }
 
-    @Test func aResetIsToldWithinASecondAndAGapWithinHalf() throws {
+    @Test func aResetIsReportedWithinASecondAndAGapWithinHalf() throws {
         var hold = DeviationHold()
         #expect(hold.deadline == nil)
         #expect(hold.hold(try Self.deviation(Self.reset), at: 0) == nil)
         #expect(hold.hold(try Self.deviation(Self.gap, on: 1), at: 0) == nil)
         #expect(hold.deadline == Self.second / 2)
         #expect(hold.due(at: Self.second / 2 - 1) == [])
-        #expect(hold.due(at: Self.second / 2).map(\.told) == [Self.gap])
-        #expect(hold.due(at: Self.second).map(\.told) == [Self.reset])
+        #expect(hold.due(at: Self.second / 2).map(\.observation) == [Self.gap])
+        #expect(hold.due(at: Self.second).map(\.observation) == [Self.reset])
         #expect(hold.deadline == nil && hold.due(at: .max) == [])
     }
 
-    @Test func whatSeveralCountersExplainIsNotTold() throws {
+    @Test func deviationsExplainedBySeveralCountersAreNotReported() throws {
         var hold = DeviationHold()
         _ = hold.hold(try Self.deviation(Self.reset), at: 0)
         _ = hold.hold(try Self.deviation(Self.reset, on: 1), at: 0)
         _ = hold.hold(try Self.deviation(.duplicate, id: 7), at: 0)
         let gap = try Self.deviation(Self.gap).event
         let events = [try Self.deviation(Self.reset).event, gap, try Self.deviation(.duplicate, id: 7).event]
-        // Told before: the gap.
+        // Reported before: the gap.
         #expect(hold.withdraw(events, channel: 0) == [gap])
         #expect(hold.due(at: .max).map(\.channel) == [1])
     }
 
-    @Test func aReturnPutsItOffOnce() throws {
+    @Test func anAlternationExtendsTheDelayOnce() throws {
         var hold = DeviationHold()
         _ = hold.hold(try Self.deviation(Self.reset), at: 0)
         hold.returned(on: 1, at: Self.second / 2)
@@ -47,7 +47,7 @@ import Testing
         #expect(hold.deadline == Self.second / 2 + DeviationHold.patienceAfterReturn)
     }
 
-    @Test func whatTheCountersDenyWaitsForTheSlowOne() throws {
+    @Test func deviationsTheCountersDoNotExplainWaitForASlowCounter() throws {
         var hold = DeviationHold()
         let reset = try Self.deviation(Self.reset)
         _ = hold.hold(reset, at: 0)
@@ -57,10 +57,11 @@ import Testing
         _ = hold.hold(reset, at: 0)
         hold.prolong(reset.event, channel: 0, at: 0)
         hold.returned(on: 0, at: 50 * Self.second)
-        #expect(hold.due(at: 109 * Self.second) == [] && hold.due(at: 110 * Self.second).map(\.told) == [Self.reset])
+        #expect(hold.due(at: 109 * Self.second) == [])
+        #expect(hold.due(at: 110 * Self.second).map(\.observation) == [Self.reset])
     }
 
-    /// A stale key, or one alone, explains nothing.
+    /// A stale key, or a single one, explains nothing.
     static let jumps: [(jump: SequenceTracker.Observation, databases: [Int: UInt64], areCounters: Bool)] = [
         (reset, [0: 10, 1: 2], true), (reset, [0: 2], false), (reset, [0: 2, 3: 5_000], false),
         (reset, [0: 10], false), (reset, [:], false),
@@ -75,7 +76,7 @@ import Testing
         #expect(CounterCensus.explain(event, databases) == areCounters)
     }
 
-    @Test func itHoldsNoMoreThanItsLimit() throws {
+    @Test func theNumberOfHeldDeviationsIsLimited() throws {
         var hold = DeviationHold()
         var told = 0
         for id in 0..<1_000 as Range<UInt64> {

@@ -25,10 +25,10 @@ import Testing
             testDescription: "an earlier run recorded", resumes: true,
             steps: [.subscribed(runID: "a", outputBuffer: 0), .arrived(0, .notRecording), .arrived(0, nil)]),
         Story(
-            testDescription: "that we leave explains nothing",
+            testDescription: "the relay's own stop explains nothing",
             steps: [.subscribed(runID: "a", outputBuffer: 0), .stopped, .arrived(0, nil)]),
         Story(
-            testDescription: "what happened in this run counts for more than that nobody recorded before",
+            testDescription: "events in this run take precedence over an earlier pause",
             resumes: true,
             steps: [
                 .subscribed(runID: "a", outputBuffer: 0), .arrived(1, .notRecording), .disconnected,
@@ -60,13 +60,13 @@ import Testing
                 .arrived(1, .redisRestart), .arrived(0, .redisRestart), .arrived(0, nil),
             ]),
         Story(
-            testDescription: "another server that counts more kills is another server all the same",
+            testDescription: "another server with more disconnects is still another server",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 0), .disconnected, .subscribed(runID: "b", outputBuffer: 9),
                 .arrived(0, .redisRestart),
             ]),
         Story(
-            testDescription: "killed for its output buffer",
+            testDescription: "disconnected for its output buffer",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 5), .disconnected, .subscribed(runID: "a", outputBuffer: 6),
                 .arrived(0, .outputBufferLimit),
@@ -79,32 +79,32 @@ import Testing
                 .arrived(0, .connectionLost),
             ]),
         Story(
-            testDescription: "a server that does not tell",
+            testDescription: "a server that does not report it",
             steps: [
                 .subscribed(runID: nil, outputBuffer: nil), .disconnected, .subscribed(runID: nil, outputBuffer: nil),
                 .arrived(0, .connectionLost),
             ]),
         Story(
-            testDescription: "what it told before a silent answer still counts",
+            testDescription: "an earlier report still counts after an empty one",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 1), .disconnected, .subscribed(runID: nil, outputBuffer: nil),
                 .arrived(0, .connectionLost), .disconnected, .subscribed(runID: "b", outputBuffer: 1),
                 .arrived(0, .redisRestart),
             ]),
         Story(
-            testDescription: "an old Redis does not count kills",
+            testDescription: "an old Redis does not count disconnects",
             steps: [
                 .subscribed(runID: "a", outputBuffer: nil), .disconnected, .subscribed(runID: "a", outputBuffer: 7),
                 .arrived(0, .connectionLost),
             ]),
         Story(
-            testDescription: "our own drop, on every channel once",
+            testDescription: "a drop of the relay, once on every channel",
             steps: [
                 .dropped, .arrived(0, .dropped), .arrived(0, nil), .arrived(1, .dropped), .dropped,
                 .arrived(1, .dropped),
             ]),
         Story(
-            testDescription: "a drop is no lost connection to be explained by the server",
+            testDescription: "a drop is not a lost connection explained by the server",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 0), .disconnected, .subscribed(runID: "a", outputBuffer: 0),
                 .dropped, .subscribed(runID: "b", outputBuffer: 1), .arrived(0, .dropped),

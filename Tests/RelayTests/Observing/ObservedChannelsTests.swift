@@ -6,7 +6,7 @@ import Time
 
 @testable import Relay
 
-/// Channels of both wires side by side, and hubs that come while the relay runs.
+/// Channels of both wires together, and hubs that appear while the relay runs.
 @Suite struct ObservedChannelsTests {
     private static let now: UInt64 = 1_795_400_000_000_000_000
     private static let chat = CoreHub(prefix: "app:", type: "ChatHub")
@@ -38,7 +38,14 @@ import Time
         metrics.sample(#"signalr_backplane_up{channel="\#(channel)",backplane="\#(backplane)"}"#)
     }
 
-    @Test func eachWireIsReadByItsOwn() {
+    @Test func theTitleForTheLogIsNeverEmpty() {
+        let attached = AttachedChannels([])
+        #expect(attached.title == "no hub found yet, new hubs are followed")
+        _ = attached.attach([Self.chat])
+        #expect(attached.title == "app:ChatHub")
+    }
+
+    @Test func eachWireHasItsOwnObserver() {
         var channels = ObservedChannels(metrics.observing)
         #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true))
         #expect(observe(Array("7 blob".utf8), 1, &channels) == (7, true))
@@ -49,7 +56,7 @@ import Time
         #expect(envelopes("chat", "signalr2") == 2)
     }
 
-    @Test func whatConcernsIDsConcernsNoHub() {
+    @Test func metricsOfIDsExcludeHubs() {
         var channels = ObservedChannels(metrics.observing)
         channels.consume(.subscribed(Subscription(server: nil, endpoint: "127.0.0.1:1")))
         let readings = CounterReadings(counters: [.value(9), .value(9)], isFenced: true, isLast: false)
@@ -67,8 +74,8 @@ import Time
             metrics.sample(#"signalr_backplane_envelope_bytes_total{channel="app:ChatHub",backplane="core"}"#) == 77)
     }
 
-    /// The metrics are asked for by whichever thread comes first.
-    @Test(arguments: [false, true]) func aHubComesWhileTheRelayRuns(metricsFirst: Bool) {
+    /// Whichever thread comes first requests the metrics.
+    @Test(arguments: [false, true]) func aHubAppearsWhileTheRelayRuns(metricsFirst: Bool) {
         var channels = ObservedChannels(metrics.observing)
         #expect(isUp("app:NewsHub", "core") == nil)
         if metricsFirst { metrics.observing.attach(.core(Self.news)) }
@@ -94,7 +101,7 @@ import Time
         #expect(isUp("app:NewsHub", "core") == 1 && isUp("orders", "signalr2") == 1)
     }
 
-    /// An event key and a hub may have one name.
+    /// An event key and a hub may have the same name.
     @Test func twoWiresUnderOneName() {
         let metrics = RelayMetrics([.signalR2(key: "ChatHub"), .core(CoreHub(type: "ChatHub"))], records: true)
         var channels = ObservedChannels(metrics.observing)

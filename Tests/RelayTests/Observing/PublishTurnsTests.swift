@@ -5,7 +5,7 @@ import Testing
 @Suite struct PublishTurnsTests {
     private static let interval = PublishTurns.interval
 
-    /// The turns until no hub waits, each as soon as it is due.
+    /// The turns until no hub is pending, each as soon as it is due.
     private func turns(_ turns: inout PublishTurns, from now: inout UInt64) -> [Range<Int>] {
         var taken: [Range<Int>] = []
         while let deadline = turns.deadline {
@@ -22,13 +22,13 @@ import Testing
         var turns = PublishTurns(observers: observers)
         var now = Self.interval
         for _ in 0..<2 {
-            #expect(turns.take(at: now).isEmpty, "nobody has counted")
+            #expect(turns.take(at: now).isEmpty, "nothing was counted")
             turns.counted()
             #expect(self.turns(&turns, from: &now) == expected)
         }
     }
 
-    @Test func noneBeforeItsTime() {
+    @Test func noTurnBeforeItsTime() {
         var turns = PublishTurns(observers: 250)
         turns.counted()
         #expect(turns.take(at: Self.interval) == 0..<100)
@@ -37,7 +37,7 @@ import Testing
         #expect(turns.take(at: 2 * Self.interval) == 100..<200)
     }
 
-    /// A pass through a full intake takes long: no metric may be older for it than the pass was, and one turn.
+    /// A pass through a full intake takes long: no metric may be older than that pass plus one turn.
     @Test func aLateTurnIsLonger() {
         var turns = PublishTurns(observers: 1_000)
         turns.counted()
@@ -46,7 +46,7 @@ import Testing
         #expect(turns.take(at: 23 * Self.interval) == 300..<1_000)
     }
 
-    /// A hub that counts again after a turn waits for one more; none is passed over.
+    /// A hub that counts again after a turn waits for one more; none is skipped.
     @Test func countingInBetween() {
         var turns = PublishTurns(observers: 250)
         var now = Self.interval
@@ -57,8 +57,8 @@ import Testing
         #expect(turns.deadline == nil)
     }
 
-    /// Hubs appear while the relay runs: no hub that counted is left out.
-    @Test func oneMoreComesAmidARound() {
+    /// Hubs appear while the relay runs: every hub that counted gets a turn.
+    @Test func aHubAppearsDuringARound() {
         var turns = PublishTurns(observers: 250)
         turns.counted()
         var now = Self.interval

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Relay
 
-/// What is left of envelopes of ASP.NET Core where values must not be recorded.
+/// ASP.NET Core envelopes without the values that must not be recorded.
 @Suite struct CorePayloadFilterTests {
     private static let key = SymmetricKey([UInt8](repeating: 7, count: 32))
     private static let hub = CoreHub(prefix: "p", type: "Chat.ChatHub")
@@ -25,7 +25,7 @@ import Testing
         return [UInt8(writer.bytes.count)] + writer.bytes
     }
 
-    /// Values in each place where a node puts some, the canary among them.
+    /// Values at every position where nodes put some, including the canary.
     private static func envelopes() -> [[UInt8]] {
         let json =
             "{\"type\":1,\"target\":\"Say\",\"arguments\":[\"\(canary)\",12345,{\"token\":\"\(canary)\",\"n\":true}]}\u{1E}"
@@ -70,7 +70,7 @@ import Testing
         }
         return [
             record(.group, "g", CorePayload.invocation(invocation).encoded()),
-            // An item that no node writes.
+            // An item that nodes do not write.
             record(.all, "", [0x93] + extra.dropFirst() + [0xA6] + Array(canary.utf8)),
             record(.result, "s", CorePayload.completion(result).encoded()),
             record(
@@ -137,8 +137,8 @@ import Testing
         }
     }
 
-    /// What real nodes published still is what it was, but for values.
-    @Test(arguments: [PayloadMode.hash, .none]) func vectorsStayWhole(mode: PayloadMode) throws {
+    /// Payloads of real nodes stay unchanged except for values.
+    @Test(arguments: [PayloadMode.hash, .none]) func vectorsKeepTheirStructure(mode: PayloadMode) throws {
         for setting in try CoreVectors.all() {
             for vector in setting.payloads {
                 let output = vector.record.withUnsafeBytes { Self.filter(mode).filtered($0, setting.hub.form) }

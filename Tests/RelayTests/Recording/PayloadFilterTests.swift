@@ -18,7 +18,7 @@ import Testing
         return Envelope(id: 42, body: ScaleoutMessage(messages: [message, message], createdTicks: 9)).encoded()
     }
 
-    /// The value that a message has afterwards; all else must be as it was.
+    /// The resulting value of a message; everything else must be unchanged.
     private static func value(_ value: String, _ filter: PayloadFilter, command: String = "") throws -> String {
         let before = try Envelope(decoding: payload(value, command: command))
         let output = payload(value, command: command).withUnsafeBytes { filter.filtered($0) }
@@ -80,7 +80,7 @@ import Testing
         #expect(try !Self.value("canary", Self.filter(mode), command: "g").contains("canary"))
     }
 
-    @Test func whatDoesNotDecodeKeepsItsIdAtMost() {
+    @Test func anUndecodablePayloadKeepsAtMostItsID() {
         func filtered(_ text: String, _ mode: PayloadMode) -> String {
             String(decoding: Array(text.utf8).withUnsafeBytes { Self.filter(mode).filtered($0) }, as: UTF8.self)
         }
@@ -129,12 +129,12 @@ import Testing
             let output = Self.signalR2("hg-chatHub.\(name)").withUnsafeBytes { Self.filter(key).filtered($0) }
             return try Envelope(decoding: output).body.messages[0].key
         }
-        #expect(try key("room") == key("ROOM"), "groups go without case")
+        #expect(try key("room") == key("ROOM"), "group names ignore case")
         #expect(try key("room") != key("room2"))
         #expect(try key("room") != key("room", 8))
     }
 
-    @Test func noNameOfCoreIsLeft() throws {
+    @Test func noNamesOfCoreAreLeft() throws {
         let hub = CoreHub(prefix: "p", type: "Chat.ChatHub")
         let name = Array(Self.canary.utf8)
         let frame = Array("{\"type\":1,\"target\":\"Say\",\"arguments\":[\"kept\"]}\u{1E}".utf8)
@@ -160,11 +160,11 @@ import Testing
                 if let target = message.target { targets.append(String(decoding: target, as: UTF8.self)) }
             }
         }
-        // Of the group and of the command about it.
+        // One in the group's channel and one in the command.
         #expect(targets.count == 4 && targets[0] == targets[3] && targets[1] != targets[0])
     }
 
-    @Test func whatDoesNotDecodeIsNotRecorded() {
+    @Test func undecodablePayloadsAreNotRecorded() {
         let hub = CoreHub(type: "A")
         for bytes in [
             CoreRecord.bytes(channel: Array("A:all".utf8), payload: Array(Self.canary.utf8)),

@@ -9,9 +9,9 @@ import Time
 
 @testable import Relay
 
-/// What other threads ask of the recorder, and what a low disk does.
+/// Requests of other threads to the recorder, and the effect of a low disk.
 @Suite struct RecorderCommandTests {
-    /// Notes the names of events.
+    /// Collects the names of events.
     private final class Listener: RelayConsumer {
         let told = NIOLockedValueBox<[String]>([])
 
@@ -30,7 +30,7 @@ import Time
         func finish() async {}
     }
 
-    /// A worker on a directory, fed by an intake.
+    /// A worker that records into a directory, fed by an intake.
     private final class Scene {
         let path = NSTemporaryDirectory() + "/recorder-commands-" + UUID().uuidString
         let metrics = makeMetrics(["chat"])
@@ -54,7 +54,7 @@ import Time
             intake.deliver(batch)
         }
 
-        /// Works off what the intake holds.
+        /// Processes the content of the intake.
         func work(durability: Durability = .never) {
             intake.close()
             let recorder = Recorder(
@@ -85,7 +85,7 @@ import Time
         }
     }
 
-    @Test func whatTheIntakeDropsLastIsNamedByItsIDs() throws {
+    @Test func finalDropsOfTheIntakeAreReportedByID() throws {
         let scene = try Scene(limit: 1_000_000)
         scene.deliver(1...3)
         scene.deliver(4...6, size: 400_000)
@@ -105,7 +105,7 @@ import Time
         #expect(previous.lastIDs == ["chat": 7])
     }
 
-    @Test func aRecordingOfNothingButDropsIsNotComplete() throws {
+    @Test func aRecordingOfOnlyDropsIsNotComplete() throws {
         let scene = try Scene(limit: 1)
         scene.deliver(1...3)
         scene.work()
@@ -115,7 +115,7 @@ import Time
         #expect(summary.channels[0].missingIDs == 3)
     }
 
-    @Test func rotateBeginsTheNextSegmentAtItsPlaceInTheStream() throws {
+    @Test func rotateStartsTheNextSegmentAtItsPositionInTheStream() throws {
         let scene = try Scene()
         scene.deliver(1...3)
         scene.intake.command(.rotate)
@@ -124,11 +124,11 @@ import Time
         scene.work()
         let capture = try scene.read()
         #expect(capture.ids == [1, 2, 3, 4, 5])
-        #expect(capture.files == 2, "asked twice at once is asked once")
+        #expect(capture.files == 2, "simultaneous requests are combined")
         #expect(scene.metrics.sample("backplane_relay_segments_total") == 2)
     }
 
-    @Test func flushForcesWhatWaitsToTheDisk() throws {
+    @Test func flushWritesPendingEnvelopesToDisk() throws {
         let scene = try Scene()
         scene.deliver(1...3)
         scene.intake.command(.flush)
@@ -139,7 +139,7 @@ import Time
         #expect(scene.metrics.sample("backplane_relay_chunk_write_seconds_count") == 2)
     }
 
-    @Test func whatALowDiskCostIsInTheCaptureExactly() throws {
+    @Test func lossesOfALowDiskAreInTheCaptureExactly() throws {
         let scene = try Scene()
         scene.deliver(1...3)
         scene.intake.command(.pause(free: 5))
@@ -164,7 +164,7 @@ import Time
         #expect(holes.reduce(0) { $0 + $1.count } == 7)
     }
 
-    @Test func aStopWhileTheDiskIsLowStillNamesWhatIsLost() throws {
+    @Test func aStopWhileTheDiskIsLowStillReportsTheLoss() throws {
         let scene = try Scene()
         scene.intake.command(.pause(free: 5))
         scene.deliver(1...4)
@@ -175,8 +175,8 @@ import Time
         #expect(try CaptureSummary(of: CaptureReader(paths: [scene.path])).channels.map(\.missingIDs) == [4])
     }
 
-    /// There is space again, and still nothing can be written: that is the page's last word.
-    @Test func whenWritingFailsBehindAPauseThePageSaysSoLast() throws {
+    /// Disk space recovered, but writing still fails: the page's final state must show that.
+    @Test func aWriteFailureAfterAPauseIsThePagesFinalState() throws {
         let scene = try Scene()
         try FileManager.default.removeItem(atPath: scene.path)
         try Data().write(to: URL(fileURLWithPath: scene.path))

@@ -8,7 +8,7 @@ import Time
 @testable import Relay
 
 @Suite struct RecorderTests {
-    /// A recorder whose directory can be taken away.
+    /// A recorder whose directory can be removed.
     private final class Scene {
         let parent: String
         let path: String
@@ -36,7 +36,7 @@ import Time
                 metrics: metrics.recording, context: metrics.context)
         }
 
-        /// A file takes its place: what is only gone would be made again.
+        /// Replaced by a file: a missing directory would be recreated.
         func takeDirectoryAway() throws {
             try FileManager.default.moveItem(atPath: path, toPath: parent + "/away")
             try Data().write(to: URL(fileURLWithPath: path))
@@ -66,7 +66,7 @@ import Time
         return Moment(realtime: 1_795_383_660_000_000_000 + passed, monotonic: 9_000_000_000 + passed)
     }
 
-    /// What is heard of failures to write.
+    /// The reported write failures.
     private static func told(_ news: [RelayEvent]) -> [String] {
         news.compactMap { event in
             switch event {
@@ -120,7 +120,7 @@ import Time
         #expect(scene.metrics.sample("backplane_relay_recorded_envelopes_total") == 2)
     }
 
-    @Test func whatAnOutageCostIsInTheCaptureExactly() throws {
+    @Test func lossesOfAnOutageAreInTheCaptureExactly() throws {
         let scene = try Scene()
         var recorder = scene.makeRecorder(rotation: RotationPolicy(segmentDuration: 10_000_000_000))
         recorder.connected(runID: "a", redisVersion: nil, at: Self.moment(milliseconds: 0))
@@ -141,7 +141,7 @@ import Time
         recorder.append(.disconnected(cause: "io_error"), at: Self.moment(milliseconds: 10_301))
         #expect(scene.metrics.dropped(.writeError) == (5, Double("6 blob7 blob8 blob9 blob70 blob".utf8.count)))
 
-        // It is tried again after half a second, then after twice that.
+        // Retried after half a second, then after twice that.
         var deadline = recorder.nextDeadline
         #expect(deadline == Self.moment(milliseconds: 10_650).monotonic)
         let errors = try #require(scene.metrics.sample("backplane_relay_write_errors_total"))
@@ -172,17 +172,17 @@ import Time
                 .dropped(channel: "game", envelopes: 1, bytes: 7, reason: "write_error", ids: 70...70),
             ])
         #expect(capture.events.contains(.disconnected(cause: "io_error")))
-        // Others are told when it began and ended, and no more than that.
+        // Other consumers get the start and the end only.
         #expect(told == ["writing_failed Not a directory", "writing_resumed 6"])
-        // They came back with their directory; meanwhile they were not there.
+        // The segments returned with their directory; in between they were missing.
         let moved = capture.events.filter { $0.event == "segment_moved" }
         #expect(moved.map(\.from) == [1] && moved.map(\.to) == [5])
         #expect(scene.metrics.dropped(.writeError).envelopes == 6)
         #expect(scene.metrics.sample("backplane_relay_recorded_envelopes_total") == 6)
     }
 
-    /// A pause is no failure, but writing may fail behind it: what the page counts then is what was lost since.
-    @Test func aFailureBehindAPauseCountsOnlyItsOwn() throws {
+    /// A pause is not a failure, but writing may fail after it: the page then counts losses since that failure.
+    @Test func aFailureAfterAPauseCountsOnlyItsOwnLosses() throws {
         let scene = try Scene()
         var recorder = scene.makeRecorder()
         recorder.pause(free: 1, at: Self.moment(milliseconds: 0))
@@ -200,8 +200,8 @@ import Time
         #expect(scene.metrics.dropped(.diskLow).envelopes == 3 && scene.metrics.dropped(.writeError).envelopes == 2)
     }
 
-    /// The chunk in memory is lost only when a second segment refuses it, too.
-    @Test func aChunkThatNoSegmentTakesIsCounted() throws {
+    /// The chunk in memory is lost only if a second segment cannot take it either.
+    @Test func aChunkThatCannotBeWrittenIsCounted() throws {
         let scene = try Scene()
         try scene.takeDirectoryAway()
         var recorder = scene.makeRecorder()
@@ -213,8 +213,8 @@ import Time
         #expect(scene.metrics.sample("backplane_relay_write_errors_total") == 2)
     }
 
-    /// Else the ids after it would look like a gap.
-    @Test func aResetInAChunkThatIsLostIsStillTold() throws {
+    /// Otherwise the ids after it would look like a gap.
+    @Test func aResetInALostChunkIsStillReported() throws {
         let scene = try Scene()
         try scene.takeDirectoryAway()
         var recorder = scene.makeRecorder()
@@ -229,7 +229,7 @@ import Time
         #expect(try scene.read().events.contains(.counterReset(channel: "chat", from: 9, to: 1)))
     }
 
-    @Test func aFailureWithNothingToWriteIsNoSuccess() throws {
+    @Test func aFailureWithoutDataIsNotASuccess() throws {
         let scene = try Scene()
         var recorder = scene.makeRecorder()
         try scene.takeDirectoryAway()
@@ -269,8 +269,8 @@ import Time
         #expect(try scene.read().events.filter { $0.event == "duplicate" }.map(\.from) == (0..<1_000).map { $0 })
     }
 
-    /// Otherwise the capture would say that it comes from a server that is gone, and a replay could hit its own source.
-    @Test func anotherServerDuringAnOutageIsTheOneOfTheNextSegment() throws {
+    /// Otherwise the capture would name a server that is gone, and a replay could reach its own source.
+    @Test func aServerChangeDuringAnOutageIsInTheNextSegment() throws {
         let scene = try Scene()
         try scene.takeDirectoryAway()
         var recorder = scene.makeRecorder()
@@ -284,7 +284,7 @@ import Time
         #expect(try CaptureReader(paths: [scene.path]).sources().map(\.runID) == ["b"])
     }
 
-    @Test func aCloseDuringAnOutageTriesOnceMore() throws {
+    @Test func aCloseDuringAnOutageRetriesOnce() throws {
         let scene = try Scene()
         try scene.takeDirectoryAway()
         var recorder = scene.makeRecorder()

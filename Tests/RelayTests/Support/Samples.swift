@@ -4,7 +4,7 @@ import Prometheus
 
 @testable import Relay
 
-/// The metrics of all parts of a relay, as they register them.
+/// The metrics of all parts of a relay, as registered by the parts.
 struct RelayMetrics {
     let context: RelayContext
     let intake: IntakeMetrics
@@ -31,7 +31,7 @@ struct RelayMetrics {
         return ChannelObserver(metrics: channels[0], own: own, lastID: lastID)
     }
 
-    /// The value of one series as a scrape shows it; nil if there is none.
+    /// The value of one series in a scrape; nil if it does not exist.
     func sample(_ series: String) -> Double? {
         let line = String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n").first {
             $0.hasPrefix(series + " ")
@@ -47,7 +47,7 @@ struct RelayMetrics {
     }
 }
 
-/// - Parameter records: whether the relay is told to record.
+/// - Parameter records: whether the relay is configured to record.
 func makeMetrics(_ channels: [String] = ["chat"], records: Bool = true) -> RelayMetrics {
     RelayMetrics(channels.map { .signalR2(key: $0) }, records: records)
 }
@@ -66,7 +66,7 @@ extension RelayMetrics {
         return CoreObserver(metrics: channels[0], own: own, hub: hub)
     }
 
-    /// All series of a scrape whose names begin so, as they are written.
+    /// All series of a scrape whose names have this prefix, as written.
     func series(_ prefix: String = "signalr_backplane_") -> [String: Double] {
         var series: [String: Double] = [:]
         for line in String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n")

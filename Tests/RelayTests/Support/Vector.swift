@@ -1,6 +1,6 @@
 import Foundation
 
-/// A payload of a real node, and what the real decoder made of it.
+/// A payload of a real node, and the real decoder's result.
 struct Vector: Decodable {
     struct Message: Decodable {
         var key: String

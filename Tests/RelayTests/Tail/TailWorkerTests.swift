@@ -6,7 +6,7 @@ import Testing
 @testable import Relay
 
 @Suite struct TailWorkerTests {
-    /// What was handed out, as words: `7` for an envelope, else the event.
+    /// The output, as words: `7` for an envelope, otherwise the event.
     private final class Output: TailOutput {
         private(set) var seen: [String] = []
         private(set) var flushes = 0
@@ -63,7 +63,7 @@ import Testing
         return (output.seen, report, failure != nil)
     }
 
-    @Test func envelopesAndEventsComeInTheirOrder() {
+    @Test func envelopesAndEventsArriveInOrder() {
         let (seen, report, failed) = tail { intake in
             intake.subscribed(Self.subscription())
             intake.deliver(Self.batch(5, 6))
@@ -85,8 +85,8 @@ import Testing
         #expect(!failed)
     }
 
-    /// Like `run`: missed ids are reported without waiting for the next id, or that they are unknown.
-    @Test func theCountersTellWhatWasMissed() {
+    /// Like `run`: missed ids are reported without waiting for the next id, or reported as unknown.
+    @Test func theCountersRevealWhatWasMissed() {
         func look(_ chat: UInt64) -> CounterReadings {
             CounterReadings(
                 counters: [.value(chat), .unreadable(.counterNotPermitted)], isFenced: true, isLast: false)
@@ -107,7 +107,7 @@ import Testing
             ])
     }
 
-    /// Ids are followed whatever is selected: else every envelope that is not would be a gap.
+    /// Ids are tracked for all envelopes; otherwise every envelope outside the selection would be a gap.
     @Test func aSelectionLeavesNoGaps() {
         let (seen, report, _) = tail(selection: CaptureSelection(hubs: ["gameHub"])) { intake in
             intake.deliver(Self.batch(1, 2))
@@ -124,7 +124,7 @@ import Testing
         #expect(report.envelopes == 2 && report.droppedEnvelopes == 0)
     }
 
-    @Test func whatTheIntakeDroppedIsCountedAndExplainsTheGap() {
+    @Test func dropsOfTheIntakeAreCountedAndExplainTheGap() {
         let large = Self.batch(1)
         large.receivedAt = 5
         [UInt8](repeating: 0, count: 900_000).withUnsafeBytes { large.append(channel: 0, payload: $0) }
@@ -147,6 +147,6 @@ import Testing
         let (seen, report, failed) = tail(output) { intake in intake.deliver(Self.batch(1, 2, 3, 4)) }
         #expect(seen == ["1"])
         #expect(failed)
-        #expect(report.droppedEnvelopes == 2, "those behind the one that failed")
+        #expect(report.droppedEnvelopes == 2, "those after the one that failed")
     }
 }

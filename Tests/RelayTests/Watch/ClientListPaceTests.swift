@@ -6,7 +6,7 @@ import Testing
     private static let second: UInt64 = 1_000_000_000
     private static let millisecond: UInt64 = 1_000_000
 
-    @Test func slowAnswersMakeItWaitAndQuickOnesComeBack() {
+    @Test func slowRepliesLengthenTheIntervalAndQuickOnesShortenIt() {
         var pace = ClientListPace()
         #expect(pace.isDue(at: 0))
         let costs: [UInt64] = [1, 10, 11, 30, 200, 200, 200, 200, 200, 1, 1, 1, 1, 1, 1, 1]
@@ -26,7 +26,7 @@ import Testing
 
     @Test func manyClientsAreNotListed() {
         var pace = ClientListPace()
-        // Where the server does not tell, the time of the answer decides.
+        // If the server does not report the number, the time of the reply decides.
         let admitted = [10_000, nil, 10_001].map { pace.admits(clients: $0, at: 0) }
         #expect(admitted == [true, true, false])
         #expect(pace.isSuspended)

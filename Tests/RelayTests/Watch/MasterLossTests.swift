@@ -12,7 +12,7 @@ import Testing
         (nil, .replica(of: "b:1"), .demoted(MasterLoss(master: "b:1", since: 9))),
         (nil, .replica(of: nil), .demoted(MasterLoss(master: nil, since: 9))),
         (lost, .replica(of: "b:1"), .none),
-        // What does not say whose replica it is contradicts nothing.
+        // A role without the master's address contradicts nothing.
         (lost, .replica(of: nil), .none),
         (lost, .replica(of: "c:1"), .moved(MasterLoss(master: "c:1", since: 5))),
         (lost, nil, .none),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Relay
 
-/// Nodes of hubs, and hubs that come while the watch is at work.
+/// Nodes of hubs, and hubs that appear while the watch is running.
 @Suite struct NodeWatchTests {
     private static let chat = CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")
     private static let room = CoreHub(
@@ -15,7 +15,7 @@ import Testing
         let channels = [
             channel(Self.chat, "web1_9e72f0b4725d4879a14457e2c4891af6"),
             channel(Self.chat, "web2_9e72f0b4725d4879a14457e2c4891af6"), channel(Self.room, "web1_1"),
-            // None of them is a node of either.
+            // None of them is a node of either hub.
             channel(CoreHub(prefix: "app:", type: "Other"), "web1_2"), channel(CoreHub(type: "Chat.Hubs.ChatHub"), "x"),
             Self.chat.channel(.group, Array("g:internal:ack:x".utf8)), Self.chat.channel(.all, []),
             Array(":internal:ack:x".utf8), Array("app:Chat.Hubs.ChatHub:internal:ack:".utf8), [],
@@ -24,7 +24,7 @@ import Testing
         #expect(CoreNodes.count([], of: [Self.chat]) == [0])
     }
 
-    @Test func thePatternMatchesTheNodesOfAPrefixAlone() {
+    @Test func thePatternMatchesOnlyTheNodesOfAPrefix() {
         #expect(String(decoding: CoreNodes.pattern(prefix: "a*:"), as: UTF8.self) == #"a\*:*:internal:ack:*"#)
     }
 
@@ -32,7 +32,7 @@ import Testing
         relay.sample(#"signalr_backplane_\#(name){channel="\#(channel)",backplane="\#(backplane)"}"#)
     }
 
-    @Test func aHubThatComesHasAnswersOfItsOwn() {
+    @Test func aNewHubHasItsOwnValues() {
         let relay = makeMetrics(["chat"])
         let watch = WatchMetrics(relay.registry, channels: relay.channels)
         #expect(watch.subscribers(channel: 1) == nil, "it is just being attached")
@@ -47,14 +47,14 @@ import Testing
         #expect(sample(relay, "subscribers", "app:Chat.Hubs.ChatHub", "core") == 4)
         #expect(sample(relay, "nodes", "app:Chat.Hubs.ChatHub", "core") == 3)
         #expect(watch.meant(channel: 0) == "orders" && watch.meant(channel: 1) == nil)
-        // Groups and users have their own subscribers: what Redis transfers for a hub is unknown.
+        // Groups and users have their own subscribers: the data that Redis sends for a hub is unknown.
         #expect(relay.series("signalr_backplane_egress_bytes_total").keys.allSatisfy { !$0.contains("core") })
         watch.forgetAnswers()
         #expect(sample(relay, "subscribers", "app:Chat.Hubs.ChatHub", "core") == nil)
         #expect(relay.series("signalr_backplane_nodes").isEmpty)
     }
 
-    /// Its counter is none: what is asked of event keys is not asked of hubs.
+    /// It has no counter: queries for event keys are not made for hubs.
     @Test func aHubHasNoCounter() {
         let relay = makeMetrics(hubs: [Self.chat])
         let watch = WatchMetrics(relay.registry, channels: relay.channels)

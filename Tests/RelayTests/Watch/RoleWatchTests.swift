@@ -7,9 +7,9 @@ import Testing
 
 @testable import Relay
 
-/// What the watch makes of each answer about the server's role, look by look.
+/// The watch's conclusion from each reply about the server's role, check by check.
 @Suite struct RoleWatchTests {
-    /// What a server says to ROLE and to INFO at one look.
+    /// A server's replies to ROLE and INFO in one check.
     struct Look: Sendable {
         var role = "*3\r\n" + ScriptedRedis.bulk("master") + "\r\n:0\r\n*0"
         var info = ScriptedRedis.bulk("role:master\r\n")
@@ -26,9 +26,9 @@ import Testing
     struct History: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let looks: [Look]
-        /// After all of them: whose replica it is; nil for a master.
+        /// The final result: the address of its master; nil for a master.
         let master: String??
-        /// What the capture was told.
+        /// The events in the capture.
         let events: [String]
     }
 
@@ -46,7 +46,7 @@ import Testing
             testDescription: "promoted", looks: [.replica(of: "b"), .master], master: nil,
             events: ["demoted", "promoted"]),
         History(
-            testDescription: "ROLE is denied, INFO tells", looks: [.denied(info: slave)], master: "c:1",
+            testDescription: "ROLE is denied, INFO reports it", looks: [.denied(info: slave)], master: "c:1",
             events: ["demoted"]),
         History(
             testDescription: "neither is permitted", looks: [.denied(info: "-NOPERM no INFO"), .replica(of: "b")],
@@ -55,14 +55,14 @@ import Testing
             testDescription: "a replica that has lost its master",
             looks: [Look(role: "-MASTERDOWN Link with MASTER is down")], master: .some(nil), events: ["demoted"]),
         History(
-            testDescription: "an error that says nothing of the role",
+            testDescription: "an error unrelated to the role",
             looks: [Look(role: "-LOADING x", info: slave)], master: nil, events: []),
     ]
 
-    /// Where a test is.
+    /// The position in a test.
     private final class Stage: Sendable {
         private let looks: [Look]
-        /// nil while the connection is made, which must meet a master.
+        /// Nil while connecting, which must find a master.
         private let step = Mutex<Int?>(nil)
 
         init(_ looks: [Look]) { self.looks = looks }
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test(arguments: histories) func lookByLook(_ history: History) async throws {
+    @Test(arguments: histories) func checkByCheck(_ history: History) async throws {
         let stage = Stage(history.looks)
         let metrics = makeMetrics(records: false)
         let intake = Intake(limit: 1 << 20, metrics: metrics.intake)

@@ -24,7 +24,7 @@ import Testing
         #expect(SubscriberClient.withoutPort(address) == expected)
     }
 
-    @Test func whatIsNotThereIsNotMadeUp() throws {
+    @Test func missingFieldsAreNotInvented() throws {
         let client = try #require(SubscriberClient(line: "id=1 addr=1.2.3.4:5 name= omem=7"))
         #expect(client.name == "unnamed")
         #expect(client.memory == nil)
@@ -33,12 +33,12 @@ import Testing
         #expect(SubscriberClient(line: "") == nil)
     }
 
-    @Test func namesCannotSteerATerminalAndHaveAnEnd() {
+    @Test func namesHaveNoControlSequencesAndALimitedLength() {
         #expect(Self.client("a\u{1B}[2Jb").name == "a\u{FFFD}[2Jb")
         #expect(Self.client(String(repeating: "x", count: 500)).name.count == 80)
     }
 
-    @Test func oneNameAndAddressIsOneRow() {
+    @Test func clientsWithTheSameNameAndAddressShareARow() {
         var table = SubscriberTable()
         table.look(
             [
@@ -52,7 +52,7 @@ import Testing
         #expect(row?.memory == 200)
     }
 
-    @Test func slowIsWhatIsBehindTwice() {
+    @Test func aSubscriberBehindInTwoChecksIsSlow() {
         let key = SubscriberTable.Key(name: "web1", address: "10.0.0.1")
         var table = SubscriberTable()
         let waits = [0, 2 << 20, 0, 2 << 20, 3 << 20, 1 << 20, 100, 2 << 20]
@@ -63,7 +63,7 @@ import Testing
         #expect(slow == [false, false, false, false, true, true, false, false])
     }
 
-    @Test func whoHasGoneStaysForTenMinutes() {
+    @Test func disconnectedSubscribersStayForTenMinutes() {
         let key = SubscriberTable.Key(name: "web1", address: "10.0.0.1")
         var table = SubscriberTable()
         table.look([Self.client("web1", waiting: 7)], at: 0)
@@ -74,19 +74,19 @@ import Testing
         #expect(table.rows[key] == nil)
     }
 
-    @Test func aboveAHundredTheyAreOther() {
+    @Test func beyondAHundredTheyAreOther() {
         var table = SubscriberTable()
         table.look((0..<150).map { Self.client("web\($0)", waiting: $0) }, at: 0)
         #expect(table.rows.count == 101)
         #expect(table.rows[.other]?.connections == 50)
         #expect(table.rows[.other]?.waiting == 149)
-        // Who has a row keeps it; who leaves makes room.
+        // Existing rows stay; rows of disconnected clients are reused.
         table.look([Self.client("web200")], at: 700 * Self.second)
         table.look([Self.client("web200"), Self.client("web201")], at: 1_400 * Self.second)
         #expect(table.rows[.init(name: "web201", address: "10.0.0.1")]?.connections == 1)
     }
 
-    @Test func listeningCountsWhoListensToChannels() {
+    @Test func listeningCountsSubscribersOfChannels() {
         var table = SubscriberTable()
         table.look(
             [

@@ -42,7 +42,7 @@ struct WatchMetricsTests {
         #expect(sample("subscribers") == 2 && sample("subscribers", "orders") == nil)
     }
 
-    @Test func aKeyThatIsGoneTakesOnlyItsOwnSeries() {
+    @Test func aMissingKeyRemovesOnlyItsOwnSeries() {
         for index in 0...1 {
             watch.setIssuedID(12, channel: index)
             watch.setSilent(false, channel: index)
@@ -54,7 +54,7 @@ struct WatchMetricsTests {
         }
     }
 
-    @Test func egressCountsEachByteOnceAlsoOverAnOutage() {
+    @Test func egressCountsEachByteOnceEvenAcrossAnOutage() {
         let bytes = relay.channels[0].envelopeBytes
         bytes.increment(by: 100)
         watch.setSubscribers(3, channel: 0)

@@ -44,7 +44,7 @@ import Time
         try withSessions { sessions, _ in #expect(sessions.login(candidate, at: at(0)) == .wrongToken) }
     }
 
-    @Test func oneTryASecond() throws {
+    @Test func oneAttemptPerSecond() throws {
         try withSessions { sessions, _ in
             #expect(sessions.login("wrong", at: at(0)) == .wrongToken)
             #expect(sessions.login(Self.secret, at: at(0.9)) == .tooSoon)
@@ -52,7 +52,7 @@ import Time
         }
     }
 
-    @Test func otherCookiesOpenNothing() throws {
+    @Test func otherCookiesAreRefused() throws {
         try withSessions { sessions, _ in
             let cookie = try open(sessions, at: at(0))
             for other in [

@@ -11,7 +11,7 @@ import Testing
         try body(path)
     }
 
-    @Test func matchesWithoutTheFilesBlanks() throws {
+    @Test func ignoresWhiteSpaceInTheFile() throws {
         try withFile("  0123456789abcdef\r\n") { path in
             let token = try WebToken(file: path)
             #expect(token.matches(Array("0123456789abcdef".utf8)))
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func takesTheNewOne() throws {
+    @Test func acceptsTheNewToken() throws {
         try withFile("0123456789abcdef") { path in
             let token = try WebToken(file: path)
             try Data("fedcba9876543210".utf8).write(to: URL(filePath: path))

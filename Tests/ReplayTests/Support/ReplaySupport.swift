@@ -9,10 +9,10 @@ import Time
 
 @testable import Replay
 
-/// A clock that only moves when it is slept by, or set.
+/// A clock that advances only in sleeps, or when set.
 final class StoppedClock: ReplayClock {
     private let moment: Mutex<Moment>
-    /// How far each sleep went, in nanoseconds.
+    /// The length of each sleep, in nanoseconds.
     private let record = Mutex<[UInt64]>([])
     /// Called before each sleep: simulates keys.
     private let onSleep: @Sendable (_ monotonic: UInt64) -> Void
@@ -47,12 +47,12 @@ final class StoppedClock: ReplayClock {
     }
 }
 
-/// A target that answers on the spot, as it is told to.
+/// A target with immediate, scripted replies.
 final class ScriptedTarget: CommandPipeline {
-    /// Commands that it got, by the pieces in which they came.
+    /// Received commands, in the pieces in which they arrived.
     private let record = Mutex<[Int]>([])
     private let ids = Mutex<Int64>(0)
-    /// What it answers to the how-manieth command, from 1; nil is a new id.
+    /// The reply by command number, starting at 1; nil means a new id.
     private let answer: @Sendable (_ command: Int) -> Result<RESPValue, RedisError>?
 
     init(answer: @escaping @Sendable (_ command: Int) -> Result<RESPValue, RedisError>? = { _ in nil }) {
@@ -80,7 +80,7 @@ final class ScriptedTarget: CommandPipeline {
 
 extension ReplayAccount {
     /// - Parameters:
-    ///   - confirmed: by a process before this one, where it is resumed.
+    ///   - confirmed: by an earlier process, if resumed.
     static func ofTests(confirmed: Int = 0, isResumed: Bool = false, path: String? = nil) -> ReplayAccount {
         var checkpoint = ReplayCheckpoint(
             token: "t", target: .ofTests, segments: ["a"], options: "o", counters: ["chat": 100])

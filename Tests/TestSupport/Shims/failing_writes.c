@@ -1,6 +1,6 @@
-// Loaded into the relay by LD_PRELOAD: while the file named by FAILING_WRITES exists, what it says happens to writes into
-// segment files. "write": pwrite fails with EIO; "short": it writes half and then fails; "sync": fdatasync fails with EIO;
-// "slow": pwrite takes a second; "stuck": it does not come back until the file says something else.
+// Loaded into the relay by LD_PRELOAD: while the file named by FAILING_WRITES exists, its content decides how writes into
+// segment files fail. "write": pwrite fails with EIO; "short": it writes half and then fails; "sync": fdatasync fails with EIO;
+// "slow": pwrite takes a second; "stuck": it does not return until the file's content changes.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
-// Loaded into the relay by LD_PRELOAD: its clock of the day is off by the seconds in the file named by STEPPING_CLOCK, and
-// follows that file at once, as if somebody set the clock. Other clocks stay true. Waits that end at a time of day end when
-// this clock reaches it, as the kernel does it.
+// Loaded into the relay by LD_PRELOAD: shifts its wall clock by the seconds in the file named by STEPPING_CLOCK, and
+// follows changes of that file at once, as if the clock was set. Other clocks stay correct. Waits until a wall-clock time
+// end when this clock reaches it, as in the kernel.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-// Waits look at the clock this often.
+// Waits check the clock this often.
 #define SLICE 10000000
-// No monotonic clock is that far; every time of day is.
+// Every wall-clock time is above this, no monotonic clock is.
 #define TIME_OF_DAY 1000000000
 
 static int (*true_clock)(clockid_t, struct timespec *);
@@ -86,7 +86,7 @@ int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, co
     static _Atomic(timed_wait) found;
     timed_wait next = atomic_load(&found);
     if (next == NULL) {
-        // The default version of x86-64, of aarch64, and whatever there is elsewhere.
+        // The default version of x86-64, of aarch64, and any other.
         next = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
         if (next == NULL) next = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.17");
         if (next == NULL) next = dlsym(RTLD_NEXT, "pthread_cond_timedwait");

@@ -98,7 +98,7 @@ package enum CoreKind: UInt8, CaseIterable, Sendable {
 ///
 /// Source: `RedisHubLifetimeManager.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreServerName: Hashable, Sendable {
-    /// May hold `_` itself.
+    /// May contain `_`.
     package let machine: String
     /// 32 lower-case hexadecimal digits.
     package let guid: String
@@ -117,5 +117,6 @@ package struct CoreServerName: Hashable, Sendable {
         self.guid = String(decoding: guid, as: UTF8.self)
     }
 
+    /// The same for text.
     package init?(_ name: String) { self.init(Array(name.utf8)) }
 }

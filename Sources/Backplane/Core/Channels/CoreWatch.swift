@@ -7,11 +7,14 @@ package struct CoreWatch: Equatable, Sendable {
     package let channels: [[UInt8]]
     /// For PSUBSCRIBE. Each pattern adds cost to every PUBLISH on this Redis.
     package var patterns: [[UInt8]] { beginnings.map(\.pattern) }
-    /// Each pattern, and what the channels begin with that are meant by it: it may match others too.
+    /// Each pattern with the start of the intended channels: a pattern may match other channels too.
     package let beginnings: [Beginning]
 
+    /// A pattern, and what it is meant to match.
     package struct Beginning: Equatable, Sendable {
+        /// The start of the intended channels, not escaped.
         package let beginning: [UInt8]
+        /// The escaped ``beginning`` followed by `*`.
         package let pattern: [UInt8]
     }
 
@@ -44,5 +47,27 @@ package struct CoreWatch: Equatable, Sendable {
             let beginning = hub.root + Array(kind.infixBytes)
             return (other.root + [UInt8(ascii: ":")]).starts(with: beginning)
         }
+    }
+}
+
+/// Redis' glob patterns, for PSUBSCRIBE, PUBSUB CHANNELS and ACLs.
+package enum RedisGlob {
+    /// A pattern that matches this text.
+    ///
+    /// Special characters are escaped. White space and NUL become `?`: an ACL must contain a PSUBSCRIBE pattern
+    /// literally, Redis rejects ACLs with white space, and the names of generic hubs contain spaces. Quotes become `?`
+    /// too, because redis-cli and ACL files read them as the start of a quoted word.
+    package static func escaped(_ text: some Sequence<UInt8>) -> [UInt8] {
+        var pattern: [UInt8] = []
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "\\"):
+                pattern.append(UInt8(ascii: "\\"))
+                pattern.append(byte)
+            case 0x00, 0x09...0x0D, 0x20, UInt8(ascii: "\""), UInt8(ascii: "'"): pattern.append(UInt8(ascii: "?"))
+            default: pattern.append(byte)
+            }
+        }
+        return pattern
     }
 }

@@ -212,14 +212,18 @@ package enum CoreFrameConversion {
 
 /// Why a frame cannot be converted to the other protocol, and the offset in the payload.
 package struct CoreConversionError: Error, Equatable, Sendable {
+    /// Why.
     package let reason: Reason
+    /// From the start of the converted frame or of the payload that contains it.
     package let offset: Int
 
+    /// - Parameter offset: from the start of the converted bytes.
     package init(_ reason: Reason, at offset: Int) {
         self.reason = reason
         self.offset = offset
     }
 
+    /// ``Reason/malformed``, at the same offset.
     package init(_ error: CoreError) { self.init(.malformed, at: error.offset) }
 
     /// Few and stable values, suitable as a label.

@@ -32,11 +32,13 @@ package enum CoreMessageType: UInt8, CaseIterable, Sendable {
 
 /// One message of the hub protocol in place. Valid as long as the payload's memory.
 ///
-/// All offsets count from the start of the payload that the message stands in.
+/// All offsets count from the start of the payload that contains the message.
 ///
 /// Source: `JsonHubProtocol.cs` and `MessagePackHubProtocolWorker.cs` of ASP.NET Core SignalR.
 package struct CoreHubMessage {
+    /// The payload that contains the message.
     package let payload: UnsafeRawBufferPointer
+    /// The protocol of the frame.
     package let format: CoreFormat
     /// Clients ignore those above 9.
     package internal(set) var typeNumber = 0
@@ -59,19 +61,19 @@ package struct CoreHubMessage {
 
     /// The whole message, including the trailing byte 1e or the length prefix.
     package var range: Range<Int> { span.range ?? 0..<0 }
-    /// By which the asker finds the answer; nil if nobody waits for one.
+    /// The sender's key for the result; nil if no result is requested.
     package var invocationID: CoreText? { text(invocationIDSpan) }
-    /// The client's method.
+    /// The client method.
     package var target: CoreText? { text(targetSpan) }
-    /// In place; nil where the type has none.
+    /// nil for message types without arguments.
     package var arguments: CoreElements? { elements(argumentsSpan, argumentCount) }
-    /// In place; nil where there are none.
+    /// nil if there are none.
     package var streamIDs: CoreElements? { elements(streamIDsSpan, streamIDCount) }
     /// An object or map of texts; nil if absent.
     package var headers: Range<Int>? { headersSpan.range }
     /// A completion's result or a stream's item: one JSON value, or one MessagePack value.
     package var value: Range<Int>? { valueSpan.range }
-    /// Of a completion or a close; nil if there is none.
+    /// The error text of a completion or close message; nil if there is none.
     package var error: CoreText? { text(errorSpan) }
     /// The error, encoded in the message's format.
     package var errorRange: Range<Int>? { errorSpan.range }
@@ -130,94 +132,6 @@ package struct CoreHubMessage {
             }
         }
         return texts
-    }
-}
-
-/// An array in a hub message, in place.
-package struct CoreElements {
-    package let payload: UnsafeRawBufferPointer
-    package let format: CoreFormat
-    /// The whole array, in the payload.
-    package let range: Range<Int>
-    package let count: Int
-
-    /// Calls `body` with each element's place in the payload.
-    package func forEach(_ body: (_ index: Int, _ range: Range<Int>) -> Void) {
-        switch format {
-        case .json:
-            var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: payload[range]))
-            var index = 0
-            _ = scanner.array { scanner in
-                _ = scanner.peek()
-                let start = range.lowerBound &+ scanner.position
-                guard scanner.skipValue() else { return false }
-                body(index, start..<range.lowerBound &+ scanner.position)
-                index += 1
-                return true
-            }
-        case .messagePack:
-            var reader = MessagePackReader(payload, in: range)
-            guard let count = try? reader.arrayCount() else { return }
-            for index in 0..<count {
-                guard let element = try? reader.value() else { return }
-                body(index, element)
-            }
-        }
-    }
-
-    /// Each element's place in the payload.
-    package var ranges: [Range<Int>] {
-        var ranges: [Range<Int>] = []
-        forEach { ranges.append($1) }
-        return ranges
-    }
-
-    /// All elements as one JSON array.
-    package func json() -> [UInt8] { CoreValue(payload: payload, format: format, range: range).json() }
-}
-
-/// An application value in place: one JSON value or one MessagePack value.
-package struct CoreValue {
-    package let payload: UnsafeRawBufferPointer
-    package let format: CoreFormat
-    package let range: Range<Int>
-
-    package init(payload: UnsafeRawBufferPointer, format: CoreFormat, range: Range<Int>) {
-        self.payload = payload
-        self.format = format
-        self.range = range
-    }
-
-    /// As they stand in the payload.
-    package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: payload[range]) }
-
-    /// nil if it is not a text.
-    package var text: String? {
-        switch format {
-        case .json:
-            var scanner = JSONScanner(bytes)
-            return scanner.string()?.decoded
-        case .messagePack:
-            var reader = MessagePackReader(payload, in: range)
-            return (try? reader.string()).map { CoreText($0).text }
-        }
-    }
-
-    /// As JSON: copied from JSON, or converted by ``MessagePackJSON``.
-    package func json() -> [UInt8] {
-        switch format {
-        case .json: return Array(bytes)
-        case .messagePack:
-            var writer = JSONWriter()
-            var reader = MessagePackReader(payload, in: range)
-            do throws(CoreConversionError) {
-                try MessagePackJSON.append(&reader, to: &writer, .shown)
-            } catch {
-                // Too deep: the output so far is not valid JSON.
-                return Array("\"\(error.reason.label)\"".utf8)
-            }
-            return writer.bytes
-        }
     }
 }
 
@@ -282,5 +196,64 @@ package struct CoreHubMessageWalk {
             }
         position = message.range.upperBound
         return message
+    }
+}
+
+/// The client method of an invocation, found by reading only the start of a frame: nodes write `{"type":1,"target":"`
+/// or `96 01 80 c0` before it, unless a result is requested.
+///
+/// For counting; ``CoreHubMessage`` validates everything. Valid as long as the payload's memory.
+package struct CoreCallName {
+    /// The name as written in the frame, UTF-8.
+    package let key: UnsafeRawBufferPointer
+
+    /// Malformed UTF-8 becomes U+FFFD.
+    package var method: String { String(decoding: key, as: UTF8.self) }
+
+    /// - Returns: nil if the frame begins differently, or the name is escaped.
+    @inline(__always)
+    package init?(quickly view: CoreInvocationView) {
+        if let json = view.json {
+            self.init(json: UnsafeRawBufferPointer(rebasing: view.payload[json]))
+        } else if let messagePack = view.messagePack {
+            self.init(messagePack: view.payload, in: messagePack)
+        } else {
+            return nil
+        }
+    }
+
+    /// `{"type":`, `1,"targe` and `arget":"`, the last two overlapping.
+    private static var head: (UInt64, UInt64, UInt64) {
+        (0x3A22_6570_7974_227B, 0x6567_7261_7422_2C31, 0x223A_2274_6567_7261)
+    }
+
+    @inline(__always)
+    private init?(json frame: UnsafeRawBufferPointer) {
+        let start = 20
+        guard frame.count > start, Self.word(frame, 0) == Self.head.0, Self.word(frame, 8) == Self.head.1,
+            Self.word(frame, 12) == Self.head.2
+        else { return nil }
+        let end = JSONString.endOfPlainText(in: frame, from: start)
+        guard end < frame.count, frame[end] == UInt8(ascii: "\"") else { return nil }
+        key = UnsafeRawBufferPointer(rebasing: frame[start..<end])
+    }
+
+    @inline(__always)
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    @inline(__always)
+    private init?(messagePack payload: UnsafeRawBufferPointer, in frame: Range<Int>) {
+        // The length takes at most five bytes.
+        var position = frame.lowerBound
+        let lastOfLength = min(position &+ 4, frame.upperBound &- 1)
+        while position < lastOfLength, payload[position] >= 0x80 { position &+= 1 }
+        guard frame.upperBound &- position > 5, payload[position] < 0x80 else { return nil }
+        let head = UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: position &+ 1, as: UInt32.self))
+        guard head == 0x9601_80C0 else { return nil }
+        var reader = MessagePackReader(payload, in: position &+ 5..<frame.upperBound)
+        guard let name = try? reader.string() else { return nil }
+        key = name
     }
 }

@@ -7,6 +7,7 @@ package import JSON
 /// the Base64 of its bytes. Types specific to MessagePack become objects: `{"ext":5,"base64":"AAEC"}`,
 /// `{"ext":99,"compressed":"lz4","bytes":120}`.
 package enum MessagePackJSON {
+    /// What to do with values that JSON cannot represent.
     package enum Policy: Sendable {
         /// Everything is shown.
         case shown

@@ -11,7 +11,7 @@ package struct MessagePackReader {
     /// Nesting limit of arrays and maps when building a tree or a text. ``skipValue()`` has no limit.
     package static let maximumDepth = 64
 
-    /// From the start of the payload to the end of what is read.
+    /// From the start of the payload to the end of the part to read.
     package let bytes: UnsafeRawBufferPointer
     /// Offset of the next value.
     package internal(set) var position: Int
@@ -252,6 +252,7 @@ extension MessagePackReader {
         return try string()
     }
 
+    /// A byte string, without its head.
     @inline(__always)
     package mutating func binary() throws(CoreError) -> UnsafeRawBufferPointer {
         let start = position
@@ -263,6 +264,9 @@ extension MessagePackReader {
         return data
     }
 
+    /// An integer of any width on the wire.
+    ///
+    /// - Throws: ``CoreError/Reason/outOfRange`` if the value does not fit the type.
     @inline(__always)
     package mutating func integer<Integer: FixedWidthInteger>(as type: Integer.Type) throws(CoreError) -> Integer {
         let start = position

@@ -1,12 +1,15 @@
 /// Writes MessagePack as real nodes do: each value in its smallest form, nonnegative integers unsigned.
 package struct MessagePackWriter {
-    /// What is written so far.
+    /// The encoded values so far.
     package private(set) var bytes: [UInt8] = []
 
+    /// Nothing written yet.
     package init() {}
 
+    /// A nil.
     package mutating func `nil`() { bytes.append(0xC0) }
 
+    /// A boolean.
     package mutating func bool(_ value: Bool) { bytes.append(value ? 0xC3 : 0xC2) }
 
     /// In the smallest form. It must fit into 64 bits.
@@ -18,8 +21,10 @@ package struct MessagePackWriter {
         }
     }
 
+    /// A 32-bit float.
     package mutating func float(_ value: Float) { append(0xCA, value.bitPattern) }
 
+    /// A 64-bit float.
     package mutating func double(_ value: Double) { append(0xCB, value.bitPattern) }
 
     /// A string, UTF-8.
@@ -34,7 +39,7 @@ package struct MessagePackWriter {
         bytes.append(contentsOf: utf8)
     }
 
-    /// Bytes that are no text.
+    /// A byte string.
     package mutating func binary(_ data: some Collection<UInt8>) {
         head(data.count, fix: (0, 0), 0xC4, 0xC5, 0xC6)
         bytes.append(contentsOf: data)
@@ -46,7 +51,7 @@ package struct MessagePackWriter {
     /// - Parameter count: number of keys written next, each with its value.
     package mutating func map(_ count: Int) { head(count, fix: (0x80, 16), nil, 0xDE, 0xDF) }
 
-    /// An extension: a type and bytes that only it explains.
+    /// An extension: a type, and bytes whose meaning depends on the type.
     package mutating func ext(type: Int8, _ data: some Collection<UInt8>) {
         switch data.count {
         case 1, 2, 4, 8, 16: bytes.append(0xD4 + UInt8(data.count.trailingZeroBitCount))
@@ -76,14 +81,21 @@ package struct MessagePackWriter {
 
     // MARK: - Integers of a given width
 
-    /// As .NET writes a boxed integer: `d2 00000001` for the `int` 1 in an `object`.
+    /// 8 bits, signed. Fixed widths are how .NET writes a boxed integer: `d2 00000001` for the `int` 1 in an `object`.
     package mutating func fixed(_ value: Int8) { append(0xD0, value) }
+    /// 16 bits, signed.
     package mutating func fixed(_ value: Int16) { append(0xD1, value) }
+    /// 32 bits, signed.
     package mutating func fixed(_ value: Int32) { append(0xD2, value) }
+    /// 64 bits, signed.
     package mutating func fixed(_ value: Int64) { append(0xD3, value) }
+    /// 8 bits, unsigned.
     package mutating func fixed(_ value: UInt8) { append(0xCC, value) }
+    /// 16 bits, unsigned.
     package mutating func fixed(_ value: UInt16) { append(0xCD, value) }
+    /// 32 bits, unsigned.
     package mutating func fixed(_ value: UInt32) { append(0xCE, value) }
+    /// 64 bits, unsigned.
     package mutating func fixed(_ value: UInt64) { append(0xCF, value) }
 
     // MARK: - Parts of a value

@@ -1,4 +1,4 @@
-/// The places a forwarded payload has passed, to keep it from looping forever between forwarders.
+/// The places that have forwarded a payload, so that forwarders do not pass it around forever.
 ///
 /// Nodes read the items of a payload that they know and ignore the rest. The mark is one additional item: an array of
 /// texts, `backplane-relay:<place>`. An invocation has two items, or four if a result is requested: payloads with four
@@ -10,7 +10,7 @@ package enum CoreForwardMark {
     package enum Outcome: Equatable, Sendable {
         /// The payload including the mark.
         case marked([UInt8])
-        /// It has passed one of these places before.
+        /// One of the given places has forwarded it before.
         case returned
         /// A payload that requests or returns a result, or has unknown items: it must not be forwarded.
         case unmarkable
@@ -18,8 +18,8 @@ package enum CoreForwardMark {
 
     /// - Parameters:
     ///   - kind: of the channel on which the payload arrived.
-    ///   - place: the place that it leaves, printable ASCII.
-    ///   - places: where it must not have been.
+    ///   - place: the place that forwards the payload, printable ASCII.
+    ///   - places: if one of them has forwarded the payload before, the outcome is ``Outcome/returned``.
     /// - Throws: the payload's error.
     package static func mark(
         _ payload: UnsafeRawBufferPointer, _ kind: CoreKind, leaving place: String, unlessBeenAt places: [String]
@@ -51,7 +51,7 @@ package enum CoreForwardMark {
         return .marked(writer.bytes)
     }
 
-    /// The places a payload has passed.
+    /// The places that have forwarded a payload.
     ///
     /// - Parameter mark: range of its mark.
     package static func places(_ payload: UnsafeRawBufferPointer, _ mark: Range<Int>) -> [String] {

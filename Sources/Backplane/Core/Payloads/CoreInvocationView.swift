@@ -7,7 +7,7 @@ import JSON
 package struct CoreInvocationView {
     /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
-    /// Of the outermost array: 2, or more with a reply or a mark.
+    /// Items of the outermost array: 2, or more with a reply or a mark.
     package let itemCount: Int
     /// Number of excluded connections.
     package let excludedCount: Int
@@ -23,7 +23,7 @@ package struct CoreInvocationView {
     package let invocationID: UnsafeRawBufferPointer?
     /// The third of three items, if it is our mark.
     package let mark: Range<Int>?
-    /// In what it differs from those that nodes write.
+    /// How it differs from what nodes write.
     package let oddities: CoreOddities
     private let excludedStart: Int
     private let framesStart: Int
@@ -48,7 +48,7 @@ package struct CoreInvocationView {
             case .json where json == nil: json = frame
             case .messagePack where messagePack == nil: messagePack = frame
             case .other:
-                // There is hardly ever one, and never many.
+                // Protocols are few, so a linear search is enough.
                 if Self.names(in: payload, at: framesStart, count: min(index, 16)).contains(name) {
                     reader.oddities.insert(.duplicateProtocol)
                 }
@@ -103,7 +103,7 @@ package struct CoreInvocationView {
         }
     }
 
-    /// Ids of connections that do not get it, copied.
+    /// Ids of excluded connections, copied.
     package var excluded: [String] {
         var ids: [String] = []
         forEachExcluded { ids.append(String(decoding: $0, as: UTF8.self)) }
@@ -151,7 +151,7 @@ package struct CoreInvocationView {
 }
 
 extension MessagePackReader {
-    /// The range of a frame; also what nodes accept as a frame: text, or nil for none.
+    /// The range of a frame. Nodes also accept a text as a frame, and nil for an empty one.
     @inline(__always)
     mutating func frame() throws(CoreError) -> Range<Int> {
         let start = position
@@ -194,5 +194,60 @@ extension MessagePackReader {
         if CoreForwardMark.isMark(bytes, range) { return range }
         oddities.insert(.extraItems)
         return nil
+    }
+}
+
+/// Adds missing frames to an invocation, so that it reaches the clients of each of these protocols. Existing frames,
+/// also those of other protocols, stay unchanged byte for byte.
+package struct CoreProtocolFrames: Sendable, Equatable {
+    /// Why a frame cannot be added.
+    package enum Failure: Error, Equatable, Sendable {
+        case conversion(CoreConversionError)
+        /// The invocation has neither a JSON nor a MessagePack frame to convert from.
+        case noFrame
+
+        /// Stable snake_case name.
+        package var label: String {
+            switch self {
+            case .conversion(let error): error.reason.label
+            case .noFrame: "no_frame"
+            }
+        }
+    }
+
+    /// The frames that each invocation must have.
+    package let protocols: [CoreFormat]
+    /// See ``CoreFrameConversion/converted(_:from:allowUntyped:)``.
+    package let allowsUntyped: Bool
+
+    /// - Parameters:
+    ///   - protocols: the frames that each invocation must have.
+    ///   - allowsUntyped: see ``CoreFrameConversion/converted(_:from:allowUntyped:)``.
+    package init(_ protocols: [CoreFormat], allowsUntyped: Bool = false) {
+        self.protocols = protocols
+        self.allowsUntyped = allowsUntyped
+    }
+
+    /// - Returns: the payload with the missing frames; nil if none is missing.
+    package func completed(_ view: CoreInvocationView) throws(Failure) -> [UInt8]? {
+        let missing = protocols.filter { range(of: $0, in: view) == nil }
+        guard !missing.isEmpty else { return nil }
+        var invocation = CoreInvocation(view)
+        for format in missing {
+            let source: CoreFormat = format == .json ? .messagePack : .json
+            guard let range = range(of: source, in: view) else { throw .noFrame }
+            do throws(CoreConversionError) {
+                let frame = try CoreFrameConversion.converted(
+                    UnsafeRawBufferPointer(rebasing: view.payload[range]), from: source, allowUntyped: allowsUntyped)
+                invocation.frames.append(.init(protocolName: format.name, bytes: frame))
+            } catch {
+                throw .conversion(error)
+            }
+        }
+        return invocation.encoded()
+    }
+
+    private func range(of format: CoreFormat, in view: CoreInvocationView) -> Range<Int>? {
+        format == .json ? view.json : view.messagePack
     }
 }

@@ -1,19 +1,19 @@
-/// An envelope that means nothing at another Redis, because whom it concerns is not there. Neither replay nor forwarder
-/// publishes it there unless somebody asks for it.
+/// Why an envelope is meaningless on another Redis: the connection or server that it concerns does not exist there.
+/// Replay and forwarder leave such envelopes out unless the operator asks for them.
 package enum CoreLeftOut: String, Sendable, CaseIterable {
-    /// To one connection: its id is of the recorded application.
+    /// It is for one connection, whose id exists only in the recorded application.
     case connection
-    /// A connection joins or leaves a group: nobody there holds the connection, so nobody answers. Where somebody does hold
-    /// it, its groups would change, and the ack would go to a server that may wait for another one of this number.
+    /// It adds a connection to a group or removes it: no node there holds the connection, so none answers. If a node
+    /// does hold it, its groups would change, and the ack could match another command of the same id.
     case groupCommand = "group_command"
     /// The answer to a group command.
     case ack
     /// A client's answer.
     case result
-    /// A call that waits for a client's answer: who asked is not there.
+    /// A call that waits for a client's answer: the node that waits is not there.
     case clientResult = "client_result"
 
-    /// nil if it is for everybody, a group or a user, and nobody waits for an answer.
+    /// nil if it is for all, a group or a user, and requests no result.
     package init?(_ kind: CoreKind, _ payload: CorePayloadView) {
         if case .invocation(let invocation) = payload, invocation.itemCount > 3 {
             self = .clientResult

@@ -44,15 +44,20 @@ package enum CorePayload: Equatable, Sendable {
 ///
 /// Source: `Internal/RedisGroupCommand.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreGroupCommand: Equatable, Sendable {
+    /// From 1, for each server and hub; the ack has the same.
     package var id: Int32
+    /// The sender, which waits for the ack: ``CoreServerName``.
     package var server: String
     /// 1 adds, 2 removes.
     package var rawAction: UInt8
+    /// Name of the group.
     package var group: String
+    /// Id of the connection that joins or leaves.
     package var connection: String
-    /// Places it was forwarded from: ``CoreForwardMark``.
+    /// Places that have forwarded it: ``CoreForwardMark``.
     package var places: [String] = []
 
+    /// A command that was not forwarded.
     package init(
         id: Int32, server: String, action: CoreGroupCommandView.Action, group: String, connection: String
     ) {
@@ -72,6 +77,7 @@ package struct CoreGroupCommand: Equatable, Sendable {
         if let mark = view.mark { places = CoreForwardMark.places(view.payload, mark) }
     }
 
+    /// As a node writes it, `[id, server, action, group, connection]`, followed by the mark if there are ``places``.
     package func encoded() -> [UInt8] {
         var writer = MessagePackWriter()
         writer.array(places.isEmpty ? 5 : 6)
@@ -85,13 +91,16 @@ package struct CoreGroupCommand: Equatable, Sendable {
     }
 }
 
-/// A client's answer, copied.
+/// A client's result, copied.
 ///
 /// Source: `Internal/RedisCompletion.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreCompletion: Equatable, Sendable {
+    /// The hub protocol of the client that answers.
     package var protocolName: String
+    /// One completion message in that protocol.
     package var frame: [UInt8]
 
+    /// - Parameter frame: the whole frame, in that protocol.
     package init(protocolName: String, frame: [UInt8]) {
         self.protocolName = protocolName
         self.frame = frame
@@ -102,6 +111,7 @@ package struct CoreCompletion: Equatable, Sendable {
         frame = Array(view.payload[view.frame])
     }
 
+    /// As a node writes it, `[protocol, frame]`.
     package func encoded() -> [UInt8] {
         var writer = MessagePackWriter()
         writer.array(2)
@@ -111,18 +121,19 @@ package struct CoreCompletion: Equatable, Sendable {
     }
 }
 
-/// An invocation, copied out of its payload: what goes to clients.
+/// A message for clients, copied out of its payload.
 ///
 /// Source: `Internal/RedisInvocation.cs` and `Internal/RedisProtocol.cs`
 /// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreInvocation: Equatable, Sendable {
     /// A protocol and the whole frame for its clients.
     package struct Frame: Equatable, Sendable {
-        /// `json`, `messagepack` or another that the node has.
+        /// `json`, `messagepack` or another protocol enabled at the node.
         package var protocolName: String
         /// The whole frame.
         package var bytes: [UInt8]
 
+        /// - Parameter bytes: the whole frame, in that protocol.
         package init(protocolName: String, bytes: [UInt8]) {
             self.protocolName = protocolName
             self.bytes = bytes
@@ -131,10 +142,12 @@ package struct CoreInvocation: Equatable, Sendable {
 
     /// Where the client's result must be sent.
     package struct Reply: Equatable, Sendable {
+        /// The sender's key for the result.
         package var invocationID: String
         /// Without the channel prefix.
         package var channel: String
 
+        /// - Parameter channel: the sender's return channel, without the channel prefix.
         package init(invocationID: String, channel: String) {
             self.invocationID = invocationID
             self.channel = channel
@@ -147,9 +160,10 @@ package struct CoreInvocation: Equatable, Sendable {
     package var frames: [Frame]
     /// nil if no result is requested.
     package var reply: Reply?
-    /// Places it was forwarded from: ``CoreForwardMark``. Not written if there is a reply.
+    /// Places that have forwarded it: ``CoreForwardMark``. Not written if there is a reply.
     package var places: [String] = []
 
+    /// An invocation that was not forwarded.
     package init(excluded: [String] = [], frames: [Frame], reply: Reply? = nil) {
         self.excluded = excluded
         self.frames = frames
@@ -190,5 +204,56 @@ package struct CoreInvocation: Equatable, Sendable {
             CoreForwardMark.write(places, to: &writer)
         }
         return writer.bytes
+    }
+}
+
+/// A hub protocol named in an envelope.
+package enum CoreProtocol: Hashable, Sendable {
+    case json
+    case messagePack
+    /// A protocol of the application, or `blazorpack` of Blazor Server.
+    case other
+
+    /// - Parameter name: UTF-8, as in the envelope; compared byte for byte.
+    @inline(__always)
+    package init(_ name: UnsafeRawBufferPointer) {
+        if name.count == 4, name.loadUnaligned(as: UInt32.self) == UInt32(littleEndian: 0x6E6F_736A) {
+            self = .json
+        } else if name.count == 11, Self.word(name, 0) == 0x7065_6761_7373_656D,
+            Self.word(name, 3) == 0x6B63_6170_6567_6173
+        {
+            // "messagep", and "sagepack" overlapping it.
+            self = .messagePack
+        } else {
+            self = .other
+        }
+    }
+
+    @inline(__always)
+    private static func word(_ name: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: name.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    /// nil for an unknown protocol.
+    package var format: CoreFormat? {
+        switch self {
+        case .json: .json
+        case .messagePack: .messagePack
+        case .other: nil
+        }
+    }
+}
+
+/// The protocols whose frames can be decoded.
+package enum CoreFormat: UInt8, CaseIterable, Sendable {
+    case json
+    case messagePack
+
+    /// The name in an envelope.
+    package var name: String {
+        switch self {
+        case .json: "json"
+        case .messagePack: "messagepack"
+        }
     }
 }

@@ -16,7 +16,7 @@ package enum CorePayloadView {
         }
     }
 
-    /// In what it differs from those that nodes write.
+    /// How it differs from what nodes write.
     package var oddities: CoreOddities {
         switch self {
         case .invocation(let view): view.oddities
@@ -76,7 +76,7 @@ package enum CorePayloadView {
 
 /// An application value in a payload.
 package struct CoreDatum: Equatable, Sendable {
-    /// What an application's data are in a payload.
+    /// The role of a value in its message.
     package enum Role: Equatable, Sendable {
         case argument(Int)
         case result
@@ -88,6 +88,7 @@ package struct CoreDatum: Equatable, Sendable {
 
     /// nil for an unknown protocol.
     package let format: CoreFormat?
+    /// What the value is in its message.
     package let role: Role
     /// Range in the payload: one JSON value, one MessagePack value, or the bytes of a frame.
     package let range: Range<Int>
@@ -110,4 +111,168 @@ extension CoreHubMessageWalk {
             }
         }
     }
+}
+
+/// A group command in place, `[id, server, action, group, connection]`: the node that holds the connection executes it
+/// and publishes an ack with the same id on the server's ack channel. Valid as long as the payload's memory.
+package struct CoreGroupCommandView {
+    /// Source: `Internal/GroupAction.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
+    package enum Action: UInt8, CaseIterable, Sendable {
+        case add = 1
+        case remove = 2
+
+        /// Stable name, for output.
+        package var label: String {
+            switch self {
+            case .add: "add"
+            case .remove: "remove"
+            }
+        }
+    }
+
+    /// All offsets count from its start.
+    package let payload: UnsafeRawBufferPointer
+    /// From 1, for each server and hub.
+    package let id: Int32
+    /// UTF-8. The sender, which waits for the ack: ``CoreServerName``.
+    package let server: UnsafeRawBufferPointer
+    /// 1 adds, 2 removes; nodes ignore others.
+    package let rawAction: UInt8
+    /// UTF-8.
+    package let group: UnsafeRawBufferPointer
+    /// UTF-8.
+    package let connection: UnsafeRawBufferPointer
+    /// Range of our mark in the payload, if present.
+    package let mark: Range<Int>?
+    /// How it differs from what nodes write.
+    package let oddities: CoreOddities
+
+    /// nil for a number that nodes ignore.
+    package var action: Action? { Action(rawValue: rawAction) }
+
+    /// Validates the whole payload.
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        self.payload = payload
+        let count = try reader.items(atLeast: 5)
+        id = try reader.integer(as: Int32.self)
+        server = try reader.text()
+        rawAction = try reader.integer(as: UInt8.self)
+        group = try reader.text()
+        connection = try reader.text()
+        mark = try reader.endOfItems(5, of: count)
+        oddities = reader.oddities
+    }
+}
+
+/// An ack in place, `[id]`.
+package struct CoreAckView {
+    /// The id of the command.
+    package let id: Int32
+    /// Range of our mark in the payload, if present.
+    package let mark: Range<Int>?
+    /// How it differs from what nodes write.
+    package let oddities: CoreOddities
+
+    /// Validates the whole payload.
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        let count = try reader.items(atLeast: 1)
+        id = try reader.integer(as: Int32.self)
+        mark = try reader.endOfItems(1, of: count)
+        oddities = reader.oddities
+    }
+}
+
+/// A client's result in place, `[protocol, frame]`, in the protocol of that client. Valid as long as the payload's
+/// memory.
+package struct CoreCompletionView {
+    /// All offsets count from its start.
+    package let payload: UnsafeRawBufferPointer
+    /// UTF-8.
+    package let protocolName: UnsafeRawBufferPointer
+    /// Range in the payload.
+    package let frame: Range<Int>
+    /// Range of our mark in the payload, if present.
+    package let mark: Range<Int>?
+    /// How it differs from what nodes write.
+    package let oddities: CoreOddities
+
+    /// Validates the payload, but not the frame in it.
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        let count = try reader.items(atLeast: 2)
+        self.payload = payload
+        protocolName = try reader.text()
+        frame = try reader.frame()
+        mark = try reader.endOfItems(2, of: count)
+        oddities = reader.oddities
+    }
+
+    /// nil for an unknown protocol.
+    package var format: CoreFormat? { CoreProtocol(protocolName).format }
+
+    /// The messages in the frame; nil for an unknown protocol.
+    package func messages() -> CoreHubMessageWalk? {
+        format.map { CoreHubMessageWalk(payload, frame: frame, $0) }
+    }
+
+    /// - Returns: nil for an unknown protocol or an empty frame.
+    package func message() throws(CoreError) -> CoreHubMessage? {
+        guard var walk = messages() else { return nil }
+        return try walk.next()
+    }
+}
+
+extension MessagePackReader {
+    fileprivate mutating func items(atLeast expected: Int) throws(CoreError) -> Int {
+        let count = try arrayCount()
+        guard count >= expected else { throw CoreError(.tooFewItems, at: 0) }
+        return count
+    }
+
+    /// The items after those that nodes write.
+    ///
+    /// - Returns: the range of our mark, if present.
+    fileprivate mutating func endOfItems(_ expected: Int, of count: Int) throws(CoreError) -> Range<Int>? {
+        var mark: Range<Int>?
+        if count == expected + 1 {
+            mark = try markOrExtraItem()
+        } else {
+            for _ in expected..<count { try skipExtraItem() }
+        }
+        if !isAtEnd { oddities.insert(.trailingBytes) }
+        return mark
+    }
+}
+
+/// How a payload that nodes accept differs from what nodes write. Encoding a decoded payload without oddities gives
+/// the same bytes.
+package struct CoreOddities: Oddities {
+    /// One bit for each oddity, in the order of ``names``.
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// A number, length or count takes more bytes than it needs.
+    package static let longForm = CoreOddities(rawValue: 1 << 0)
+    /// A text is not UTF-8: nodes read U+FFFD for malformed parts.
+    package static let utf8 = CoreOddities(rawValue: 1 << 1)
+    /// Items after those that nodes write, except our forward mark.
+    package static let extraItems = CoreOddities(rawValue: 1 << 2)
+    /// Bytes after the payload.
+    package static let trailingBytes = CoreOddities(rawValue: 1 << 3)
+    /// A frame is text or nil where nodes write bytes.
+    package static let frameType = CoreOddities(rawValue: 1 << 4)
+    /// A protocol has two frames; nodes send the first.
+    package static let duplicateProtocol = CoreOddities(rawValue: 1 << 5)
+    /// Nil where nodes write a text.
+    package static let nilText = CoreOddities(rawValue: 1 << 6)
+
+    /// Stable snake_case names, in the order of the bits.
+    package static let names = [
+        "long_form", "utf8", "extra_items", "trailing_bytes", "frame_type", "duplicate_protocol", "nil_text",
+    ]
 }

@@ -1,13 +1,18 @@
-/// Other names for the places that envelopes go to: channel prefixes, hubs, groups and users. What it does not name stays.
+/// New names for channel prefixes, hubs, groups and users when envelopes are published elsewhere. Other names stay.
 ///
-/// All names are compared byte for byte, as Redis compares channels; a hub goes by its full type name, or by the name of its
-/// class in any case.
+/// All names are compared byte for byte, as Redis compares channels. A hub is given by its full type name, or by the
+/// name of its class, whose case does not matter.
 package struct CoreRenaming: Sendable, Equatable {
+    /// New channel prefix by old prefix. The empty prefix can be a key or a value.
     package var prefixes: OrdinalNameMap<String>
+    /// New full type name by old one, or by the name of the class.
     package var hubs: OrdinalNameMap<String>
+    /// New group name by old one.
     package var groups: OrdinalNameMap<String>
+    /// New user id by old one.
     package var users: OrdinalNameMap<String>
 
+    /// - Parameters: the new name by the old one.
     package init(
         prefixes: OrdinalNameMap<String> = [:], hubs: OrdinalNameMap<String> = [:],
         groups: OrdinalNameMap<String> = [:], users: OrdinalNameMap<String> = [:]
@@ -18,7 +23,7 @@ package struct CoreRenaming: Sendable, Equatable {
         self.users = users
     }
 
-    /// The hub that takes the place of this one.
+    /// The hub under its new prefix and type name.
     package func target(of hub: CoreHub) -> CoreHub {
         CoreHub(prefix: prefixes[hub.prefix] ?? hub.prefix, type: type(of: hub.type) ?? hub.type)
     }
@@ -28,14 +33,14 @@ package struct CoreRenaming: Sendable, Equatable {
         return hubs.keys.sorted().first { Self.names($0, type) }.flatMap { hubs[$0] }
     }
 
-    /// Whether a name that somebody gives means a hub of this type.
+    /// Whether a name given by an operator means a hub of this type.
     package static func names(_ name: String, _ type: String) -> Bool {
         if name.isSameOrdinally(as: type) { return true }
         var type = type
         return type.withUTF8 { CaselessName(name).equals(CoreEnvelopeView.className(UnsafeRawBufferPointer($0))) }
     }
 
-    /// The name of a group or user that takes the place of this one.
+    /// The new name of a group or user.
     ///
     /// - Returns: nil if the name stays.
     package func renamed(_ kind: CoreKind, _ name: UnsafeRawBufferPointer) -> String? {

@@ -1,8 +1,8 @@
-/// The backplane of ASP.NET Core SignalR that a hub joins.
+/// The ASP.NET Core SignalR backplane that a hub joins.
 public struct CoreBackplaneSettings: Sendable {
-    /// Full .NET type name of the hub's class, as it begins the names of the hub's Redis channels: `Chat.Hubs.ChatHub`.
+    /// Full .NET type name of the hub class, the prefix of its Redis channels: `Chat.Hubs.ChatHub`.
     public var hubType: String
-    /// `ChannelPrefix` of StackExchange.Redis; empty by default, as there.
+    /// `ChannelPrefix` of StackExchange.Redis; empty by default.
     public var channelPrefix: String
 
     public init(hubType: String, channelPrefix: String = "") {

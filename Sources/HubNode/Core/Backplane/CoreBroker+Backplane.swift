@@ -4,7 +4,7 @@ import NIOCore
 import Prometheus
 import Redis
 
-/// What comes through the backplane of ASP.NET Core SignalR.
+/// Messages from the backplane of ASP.NET Core SignalR.
 extension CoreBroker {
     func handle(_ event: CoreBusEvent) {
         switch event {
@@ -29,7 +29,7 @@ extension CoreBroker {
         metrics.coreUp.set(outage == nil ? 1 : 0)
     }
 
-    /// Why nothing is heard or nothing can be published at the moment; nil while all is well, or without a backplane.
+    /// Why the backplane cannot be read or written now; nil if it can, or if there is no backplane.
     var outage: String? { bus == nil ? nil : listening ?? publishing }
 
     private func heard(_ bytes: UnsafeRawBufferPointer) {
@@ -54,7 +54,7 @@ extension CoreBroker {
         switch name.kind {
         case .all: deliver(message, to: .all(except: invocation.excluded))
         case .group: deliver(message, to: .group(name.nameText, except: invocation.excluded))
-        // As a real node, which looks at no exclusions here.
+        // A real node ignores exclusions here too.
         case .user: deliver(message, to: .user(name.nameText))
         default:
             if let reply = invocation.reply, let client = clients[id: name.nameText] {
@@ -64,7 +64,8 @@ extension CoreBroker {
         }
     }
 
-    /// Another node's group command: the holder of the connection carries it out and says so, also where nothing changes.
+    /// A group command from another node. The owner of the connection executes and acknowledges it, even if nothing
+    /// changes.
     private func obey(_ command: CoreGroupCommand, _ bus: CoreBus) {
         guard let client = clients[id: command.connection], let action = CoreGroupCommandView.Action(command) else {
             return
@@ -75,7 +76,7 @@ extension CoreBroker {
         }
     }
 
-    /// What a client of another node answers to a call from here.
+    /// The response of another node's client to a call from this node.
     private func resolve(_ completion: CoreCompletion) {
         guard let format = settings.formats.first(where: { $0.name == completion.protocolName }),
             case .completion(let id, let answer)? = try? CoreClientMessage(completion.frame, format)
@@ -88,9 +89,9 @@ extension CoreBroker {
         answers.resolve(id, answer)
     }
 
-    /// What a client here answers to a call of another node.
+    /// Sends a local client's response to the node that called it.
     ///
-    /// - Returns: false if no other node waits for it.
+    /// - Returns: false if no other node is waiting for it.
     func reply(_ id: String, _ completion: CoreClientMessage.Completion, of client: CoreClient) -> Bool {
         guard let bus, let format = client.format, let channel = client.replies.removeValue(forKey: id) else {
             return false
@@ -104,7 +105,7 @@ extension CoreBroker {
         return true
     }
 
-    /// Publishes what nobody here waits for.
+    /// Publishes without a caller that waits for the outcome.
     private func tell(_ payload: CorePayload, to channel: [UInt8]) async {
         do {
             _ = try await publish(payload, to: channel)
@@ -127,7 +128,7 @@ extension CoreBroker {
         }
     }
 
-    /// Has the node that holds the connection change its groups, and waits for its ack.
+    /// Asks the owner of the connection to change its groups, and waits for the ack.
     func command(_ change: GroupChange, _ group: String, connectionID: String, _ bus: CoreBus) async throws {
         commandCount &+= 1
         let command = CoreGroupCommand(
@@ -152,11 +153,11 @@ extension CoreBroker {
 
     // MARK: - Subscribing
 
-    /// Has Redis send what is for a new client. Its calls wait for that.
+    /// Subscribes to the channels of a new client. Its calls wait until this is done.
     func join(_ client: CoreClient, isFirstOfUser: Bool, _ bus: CoreBus) {
         let user = isFirstOfUser ? [bus.hub.channel(.user, Array(client.session.user.utf8))] : []
         let names = [bus.hub.channel(.connection, Array(client.id.utf8))] + user
-        // Begun at once: whoever leaves meanwhile leaves behind them.
+        // Started immediately, so that a client that leaves meanwhile unsubscribes afterwards.
         let subscriptions = names.map { name in Task { await bus.subscriptions.subscribe(name) } }
         Task {
             var isHeard = true
@@ -173,7 +174,7 @@ extension CoreBroker {
         }
     }
 
-    /// Nobody here listens to this any more.
+    /// Unsubscribes channels that no local client needs any more.
     func leave(_ left: CoreClientRegistry.Left, _ client: CoreClient) {
         guard let bus else { return }
         let names =
@@ -184,7 +185,7 @@ extension CoreBroker {
         for (id, _) in client.replies { _ = reply(id, .error("Connection disconnected."), of: client) }
     }
 
-    /// Changes the groups of a connection of this node.
+    /// Changes the groups of a local connection.
     func change(_ change: GroupChange, _ group: String, of client: CoreClient) async throws {
         switch change {
         case .add:
@@ -206,7 +207,7 @@ extension CoreGroupCommandView.Action {
 }
 
 extension CoreKind {
-    /// The channel on which an audience hears.
+    /// The channel of an audience.
     static func of(_ audience: Audience) -> (kind: CoreKind, name: String, excluded: [String]) {
         switch audience {
         case .all(let excluded): (.all, "", excluded)

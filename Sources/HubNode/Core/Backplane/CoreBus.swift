@@ -5,9 +5,9 @@ import NIOCore
 import Redis
 import Synchronization
 
-/// A hub's lines to the backplane of ASP.NET Core SignalR: one connection to publish, one to listen, as a real node has.
+/// A hub's connections to the backplane of ASP.NET Core SignalR: one to publish, one to subscribe, as on a real node.
 ///
-/// Lives on the node's event loop, as the broker does.
+/// Confined to the node's event loop, like the broker.
 actor CoreBus {
     private struct Send {
         let command: ByteBuffer
@@ -15,7 +15,7 @@ actor CoreBus {
     }
 
     nonisolated let hub: CoreHub
-    /// The name that this process gives itself for the hub, `<machine>_<guid>`.
+    /// The name of this process for the hub, `<machine>_<guid>`.
     nonisolated let server: String
     nonisolated let subscriptions: CoreSubscriptions
     private nonisolated let sink: CoreBusSink
@@ -29,7 +29,7 @@ actor CoreBus {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// - Parameter eventLoopGroup: of one event loop.
+    /// - Parameter eventLoopGroup: with a single event loop.
     init(
         redis: RedisConfiguration, settings: CoreBackplaneSettings, machine: String, limits: HubNodeLimits,
         eventLoopGroup: any EventLoopGroup, executor: any SerialExecutor, logger: Logger
@@ -58,8 +58,8 @@ actor CoreBus {
 
     /// Stays connected until the task is cancelled.
     ///
-    /// - Parameter handle: is told what is heard, on the event loop.
-    /// - Throws: `RedisError` if the first connection fails for a reason that time does not heal.
+    /// - Parameter handle: called with each event, on the event loop.
+    /// - Throws: `RedisError` if the first connection fails for a permanent reason.
     func run(_ handle: @escaping @Sendable (CoreBusEvent) -> Void) async throws {
         sink.set { event in
             handle(event)
@@ -77,8 +77,8 @@ actor CoreBus {
 
     // MARK: - Publishing
 
-    /// - Returns: how many subscribers Redis says it has reached.
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    /// - Returns: the number of subscribers reached, as reported by Redis.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func publish(_ payload: [UInt8], to channel: [UInt8]) async throws -> Int {
         var command = ByteBufferAllocator().buffer(capacity: payload.count + channel.count + 64)
         RESPEncoder.encode(["PUBLISH", .bytes(channel), .bytes(payload)], into: &command)
@@ -126,22 +126,22 @@ actor CoreBus {
     }
 }
 
-/// What a hub hears of the backplane of ASP.NET Core SignalR, in the order in which it happened.
+/// The events of the ASP.NET Core SignalR backplane for a hub, in order.
 enum CoreBusEvent: Sendable {
     case subscribed
     case unsubscribed(reason: String)
     case canPublish
     case cannotPublish(reason: String)
-    /// Everything that came with one read from Redis.
+    /// All messages of one read from Redis.
     case batch(EnvelopeBatch)
-    /// A payload that is larger than the limit and was passed over.
+    /// A payload above the limit was skipped.
     case oversized(bytes: Int)
 }
 
-/// Carries what the subscription delivers to the broker, on the event loop that both live on.
+/// Passes the subscription's messages to the broker, on their common event loop.
 private final class CoreBusSink: EnvelopeSink {
     private let largestPayload: Int
-    /// Set once, before the subscription begins.
+    /// Set once, before the subscription starts.
     private let handler = HandlerBox()
 
     private final class HandlerBox: Sendable {

@@ -1,8 +1,9 @@
 import Backplane
 import Redis
 
-/// What a hub listens to beside its fixed channels. Changes go to Redis one batch at a time and in order: what is joined
-/// and left at once is never left subscribed, and a crowd that connects costs few round trips.
+/// A hub's subscriptions in addition to its fixed channels. Changes go to Redis in order, one batch at a time: a
+/// channel that is joined and left at once does not stay subscribed, and many simultaneous connections take few round
+/// trips.
 actor CoreSubscriptions {
     private struct Wish {
         let name: [UInt8]
@@ -22,9 +23,9 @@ actor CoreSubscriptions {
         self.executor = executor
     }
 
-    /// Returns once Redis has confirmed.
+    /// Returns once Redis has confirmed the subscription.
     ///
-    /// - Returns: false if there is no connection now, or Redis refuses. Without a connection the next one asks for the
+    /// - Returns: false if there is no connection, or Redis refuses. Without a connection the next one subscribes the
     ///   name.
     func subscribe(_ channel: [UInt8]) async -> Bool {
         await withCheckedContinuation { begin(Wish(name: channel, isWanted: true, done: $0)) }
@@ -43,7 +44,7 @@ actor CoreSubscriptions {
 
     private func work() async {
         while !wishes.isEmpty {
-            // Up to the first that takes one of them back.
+            // Up to the first change that reverts one of them.
             var names: Set<[UInt8]> = []
             let batch = Array(wishes.prefix { names.insert($0.name).inserted })
             wishes.removeFirst(batch.count)

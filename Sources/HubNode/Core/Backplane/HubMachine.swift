@@ -4,7 +4,7 @@
     import Musl
 #endif
 
-/// This machine's name, with which a node's own name begins.
+/// The name of this machine, the first part of a node's name.
 enum HubMachine {
     static let name: String = {
         var buffer = [CChar](repeating: 0, count: 256)

@@ -1,4 +1,4 @@
-/// Results of clients that hub methods wait for. Each is waited for by one task and given once.
+/// Client results that hub methods are waiting for. Each has one waiting task and is delivered once.
 struct CoreAnswers {
     private struct Waiting {
         let connectionID: String
@@ -15,19 +15,19 @@ struct CoreAnswers {
         waiting[id] = Waiting(connectionID: connectionID, continuation: continuation)
     }
 
-    /// - Parameter connectionID: of the client that answers: another one's answer is none.
+    /// - Parameter connectionID: of the responding client; a response from any other client is ignored.
     mutating func resolve(_ id: String, from connectionID: String, _ completion: CoreClientMessage.Completion) {
         if waiting[id]?.connectionID == connectionID { resolve(id, completion) }
     }
 
-    /// What another node says that its client answered.
+    /// A client's response, forwarded by another node.
     mutating func resolve(_ id: String, _ completion: CoreClientMessage.Completion) {
         guard let waiting = waiting.removeValue(forKey: id) else { return }
         switch completion {
         case .result(let result): waiting.continuation.resume(returning: result)
         case .error(let error): waiting.continuation.resume(throwing: HubError(error))
         case .void:
-            // As a real node words it.
+            // The wording of a real node.
             waiting.continuation.resume(
                 throwing: HubError("Exception of type 'Microsoft.AspNetCore.SignalR.HubException' was thrown."))
         }

@@ -2,11 +2,11 @@ import Backplane
 import DequeModule
 import NIOCore
 
-/// Clients' calls: one at a time for each connection, in their order, as on a real node; those that stream run beside.
+/// Runs clients' calls like a real node: one at a time per connection, in order; streaming calls run concurrently.
 extension CoreBroker {
     func enqueue(_ call: CoreClientMessage.Invocation, of client: CoreClient) {
         for id in call.streamIDs {
-            // The items may come while the call still waits.
+            // Items may arrive while the call is still queued.
             let token = client.token
             client.uploads[id] = HubItemQueue { bytes in
                 Task { await self.taken(bytes, token: token) }
@@ -87,7 +87,7 @@ extension CoreBroker {
         }
     }
 
-    /// Waits while more waits for the client than a transport takes at once.
+    /// Waits while more is pending for the client than a transport accepts at once.
     private func put(_ item: HubArgument, id: String, to client: CoreClient) async {
         send(.streamItem(id: id, item), to: client)
         guard client.isBehind(settings.pendingBytes), !client.isOver else { return }
@@ -107,7 +107,7 @@ extension CoreBroker {
         send(.completion(id: id, completion), to: client)
     }
 
-    /// Nothing of the call waits any more.
+    /// The call has nothing pending any more.
     private func forget(_ call: CoreClientMessage.Invocation, of client: CoreClient) {
         client.pendingBytes -= call.size
         for id in call.streamIDs { client.uploads.removeValue(forKey: id)?.finish() }
@@ -120,7 +120,7 @@ extension CoreBroker {
         goOn(client)
     }
 
-    /// Reads a client on that was stopped.
+    /// Resumes reading from a paused client.
     private func goOn(_ client: CoreClient) {
         guard !client.isFull(settings.pendingBytes) else { return }
         process(client)

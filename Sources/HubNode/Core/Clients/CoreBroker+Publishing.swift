@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// What hub methods ask of the clients here.
+/// The publisher for hub methods.
 extension CoreBroker: Publisher {
     func invoke(_ invocation: ClientCall) async throws {
         let message = CoreServerMessage.invocation(
@@ -12,7 +12,7 @@ extension CoreBroker: Publisher {
             return send(message, to: client)
         }
         let (kind, name, excluded) = CoreKind.of(invocation.audience)
-        // As a real node: a channel needs a name.
+        // Like a real node: a channel needs a name.
         guard !kind.isNamed || !name.isEmpty else { return }
         let payload = message.payload(excluded: excluded, settings.formats)
         guard let bus else {
@@ -22,7 +22,7 @@ extension CoreBroker: Publisher {
         _ = try await publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
     }
 
-    /// Clients of ASP.NET Core SignalR have no word for it: they take streams.
+    /// Clients of ASP.NET Core SignalR have no progress reports: they use streams.
     func reportProgress(_ value: [UInt8], requestID: String?, connectionID: String) async throws {}
 
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws {
@@ -56,7 +56,7 @@ extension CoreBroker: Publisher {
         }
     }
 
-    /// Asks a client of another node.
+    /// Calls a client of another node.
     private func ask(_ message: CoreServerMessage, _ id: String, _ connectionID: String) {
         guard let bus else { return }
         var payload = message.payload(excluded: [], settings.formats)
@@ -65,7 +65,7 @@ extension CoreBroker: Publisher {
             invocationID: id, channel: "\(bus.hub.type):internal:return:\(bus.server)")
         Task {
             do {
-                // Nobody listens: no node has the connection.
+                // No subscriber: no node has the connection.
                 if try await publish(
                     .invocation(payload), to: bus.hub.channel(.connection, Array(connectionID.utf8))) == 0
                 {
@@ -82,12 +82,12 @@ extension CoreBroker: Publisher {
         if answers.fail(id, error) { metrics.missingResults.increment() }
     }
 
-    /// Whether a connection is one of this node's.
+    /// Whether this node owns a connection.
     func holds(_ connectionID: String) -> Bool { clients[id: connectionID] != nil }
 
     // MARK: - Delivery
 
-    /// Nothing need go out before the writer is flushed.
+    /// Data may stay unsent until the writer is flushed.
     func deliver(_ message: CoreFanOut, to audience: Audience) {
         switch audience {
         case .all(let excluded): deliver(message, to: clients.connected, except: excluded)
@@ -108,7 +108,7 @@ extension CoreBroker: Publisher {
             guard !client.isOver, let format = client.format else { continue }
             guard excluded.isEmpty || !excluded.contains(OrdinalName(client.id)) else { continue }
             guard let frame = message.encoded(format), let own = message.message(format) else {
-                // As a real node: a client that would miss messages without a word is disconnected.
+                // Like a real node: a client that would otherwise miss messages silently is disconnected.
                 metrics.missingProtocols.increment()
                 logger.error(
                     "a message came from a node that has not this client's protocol, and the client is disconnected: enable the same protocols on all nodes",

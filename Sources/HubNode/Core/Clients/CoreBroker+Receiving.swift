@@ -2,10 +2,10 @@ import Backplane
 import NIOCore
 import Prometheus
 
-/// What clients send.
+/// Receives what clients send.
 extension CoreBroker {
-    /// - Returns: false if the client has sent more than may wait: it must be read no further until ``hasRoom(_:)``, or
-    ///   its line is told to go on.
+    /// - Returns: false if more than the limit is pending: reading must pause until ``hasRoom(_:)``, or until its
+    ///   transport is resumed.
     func received(_ bytes: some Collection<UInt8>, from transport: CoreTransportID) -> Bool {
         client(transport).map { received(bytes, from: $0) } ?? true
     }
@@ -18,12 +18,12 @@ extension CoreBroker {
         return !client.isFull(settings.pendingBytes)
     }
 
-    /// A frame of a webSocket that is larger than any message may be.
+    /// A webSocket frame above the maximum message size.
     func receivedTooLarge(from transport: CoreTransportID) {
         if let client = client(transport), !client.isOver { tooLarge(client, limit: settings.inboundMessageBytes) }
     }
 
-    /// What a client posts. Returns once it may send more.
+    /// Receives a client's POST. Returns once the client may send more.
     ///
     /// - Returns: false if there is no such connection.
     func posted(_ bytes: some Collection<UInt8> & Sendable, token: String) async -> Bool {
@@ -32,7 +32,7 @@ extension CoreBroker {
         return true
     }
 
-    /// Takes the messages that have come, as far as they may wait.
+    /// Processes the received messages, up to the limit of pending ones.
     func process(_ client: CoreClient) {
         while !client.isOver, !client.isFull(settings.pendingBytes) {
             if case .connecting = client.phase { return }
@@ -85,7 +85,7 @@ extension CoreBroker {
         if let bus { join(client, isFirstOfUser: isFirstOfUser, bus) } else { client.phase = .connected }
     }
 
-    /// The answer to a handshake that fails; the connection ends.
+    /// The response to a failed handshake; the connection ends.
     func refuse(_ client: CoreClient, _ refusal: CoreHandshake.Refusal) {
         metrics.refused(.protocolError)
         enqueue(ByteBuffer(bytes: refusal.frame), isCounted: false, for: client)
@@ -129,7 +129,7 @@ extension CoreBroker {
         case .cancelInvocation(let id): client.streams[id]?.cancel()
         case .ping: client.hasPinged = true
         case .close:
-            // The client closes its side itself.
+            // The client closes its own side.
             client.phase = .over
             client.overSince = .now()
             disconnect(client)

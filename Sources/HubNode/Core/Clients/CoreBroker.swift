@@ -3,10 +3,10 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// Keeps this node's clients of ASP.NET Core SignalR: takes what they send, runs their calls, and hands messages to whom
-/// they are for.
+/// Connects this node's ASP.NET Core SignalR clients: receives their messages, runs their calls, and delivers messages
+/// to their recipients.
 ///
-/// Lives on the node's event loop, with the clients' sockets: no locks, and one order for all.
+/// Runs on the node's event loop, with the clients' sockets: no locks, and a single order for everything.
 actor CoreBroker {
     let settings: CoreHubSettings
     let hub: Hub
@@ -15,13 +15,13 @@ actor CoreBroker {
     let metrics: HubMetrics
     let logger: Logger
     private let signalR2: SignalR2Publisher?
-    /// nil for a hub whose clients meet on this node only.
+    /// Nil for a hub without a backplane: its clients reach only each other.
     let bus: CoreBus?
     let acknowledgementTime: Duration
     var acknowledgements = PendingAcknowledgements()
-    /// Group commands so far; the next one's id is one more.
+    /// The id of the last group command.
     var commandCount: Int32 = 0
-    /// Why nothing is heard or nothing can be published; nil while all is well.
+    /// Why the backplane is not available; nil if it is.
     var listening: String? = "not connected to Redis yet"
     var publishing: String? = "not connected to Redis yet"
     /// Since when nothing is heard; nil while all is well, and before it was heard for the first time.
@@ -33,21 +33,21 @@ actor CoreBroker {
 
     let writer: DeliveryWriter
     var clients = CoreClientRegistry()
-    /// Results that hub methods wait for, by the id of the call.
+    /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()
     var isDraining = false
     var outletCount: UInt64 = 0
     var messageCount: UInt64 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-    /// What hub methods reach clients by, of whichever generation.
+    /// The publisher for hub methods, for both generations.
     nonisolated var publisher: HubPublisher { HubPublisher(signalR2: signalR2, core: self) }
     nonisolated var errors: CoreErrorText { CoreErrorText(detailed: dispatcher.detailedErrors) }
 
     /// - Parameters:
-    ///   - hub: the one that is served.
-    ///   - signalR2: to the hub's clients of SignalR 2; nil if there are none.
-    ///   - executor: of the event loop that every socket lives on.
+    ///   - hub: the hub to serve.
+    ///   - signalR2: the publisher to the hub's SignalR 2 clients; nil if there are none.
+    ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
         signalR2: SignalR2Publisher?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
@@ -101,9 +101,9 @@ actor CoreBroker {
         return client
     }
 
-    /// What a connection's requests are answered by.
+    /// Responds to a connection's requests.
     struct State: Sendable {
-        /// nil if it has none yet.
+        /// Nil if it has no transport yet.
         let transport: TransportKind?
     }
 
@@ -149,7 +149,7 @@ actor CoreBroker {
         guard client.session.outbox.isIdle else { return }
         if client.stateful?.isFull != true { client.wakeWriters() }
         guard client.isOver else { return }
-        // The last message has gone out. A poll learns of the end when it asks again.
+        // The last message was sent. A polling client learns of the end at its next poll.
         if client.session.transport != .longPolling {
             remove(client)
         } else if client.session.outlet?.isReady == true {
@@ -158,14 +158,14 @@ actor CoreBroker {
         }
     }
 
-    /// Says goodbye, and ends the connection once that has gone out.
+    /// Sends a close message, then ends the connection.
     func close(_ client: CoreClient, error: String? = nil, allowReconnect: Bool = false) {
         guard !client.isOver else { return }
         if client.format != nil { send(.close(error: error, allowReconnect: allowReconnect), to: client) }
         end(client)
     }
 
-    /// Takes nothing more from it; what waits still goes out.
+    /// Stops reading from the connection; pending messages are still sent.
     func end(_ client: CoreClient) {
         guard !client.isOver else { return }
         client.phase = .over
@@ -174,7 +174,7 @@ actor CoreBroker {
         pump(client)
     }
 
-    /// Ends a connection at once.
+    /// Ends a connection immediately.
     func remove(_ client: CoreClient) {
         client.phase = .over
         disconnect(client)
@@ -188,7 +188,7 @@ actor CoreBroker {
         client.wakeReaders()
     }
 
-    /// Messages are for it no longer, and nobody waits for it.
+    /// Messages no longer go to it, and nothing waits for it.
     func disconnect(_ client: CoreClient) {
         for stream in client.streams.values { stream.cancel() }
         client.streams = [:]
@@ -205,7 +205,7 @@ actor CoreBroker {
 
 /// One transport of a connection.
 struct CoreTransportID: Sendable {
-    /// Of the connection.
+    /// The connection's token.
     let token: String
     let outlet: UInt64
 }

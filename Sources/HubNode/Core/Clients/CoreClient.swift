@@ -2,51 +2,51 @@ import Backplane
 import DequeModule
 import NIOCore
 
-/// One connection of a client of ASP.NET Core SignalR: its protocol's state beside what each connection has
-/// (``Session``). Lives in the broker.
+/// The connection of one ASP.NET Core SignalR client: the state of its protocol, in addition to that of every
+/// connection (``Session``). Confined to the broker.
 final class CoreClient {
     enum Phase {
         /// Negotiated, or waiting for the handshake.
         case new
-        /// Its handshake is done, and it is about to be reached through the backplane.
+        /// The handshake is complete; its subscriptions on the backplane are pending.
         case connecting
         case connected
-        /// What waits for it still goes out, and then its transport ends.
+        /// Pending messages are still sent, then its transport ends.
         case over
     }
 
     let session: Session
-    /// The secret that its requests bear.
+    /// The secret that its requests carry.
     let token: String
     var phase = Phase.new
-    /// nil before the handshake.
+    /// Nil before the handshake.
     var format: CoreFormat?
     var inbox: CoreInbox
-    /// Names that it has joined; a connection's own set is without case, as on a real node.
+    /// Names of its groups; within a connection they are case-insensitive, as on a real node.
     var groups: Set<CaselessName> = []
-    /// The names under which it is found.
+    /// The names by which it is registered.
     var groupNames: Set<OrdinalName> = []
 
-    /// Calls that wait for the one that runs.
+    /// Calls queued behind the running one.
     var calls: Deque<CoreClientMessage.Invocation> = []
     var isCalling = false
-    /// Calls of other nodes that wait for its results: the channel of each, without the prefix, by the id of the call.
+    /// Calls of other nodes that wait for its results: the response channel, without the prefix, by call id.
     var replies: [String: String] = [:]
-    /// Bytes of the calls and items that wait.
+    /// Bytes of the pending calls and items.
     var pendingBytes = 0
-    /// Streams to the client by the id of their call.
+    /// Streams to the client, by call id.
     var streams: OrdinalNameMap<Task<Void, Never>> = [:]
-    /// Streams of the client by their id.
+    /// Streams from the client, by id.
     var uploads: OrdinalNameMap<HubItemQueue> = [:]
-    /// Those who wait until the client has taken what waits for it.
+    /// Tasks that wait until the client has accepted its pending messages.
     var writers: [CheckedContinuation<Void, Never>] = []
-    /// Requests that wait until the client's calls have been taken.
+    /// Requests that wait until the client's calls were processed.
     var readers: [CheckedContinuation<Void, Never>] = []
 
     let createdAt: NIODeadline
-    /// Of the first one.
+    /// Of the first pending call.
     var transportSince: NIODeadline?
-    /// Whether long polling has had the first answer, which comes at once.
+    /// Whether long polling has had its first response, which is immediate.
     var hasPolled = false
     var overSince: NIODeadline?
     /// Whether it was told in its negotiation that it may have stateful reconnect.
@@ -54,7 +54,7 @@ final class CoreClient {
     /// nil for a client that did not ask for it: its connection ends with its webSocket.
     var stateful: StatefulReconnect?
     var lastReceived: NIODeadline
-    /// A client that never pings is never taken for gone.
+    /// A client that never sends a ping is never considered gone.
     var hasPinged = false
 
     init(
@@ -101,7 +101,7 @@ final class CoreClient {
 
     // MARK: - Time
 
-    /// What time brings.
+    /// Actions that become due.
     enum Due: Equatable {
         case removal
         case handshakeFailure

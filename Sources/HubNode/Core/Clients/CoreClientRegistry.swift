@@ -1,17 +1,17 @@
 import Backplane
 
-/// The ASP.NET Core clients of this node: by token, id, user and group. Names are told apart byte by byte, as Redis
-/// channels are. Lives in the broker.
+/// The ASP.NET Core clients of this node by token, id, user and group. Names are compared byte by byte, like Redis
+/// channels. Confined to the broker.
 struct CoreClientRegistry {
     private var byToken: OrdinalNameMap<CoreClient> = [:]
     private var byID: OrdinalNameMap<CoreClient> = [:]
     private var users: [OrdinalName: [ObjectIdentifier: CoreClient]] = [:]
     private var groups: [OrdinalName: [ObjectIdentifier: CoreClient]] = [:]
 
-    /// Those included that have no transport yet, or are about to end.
+    /// Including those that have no transport yet or are about to end.
     var all: some Collection<CoreClient> { byToken.values }
 
-    /// Those that messages are for.
+    /// Those that receive messages.
     var connected: some Collection<CoreClient> { byID.values }
 
     subscript(token token: String) -> CoreClient? { byToken[token] }
@@ -29,9 +29,9 @@ struct CoreClientRegistry {
         if byToken[client.token] === client { byToken.removeValue(forKey: client.token) }
     }
 
-    /// From now on messages are for it.
+    /// Messages now go to it.
     ///
-    /// - Returns: whether it is the first connection here of its user.
+    /// - Returns: whether it is the first local connection of its user.
     mutating func connect(_ client: CoreClient) -> Bool {
         byID[client.id] = client
         let user = client.session.user
@@ -40,7 +40,7 @@ struct CoreClientRegistry {
         return users[OrdinalName(user)]?.count == 1
     }
 
-    /// What nobody here listens to any more.
+    /// Channels that no local client needs any more.
     struct Left: Equatable {
         var user: String?
         var groups: [String] = []
@@ -65,8 +65,8 @@ struct CoreClientRegistry {
         return left
     }
 
-    /// - Returns: whether it is the first member here. A name that the connection has joined in another case is joined
-    ///   already, and changes nothing, as on a real node.
+    /// - Returns: whether it is the first local member. A group that the connection has joined under a name of
+    ///   different case counts as joined, and nothing changes, as on a real node.
     mutating func join(_ client: CoreClient, _ group: String) -> Bool {
         guard client.groups.insert(CaselessName(group)).inserted else { return false }
         let name = OrdinalName(group)
@@ -75,8 +75,8 @@ struct CoreClientRegistry {
         return groups[name]?.count == 1
     }
 
-    /// - Returns: whether it was the last member here. The name in another case leaves the connection where it was found,
-    ///   as on a real node.
+    /// - Returns: whether it was the last local member. A name of different case leaves the group under the name by
+    ///   which it was joined, as on a real node.
     mutating func leave(_ client: CoreClient, _ group: String) -> Bool {
         client.groups.remove(CaselessName(group))
         let name = OrdinalName(group)

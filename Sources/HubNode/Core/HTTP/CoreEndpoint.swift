@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// The hub of ASP.NET Core SignalR over HTTP: negotiation, server-sent events, long polling, and what is posted.
+/// The endpoints of an ASP.NET Core SignalR hub over HTTP: negotiation, server-sent events, long polling, and POST.
 struct CoreEndpoint: Sendable {
     let configuration: HubNodeConfiguration
     let route: CoreRoute
@@ -37,7 +37,7 @@ struct CoreEndpoint: Sendable {
             }
             return CoreAnswer.empty(.accepted)
         default:
-            // The wish for a webSocket was taken off a request that gets none.
+            // The upgrade headers of a refused webSocket request were removed.
             guard request.headers[.secWebSocketKey] == nil else {
                 return CoreAnswer.empty(state.transport == .webSockets ? .conflict : .badRequest)
             }
@@ -73,7 +73,7 @@ struct CoreEndpoint: Sendable {
         guard state.transport != .webSockets else {
             return CoreAnswer.text(.methodNotAllowed, "POST requests are not allowed for WebSocket connections.")
         }
-        // Several messages may come at once; more than wait for a client at most is too much.
+        // A request may contain several messages; more than the limit of pending bytes is refused.
         let limit = configuration.core.map { $0.inboundMessageBytes + $0.pendingBytes } ?? 0
         guard let body = try? await request.body.collect(upTo: limit) else {
             metrics.refused(.tooLarge)
@@ -106,7 +106,7 @@ struct CoreEndpoint: Sendable {
 
     private func poll(_ transport: CoreTransportID) async -> Response {
         let delivery = await broker.nextDelivery(transport)
-        // Until the next poll the connection has no transport.
+        // The connection has no transport until the next poll.
         await broker.closed(transport)
         switch delivery {
         case .frame(let frame): return CoreAnswer.poll(.ok, frame.content)
@@ -116,7 +116,7 @@ struct CoreEndpoint: Sendable {
     }
 }
 
-/// Server-sent events: each write is one event.
+/// Server-sent events: one event per write.
 private struct CoreStream {
     let transport: CoreTransportID
     let broker: CoreBroker
@@ -140,12 +140,12 @@ private struct CoreStream {
                 await stream.broker.closed(stream.transport)
                 try await writer.finish(nil)
             })
-        // Tells nginx to pass each piece on as it comes.
+        // Tells nginx not to buffer the stream.
         if let name = HTTPField.Name("X-Accel-Buffering") { response.headers[name] = "no" }
         return response
     }
 
-    // The writer belongs to no actor.
+    // The writer is not confined to an actor.
     @concurrent
     private func write(to writer: inout any ResponseBodyWriter) async throws {
         while true {
@@ -158,9 +158,10 @@ private struct CoreStream {
     }
 }
 
-/// Events of server-sent events, as a real node writes them.
+/// Server-sent events in the format of a real node.
 enum CoreEventStream {
-    /// A line end in JSON text, which no node writes but a stranger may publish, begins another line of the event.
+    /// A line end in the JSON text starts another line of the event. Nodes do not write any, but other publishers
+    /// might.
     static func event(_ content: ByteBuffer) -> ByteBuffer {
         var event = ByteBufferAllocator().buffer(capacity: content.readableBytes + 16)
         for line in content.readableBytesView.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
@@ -175,7 +176,7 @@ enum CoreEventStream {
 
 /// Responses with the headers of a real node.
 enum CoreAnswer {
-    /// HTTP/1.0's word for `no-cache`, which real nodes say, too.
+    /// The equivalent of `no-cache` in HTTP/1.0, which real nodes send too.
     static let pragma = HTTPField.Name("Pragma") ?? .cacheControl
 
     static func json(_ text: String) -> Response {

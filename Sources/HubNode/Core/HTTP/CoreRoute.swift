@@ -1,6 +1,6 @@
 import Backplane
 
-/// Which requests are for the hub of ASP.NET Core SignalR.
+/// Recognizes requests for the hub of ASP.NET Core SignalR.
 struct CoreRoute: Sendable {
     let path: String
 
@@ -9,7 +9,7 @@ struct CoreRoute: Sendable {
         case negotiate
     }
 
-    /// Paths compare without case, as in ASP.NET Core; a slash behind is passed over.
+    /// Paths are case-insensitive, as in ASP.NET Core; a trailing slash is ignored.
     ///
     /// - Returns: nil for another path.
     func target(of requestPath: String) -> Target? {

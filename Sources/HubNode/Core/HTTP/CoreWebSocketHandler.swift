@@ -1,7 +1,8 @@
 import NIOCore
 import NIOWebSocket
 
-/// The webSocket of a client of ASP.NET Core SignalR: hands what comes to the broker, which writes past this.
+/// The webSocket of an ASP.NET Core SignalR client: passes received data to the broker, which writes directly to the
+/// socket.
 final class CoreWebSocketHandler: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
@@ -12,7 +13,7 @@ final class CoreWebSocketHandler: ChannelInboundHandler {
     private let broker: CoreBroker
     private var transport: CoreTransportID?
 
-    /// - Parameter token: nil for a client that did not negotiate.
+    /// - Parameter token: nil for a client without negotiation.
     init(token: String?, user: String, line: WebSocketLine, broker: CoreBroker) {
         self.token = token
         self.user = user
@@ -25,14 +26,15 @@ final class CoreWebSocketHandler: ChannelInboundHandler {
         transport = broker.assumeIsolated {
             $0.open(token: token, user: user, .webSockets, line: .webSocket(line))
         }
-        // Another has come first.
+        // The connection got another transport first.
         if transport == nil { line.close(.policyViolation) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
-        // Where a frame ends says nothing: a message may take several, and one may hold several messages.
+        // Frame boundaries have no meaning: a message may span several frames, and a frame may contain several
+        // messages.
         case .text, .binary, .continuation:
             guard let transport else { return }
             let bytes = frame.unmaskedData.readableBytesView

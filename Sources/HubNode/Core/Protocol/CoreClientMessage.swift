@@ -1,7 +1,7 @@
 import Backplane
 import JSON
 
-/// A message of a client, copied out of what it sent.
+/// A message from a client, copied out of the received bytes.
 enum CoreClientMessage: Equatable, Sendable {
     case invocation(Invocation)
     case streamItem(id: String, HubArgument)
@@ -11,19 +11,19 @@ enum CoreClientMessage: Equatable, Sendable {
     case close(error: String?)
     case ack(Int64)
     case sequence(Int64)
-    /// A type that is not known: real nodes pass over it.
+    /// An unknown type, which real nodes ignore.
     case unknown(type: Int)
 
     struct Invocation: Equatable, Sendable {
-        /// nil if the client wants no answer.
+        /// Nil if the client wants no response.
         let id: String?
         let target: String
         let arguments: [HubArgument]
-        /// Of the streams that the client is about to send.
+        /// Ids of the streams that the client will send.
         let streamIDs: [String]
         /// Whether the client wants the result as a stream.
         let isStream: Bool
-        /// Bytes of the message.
+        /// Size of the message in bytes.
         let size: Int
     }
 
@@ -52,7 +52,7 @@ enum CoreClientMessage: Equatable, Sendable {
             detail: "InvalidOperationException: Sequence ID greater than amount of messages we've received.")
     }
 
-    /// - Parameter message: one, as ``CoreInbox`` hands it out.
+    /// - Parameter message: one message, as returned by ``CoreInbox``.
     init(_ message: [UInt8], _ format: CoreFormat) throws(Malformed) {
         let result = message.withUnsafeBytes { bytes in
             Result { () throws(Malformed) in try Self(bytes, format) }

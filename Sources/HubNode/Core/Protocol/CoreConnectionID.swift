@@ -1,16 +1,16 @@
 import FoundationEssentials
 
-/// Identifiers of ASP.NET Core SignalR, as a real node makes them.
+/// Identifiers of ASP.NET Core SignalR, in the format of a real node.
 enum CoreConnectionID {
-    /// Of a connection, and, a secret, of its HTTP requests: 22 characters, Base64 for URLs of 16 random bytes.
+    /// A connection id, or the secret token of its HTTP requests: 16 random bytes as 22 characters of URL-safe Base64.
     static func random() -> String {
         base64().replacing("+", with: "-").replacing("/", with: "_")
     }
 
-    /// Whether a connection with this id is of this generation: SignalR 2 gives out GUIDs, which are longer.
+    /// Whether a connection with this id belongs to this generation: SignalR 2 assigns GUIDs, which are longer.
     static func isOne(_ id: String) -> Bool { id.utf8.count == 22 }
 
-    /// Of a call whose result is asked for: as ``random()``, but common Base64.
+    /// The id of a call that expects a result: like ``random()``, but in standard Base64.
     static func randomInvocationID() -> String { base64() }
 
     private static func base64() -> String {

@@ -1,6 +1,6 @@
-/// Errors as a real node words them for clients.
+/// Errors for clients, in the wording of a real node.
 struct CoreErrorText {
-    /// Whether clients are told what only the server should know.
+    /// Whether clients are told details that may be confidential.
     let detailed: Bool
 
     func call(_ problem: CallProblem, of target: String) -> String {
@@ -25,7 +25,7 @@ struct CoreErrorText {
         text("An error occurred on the server while streaming results.", error)
     }
 
-    /// - Parameter detail: .NET's exception and its text.
+    /// - Parameter detail: the .NET exception and its message.
     func closing(_ detail: String) -> String {
         Self.text("Connection closed with an error.", detailed, detail)
     }

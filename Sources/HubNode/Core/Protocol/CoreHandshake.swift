@@ -1,7 +1,7 @@
 import Backplane
 import JSON
 
-/// The first message of a client, `{"protocol":"json","version":1}` and the byte 1e, always in JSON.
+/// The first message from a client, `{"protocol":"json","version":1}` and the byte 1e, always JSON.
 struct CoreHandshake: Equatable {
     let format: CoreFormat
     /// 2 with stateful reconnect.
@@ -13,11 +13,11 @@ struct CoreHandshake: Equatable {
     /// What a client that is accepted gets.
     static let accepted = Array("{}\u{1E}".utf8)
 
-    /// Why a client is refused: the text for it.
+    /// The error text for a refused client.
     struct Refusal: Error, Equatable {
         let error: String
 
-        /// With the byte 1e.
+        /// Including the byte 1e.
         var frame: [UInt8] {
             var writer = JSONWriter()
             writer.raw("{")
@@ -54,7 +54,7 @@ struct CoreHandshake: Equatable {
         guard let format = formats.first(where: { $0.name == name.lowercased() }) else {
             throw Refusal(error: "The protocol '\(name)' is not supported.")
         }
-        // As a real node, which takes what is lower: signalrcore says 0.
+        // Like a real node, which accepts lower versions: signalrcore sends 0.
         guard version <= Self.highestVersion else {
             throw Refusal(error: "The server does not support version \(version) of the '\(format.name)' protocol.")
         }
@@ -103,7 +103,7 @@ struct CoreHandshake: Equatable {
         }
     }
 
-    /// As System.Text.Json words what begins no value; what is wrong further in is not told as exactly.
+    /// The wording of System.Text.Json for an invalid start of a value; errors further in are reported less exactly.
     private static func notJSON(_ message: [UInt8]) -> Malformed {
         let start = message.firstIndex { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
         guard let start else {

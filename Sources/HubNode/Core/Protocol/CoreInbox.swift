@@ -1,14 +1,14 @@
 import Backplane
 
-/// Bytes of a client, which come in any pieces, divided into messages. Decision logic without I/O.
+/// Splits a client's bytes, received in arbitrary fragments, into messages. No I/O.
 struct CoreInbox {
-    /// Bytes of one message at most, without the byte 1e or the length.
+    /// Maximum size of a message, without the byte 1e or the length.
     let limit: Int
-    /// nil until the handshake, which is divided as JSON is.
+    /// Nil until the handshake, which is split like JSON.
     var format: CoreFormat?
     private var bytes: [UInt8] = []
     private var start = 0
-    /// Where the search for the end of a message goes on.
+    /// Where the search for the end of a message continues.
     private var searched = 0
 
     init(limit: Int) {
@@ -17,11 +17,11 @@ struct CoreInbox {
 
     enum Failure: Error, Equatable {
         case tooLarge(limit: Int)
-        /// The length of a MessagePack message takes more than five bytes, or says more than 2 GiB.
+        /// The length of a MessagePack message has more than five bytes, or exceeds 2 GiB.
         case badLength
     }
 
-    /// Of what has come but is no whole message yet, or was not taken.
+    /// Bytes that are not a complete message yet, or were not consumed.
     var count: Int { bytes.count - start }
 
     mutating func append(_ new: some Collection<UInt8>) {
@@ -32,9 +32,9 @@ struct CoreInbox {
         bytes.append(contentsOf: new)
     }
 
-    /// The next whole message: with the byte 1e behind it, or its length before it.
+    /// The next complete message, including the byte 1e at its end, or the length at its start.
     ///
-    /// - Returns: nil if more must come.
+    /// - Returns: nil if more bytes are needed.
     mutating func next() throws(Failure) -> [UInt8]? {
         let end = format == .messagePack ? try endOfMessagePack() : try endOfText()
         guard let end else {
@@ -75,7 +75,7 @@ struct CoreInbox {
         throw .badLength
     }
 
-    /// Gives up what was taken.
+    /// Drops the consumed bytes.
     private mutating func compact() {
         guard start > 0 else { return }
         bytes.removeSubrange(..<start)

@@ -1,16 +1,16 @@
 import Backplane
 import JSON
 
-/// The answer to `POST <hub>/negotiate`, in a real node's order.
+/// The response to `POST <hub>/negotiate`, in a real node's order.
 struct CoreNegotiation: Equatable {
     /// 0, or 1 with a connection token.
     let version: Int
-    /// Whether the client asked for stateful reconnect and may have it.
+    /// Whether the client requested stateful reconnect and may use it.
     let usesStatefulReconnect: Bool
 
     /// - Parameters:
-    ///   - version: what the client asks for, as it stands in the query; nil if it does not say.
-    ///   - allowsStatefulReconnect: whether the node has it.
+    ///   - version: the requested version, as in the query; nil if missing.
+    ///   - allowsStatefulReconnect: whether the node supports it.
     /// - Throws: ``Refusal``
     init(version: String?, wantsStatefulReconnect: String?, allowsStatefulReconnect: Bool) throws(Refusal) {
         guard let version else {
@@ -29,7 +29,7 @@ struct CoreNegotiation: Equatable {
         usesStatefulReconnect = allowsStatefulReconnect && wantsStatefulReconnect?.lowercased() == "true"
     }
 
-    /// Told to the client with status 200.
+    /// Sent to the client with status 200.
     struct Refusal: Error, Equatable {
         let error: String
 
@@ -42,7 +42,7 @@ struct CoreNegotiation: Equatable {
         }
     }
 
-    /// - Parameter token: the id that requests bear; the connection's own id with version 0.
+    /// - Parameter token: identifies the connection in requests; with version 0 the connection's id.
     func json(connectionID: String, token: String) -> String {
         var writer = JSONWriter()
         writer.raw("{")

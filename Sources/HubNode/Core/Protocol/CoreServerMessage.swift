@@ -1,9 +1,9 @@
 import Backplane
 import JSON
 
-/// A message for a client, written as a real node's serializers write it.
+/// A message to a client, in the format of a real node's serializers.
 enum CoreServerMessage: Equatable, Sendable {
-    /// - Parameter id: nil where no result is asked for.
+    /// - Parameter id: nil if no result is expected.
     case invocation(id: String?, target: String, arguments: [HubArgument])
     case streamItem(id: String, HubArgument)
     case completion(id: String, CoreClientMessage.Completion)
@@ -12,7 +12,7 @@ enum CoreServerMessage: Equatable, Sendable {
     case ack(Int64)
     case sequence(Int64)
 
-    /// - Returns: with the byte 1e behind it, or its length before it.
+    /// - Returns: including the byte 1e at its end, or the length at its start.
     func encoded(_ format: CoreFormat) -> [UInt8] {
         switch format {
         case .json: json()
@@ -20,7 +20,7 @@ enum CoreServerMessage: Equatable, Sendable {
         }
     }
 
-    /// Whether stateful reconnect counts it.
+    /// Whether it counts for stateful reconnect.
     var isCounted: Bool {
         switch self {
         case .invocation, .streamItem, .completion: true

@@ -1,14 +1,15 @@
+import { CoreConnection } from "./core.js";
 import { HubConnection, TRANSPORTS } from "./signalr.js";
 
 const HUB = "ChatHub";
-/** Older messages leave the page: a busy backplane must not fill the browser. */
+/** Older messages are removed: a busy backplane must not exhaust the browser's memory. */
 const MESSAGES_KEPT = 1_000;
 const PEOPLE_KEPT = 30;
 /** How far from the end still counts as "at the bottom", in pixels. */
 const BOTTOM_SLACK = 32;
 const JOIN_AGAIN_AFTER = 5_000;
 const LOOK_EVERY = 2_000;
-/** Own messages that have not come back yet. */
+/** Own messages that have not been received back yet. */
 const SIGNS_KEPT = 1_000;
 
 const STATES = {
@@ -17,6 +18,7 @@ const STATES = {
   reconnecting: "Connection lost, reconnecting…",
   disconnected: "Disconnected, trying again…",
   cut: "Connected, but the node has lost Redis: messages do not get through",
+  ended: "Disconnected",
 };
 
 const $ = (id) => document.getElementById(id);
@@ -24,7 +26,27 @@ const setting = (name) => document.querySelector(`meta[name="signalr-${name}"]`)
 const page = new URLSearchParams(location.search);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-const me = { name: "", room: "" };
+/** What clients speak; the node serves those that have a path. */
+const PROTOCOLS = {
+  signalr2: {
+    title: "SignalR 2",
+    Connection: HubConnection,
+    path: setting("path"),
+    backplane: ["event key", setting("channel")],
+    // Nodes compare group names ignoring case.
+    sameRoom: (a, b) => a?.toLowerCase() === b?.toLowerCase(),
+  },
+  core: {
+    title: "ASP.NET Core",
+    Connection: CoreConnection,
+    path: setting("core-path"),
+    backplane: setting("core-backplane") ? ["hub", setting("core-backplane")] : ["clients of", "this node only"],
+    sameRoom: (a, b) => a === b,
+  },
+};
+const served = Object.keys(PROTOCOLS).filter((name) => PROTOCOLS[name].path !== "");
+
+const me = { name: "", room: "", protocol: served[0] };
 let connection = null;
 /** The room that the node has confirmed for this session. */
 let joined = null;
@@ -51,28 +73,47 @@ function remember(key, value) {
 function prefill() {
   $("name").value = page.get("name") ?? recall("name");
   $("room").value = page.get("room") ?? (recall("room") || "lobby");
+  const known = [page.get("protocol")?.toLowerCase(), recall("protocol")].find((name) => served.includes(name));
+  me.protocol = known ?? served[0];
+  chooseProtocol();
+  showProtocol();
+  $("protocols").hidden = served.length < 2;
+  $("changeable").textContent = served.length < 2 ? " name or room" : " name, room or protocol";
+  $("change").ariaLabel = `Change${$("changeable").textContent}`;
   ($("name").value ? $("enter") : $("name")).focus();
+}
+
+function chooseProtocol() {
+  for (const radio of $("welcome-form").elements.protocol) radio.checked = radio.value === me.protocol;
+}
+
+function showProtocol() {
+  const { title, backplane } = PROTOCOLS[me.protocol];
+  $("protocol").textContent = title;
+  [$("backplane-kind").textContent, $("backplane").textContent] = backplane;
 }
 
 function askAgain() {
   $("name").value = me.name;
   $("room").value = me.room;
-  $("welcome-title").textContent = "Name and room";
-  $("welcome-lead").textContent = "A new name starts a new connection.";
+  chooseProtocol();
+  $("welcome-title").textContent = served.length < 2 ? "Name and room" : "Name, room and protocol";
+  $("welcome-lead").textContent = `A new name${served.length < 2 ? "" : " or protocol"} starts a new connection.`;
   $("enter").textContent = "Change";
   $("cancel").hidden = false;
   $("welcome").showModal();
 }
 
-function enter(name, room) {
+function enter(name, room, protocol) {
   const before = { ...me };
-  Object.assign(me, { name, room });
+  Object.assign(me, { name, room, protocol });
   remember("name", name);
   remember("room", room);
+  remember("protocol", protocol);
   showMe();
   $("message").focus();
   // The node binds a connection to the user that negotiated it.
-  if (name !== before.name) connect();
+  if (name !== before.name || protocol !== before.protocol) connect();
   else if (!sameRoom(room, before.room)) moveFrom(before.room);
 }
 
@@ -92,12 +133,14 @@ function connect() {
   connection?.stop();
   joined = null;
   wasConnected = false;
+  showProtocol();
   connection = openConnection();
   connection.start();
 }
 
 function openConnection() {
-  const opened = new HubConnection({ path: setting("path"), query: { user: me.name }, transports: wantedTransports() });
+  const { Connection, path } = PROTOCOLS[me.protocol];
+  const opened = new Connection({ path, query: { user: me.name }, transports: wantedTransports() });
   opened.on(HUB, "broadcastMessage", (from, text, sign) => receive({ kind: "broadcast", from, text, sign }));
   opened.on(HUB, "groupMessage", (group, from, text, sign) => receive({ kind: "group", from, text, group, sign }));
   opened.on(HUB, "userMessage", (from, text) => receive({ kind: "user", from, text }));
@@ -113,8 +156,8 @@ function wantedTransports() {
   return found.length > 0 ? found : TRANSPORTS;
 }
 
-function showState({ state, transport, fresh, reason }) {
-  showConnection(state, reason);
+function showState({ state, transport, fresh, reason, final = false }) {
+  showConnection(final ? "ended" : state, reason);
   $("transport").textContent = transport ?? "–";
   if (state === "connected") {
     welcomeBack(fresh);
@@ -127,13 +170,14 @@ function showConnection(state, reason) {
   $("state").title = (shown === "cut" ? outage : reason) ?? "";
   if ($("state").dataset.state === shown) return;
   $("state").dataset.state = shown;
-  $("state").textContent = STATES[shown];
+  $("state").textContent = shown === "ended" ? `${STATES.ended}. ${reason}` : STATES[shown];
+  $("again").hidden = shown !== "ended";
 }
 
-/** What the node says of its Redis; empty while all is well. */
+/** The node's report on its Redis; empty if there is no problem. */
 let outage = "";
 
-/** A node keeps its clients while Redis is away, so that they miss nothing: only it can tell them. */
+/** A node keeps its clients connected while Redis is unavailable, so only the node can report that. */
 async function lookAtNode() {
   if (document.hidden || connection?.state !== "connected") return;
   const options = { cache: "no-store", signal: AbortSignal.timeout(LOOK_EVERY) };
@@ -155,8 +199,7 @@ function welcomeBack(fresh) {
 
 // MARK: Rooms
 
-/** Groups are compared without case by the node. */
-const sameRoom = (a, b) => a?.toLowerCase() === b?.toLowerCase();
+const sameRoom = (a, b) => PROTOCOLS[me.protocol].sameRoom(a, b);
 const isJoined = () => sameRoom(joined, me.room);
 
 async function join(through, room, isFirstTry = true) {
@@ -186,7 +229,7 @@ async function moveFrom(room) {
 
 // MARK: Sending
 
-/** What has left the input but is not yet taken by the node. One after the other, so that the order stays. */
+/** Messages not yet accepted by the node, sent one by one to keep their order. */
 const outbox = [];
 
 function submit() {
@@ -226,11 +269,11 @@ async function deliver({ text, target }) {
   if (target === "room") return connection.invoke(HUB, "sendToGroup", me.room, me.name, text, newSign());
   const person = target.slice("user:".length);
   await connection.invoke(HUB, "sendToUser", person, text);
-  // Only the other one gets it; without this copy the conversation would read one-sided.
+  // Only the recipient gets it; this copy completes the conversation on the sender's page.
   add({ kind: "user", from: me.name, text, person, isOwn: true });
 }
 
-/** Signs of own messages: by a name alone nobody can be told from a namesake. */
+/** Identifiers of own messages: another user may have the same name. */
 const signs = new Set();
 
 function newSign() {
@@ -241,7 +284,7 @@ function newSign() {
 }
 
 function note(text, until = "") {
-  // Emptied first: an alert that holds the same words as before would not be announced.
+  // Emptied first: an alert with unchanged text would not be announced.
   $("note").textContent = "";
   $("note").textContent = text;
   $("note").dataset.until = until;
@@ -255,7 +298,7 @@ function showTarget() {
   $("message").placeholder = `Write to ${whom}`;
 }
 
-/** Who has spoken can be spoken to. */
+/** Offers each sender as a recipient. */
 function meet(name) {
   const value = `user:${name}`;
   const known = [...$("people").children];
@@ -272,7 +315,7 @@ let unseen = 0;
 let missedWhileHidden = 0;
 let lastShown = null;
 
-/** What arrives was written by anybody, so even its types are not to be relied on. */
+/** Received values come from any client, so not even their types can be trusted. */
 function receive({ kind, from, text, group, sign }) {
   const isOwn = signs.delete(sign);
   const message = { kind, from: String(from ?? ""), text: String(text ?? ""), group: String(group ?? ""), isOwn };
@@ -299,7 +342,7 @@ function itemFor(message, previous) {
   item.dataset.kind = message.kind;
   item.classList.toggle("own", message.isOwn);
   item.classList.toggle("follows", continues(message, previous));
-  // The first of a frame only: a thousand animations at once would hold up the page.
+  // Only the first of a frame: a thousand animations at once would block the page.
   item.classList.toggle("arrived", !isFollowPlanned);
   const about = element("p", "about");
   about.append(element("span", "from", message.from), element("span", "to", message.label), timeElement(message));
@@ -307,7 +350,7 @@ function itemFor(message, previous) {
   return item;
 }
 
-/** `dir=auto` also keeps a name in another direction from reordering what stands beside it. */
+/** `dir=auto` also keeps a name in another direction from reordering the text beside it. */
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
   Object.assign(made, { className, textContent: text, dir: "auto" });
@@ -344,7 +387,7 @@ function continues(message, previous) {
 
 let isFollowPlanned = false;
 
-/** A frame brings many messages at once: one look at the layout serves them all. */
+/** A frame contains many messages: the layout is measured once for all of them. */
 function followSoon() {
   if (isFollowPlanned) return;
   isFollowPlanned = true;
@@ -390,10 +433,11 @@ function toNewest() {
 
 $("welcome-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  enter($("name").value.trim(), $("room").value.trim());
+  enter($("name").value.trim(), $("room").value.trim(), $("welcome-form").elements.protocol.value);
 });
 $("cancel").addEventListener("click", () => $("welcome").close());
 $("change").addEventListener("click", askAgain);
+$("again").addEventListener("click", () => connection.start());
 $("target").addEventListener("change", showTarget);
 $("newer").addEventListener("click", toNewest);
 $("log").addEventListener("scroll", noticeScroll, { passive: true });
@@ -404,7 +448,7 @@ $("composer").addEventListener("submit", (event) => {
   submit();
 });
 $("message").addEventListener("keydown", (event) => {
-  // While a word is being composed (Japanese, for example), Enter belongs to the input method.
+  // While a word is being composed with an input method (Japanese, for example), Enter belongs to the input method.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   submit();
@@ -423,6 +467,5 @@ addEventListener("pageshow", (event) => event.persisted && connection?.start());
 setInterval(lookAtNode, LOOK_EVERY);
 
 $("node").textContent = setting("node");
-$("channel").textContent = setting("channel");
 showUnseen();
 prefill();

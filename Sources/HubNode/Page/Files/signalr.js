@@ -1,5 +1,5 @@
 // A small client of the SignalR 2 protocol: calls hubs and listens to them over WebSockets, server-sent events or
-// long polling, and stays connected by itself.
+// long polling, and reconnects automatically.
 //
 //     const connection = new HubConnection({ path: "/signalr", query: { user: "ada" } });
 //     connection.on("ChatHub", "broadcastMessage", (name, message) => ...);
@@ -9,14 +9,16 @@
 //
 // A node gives each negotiated connection (here: a Session) a token. A Link is one opened transport of a session: when
 // it ends, the next link resumes at the session's cursor, so nothing is missed. Only when that fails for
-// DisconnectTimeout, or the token is refused, does a fresh session begin.
+// DisconnectTimeout, or the token is refused, does a new session begin.
+
+import { compact, encode, fetchText, onAbort, request, sleep } from "./web.js";
 
 const CLIENT_PROTOCOL = "2.0";
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 5_000;
-/** On top of the server's own limits, for the way there and back. */
+/** Added to the server's limits, for the round trip. */
 const GRACE = 1_000;
-/** A link that ends sooner than this counts as a failure, or a node that turns everyone away would be hammered. */
+/** A link that ends sooner counts as a failure, or a node that refuses everyone would be flooded. */
 const SHORT_LIFE = 1_000;
 /** Longer than the 30 to 35 s after which a node gives up on a group command. */
 const CALL_TIMEOUT = 45_000;
@@ -24,7 +26,7 @@ const PLANNED = new Error("The node asked to reconnect.");
 
 // MARK: Transports
 
-/** Each opens a link: reports to it what arrives, and cleans up when the link's signal fires. */
+/** Each opens a link, passes it received data, and cleans up when the link's signal fires. */
 const transports = {
   webSockets(link, session, action) {
     const url = session.url(action, { transport: link.transport, ...session.position() });
@@ -40,7 +42,7 @@ const transports = {
     const source = new EventSource(session.url(action, { transport: link.transport, ...session.position() }));
     source.onopen = () => link.accept();
     source.onmessage = ({ data }) => data === "initialized" || link.receive(data);
-    // Left alone, an EventSource repeats its first URL, which no longer is the position of this session.
+    // By itself, an EventSource would repeat its first URL, with an outdated position of the session.
     source.onerror = () => link.end(new Error("The event stream was closed."));
     link.signal.addEventListener("abort", () => source.close());
   },
@@ -62,7 +64,7 @@ const transports = {
 
 export const TRANSPORTS = Object.keys(transports);
 
-/** A poll without news stays open for minutes. That the node is there and did not refuse it at once has to do. */
+/** A poll without messages stays open for minutes. That the node did not refuse it immediately must suffice. */
 function acceptUnlessRefused(link, session) {
   Promise.all([session.get("ping"), sleep(SHORT_LIFE / 2, link.signal)]).then(
     () => link.accept(), (error) => link.end(error));
@@ -85,7 +87,7 @@ class Link {
     this.accepted = Promise.race([failed, new Promise((resolve) => (this.accept = resolve))]);
     this.initialized = Promise.race([failed, new Promise((resolve) => (this.initialize = resolve))]);
     this.ended = new Promise((resolve) => onAbort(this.signal, resolve));
-    // Whoever waits gets the rejection; without a waiter it is not an error.
+    // Waiters get the rejection; without one it is not an error.
     this.accepted.catch(() => {});
     this.initialized.catch(() => {});
   }
@@ -105,7 +107,7 @@ class Link {
     this.#life.abort(reason);
   }
 
-  /** Keep-alives come twice in the timeout: without any data for so long, the link is dead though still open. */
+  /** Keep-alives arrive twice per timeout: without data for that long, the link is dead even if it is open. */
   establish(timeout) {
     this.since = Date.now();
     this.#lastSign = this.since;
@@ -118,7 +120,7 @@ class Link {
 
 // MARK: Session
 
-/** What the server knows under one connection token, and the requests that carry it. */
+/** The server's state for one connection token, and the requests that carry it. */
 class Session {
   #endpoint;
   #token = null;
@@ -142,7 +144,7 @@ class Session {
     this.pollDelay = milliseconds(answer.LongPollDelay, 0);
   }
 
-  /** Takes in what a frame says about the connection itself. */
+  /** Applies the parts of a frame that concern the connection itself. */
   follow(frame) {
     if (frame.C !== undefined) this.#cursor = frame.C;
     if (frame.G !== undefined) this.#groupsToken = frame.G;
@@ -176,15 +178,15 @@ class Session {
     return request(this.url(action, { transport }), form(fields), signals, timeout);
   }
 
-  /** Tells the server not to wait for this connection; works while the page is going away, too. */
+  /** Tells the server that this connection has ended; also works while the page is unloading. */
   abort(transport) {
     const options = { ...form({}), keepalive: true };
     fetch(this.url("abort", { transport }), options).catch(() => {});
   }
 
   /**
-   * Whether the server does not know this session's token (any more): a browser does not say why a WebSocket or an
-   * event stream failed. The request can open nothing, because it is no WebSocket handshake.
+   * Whether the server no longer knows this session's token: a browser does not report why a WebSocket or an
+   * event stream failed. The request opens nothing, because it is not a WebSocket handshake.
    */
   async isRefused() {
     const options = { signal: AbortSignal.any([this.signal, AbortSignal.timeout(this.openTimeout)]) };
@@ -199,7 +201,7 @@ class Session {
 
 // MARK: HubConnection
 
-/** Dispatches `statechange` with `detail: { state, transport, fresh, reason }`; `fresh` tells a new session. */
+/** Dispatches `statechange` with `detail: { state, transport, fresh, reason }`; `fresh` is true for a new session. */
 export class HubConnection extends EventTarget {
   state = "disconnected";
   #path;
@@ -243,7 +245,7 @@ export class HubConnection extends EventTarget {
     this.#become("disconnected");
   }
 
-  /** Resolves with the method's result; rejects with the hub's error, or if no answer can come any more. */
+  /** Resolves with the method's result; rejects with the hub's error, or if no response can arrive any more. */
   async invoke(hub, method, ...args) {
     const link = this.#link;
     if (!link) throw new Error("There is no connection to the node.");
@@ -259,7 +261,7 @@ export class HubConnection extends EventTarget {
     });
   }
 
-  // MARK: The way of a connection
+  // MARK: Connecting
 
   async #run(signal) {
     this.#become("connecting");
@@ -289,7 +291,7 @@ export class HubConnection extends EventTarget {
     await session.negotiate();
     session.signal.throwIfAborted();
     this.#session = session;
-    // Only now, so that a node that is away is one long "disconnected", not a flicker of attempts.
+    // Only now, so that an unreachable node shows a steady "disconnected" instead of alternating states.
     this.#become("connecting");
     const link = await this.#openFirst(session);
     await session.get("start", { transport: link.transport }).catch((error) => {
@@ -321,7 +323,7 @@ export class HubConnection extends EventTarget {
     const follow = onAbort(session.signal, (reason) => link.end(reason));
     onAbort(link.signal, follow);
     transports[transport](link, session, action);
-    // A first link proves itself by the frame that went through the backplane; a later one by being taken.
+    // The first link is proven by a frame that passed through the backplane; later ones by being accepted.
     const proof = action === "connect" ? link.initialized : link.accepted;
     const timer = setTimeout(() => link.end(new Error("The node did not answer in time.")), session.openTimeout);
     await proof.finally(() => clearTimeout(timer));
@@ -329,7 +331,7 @@ export class HubConnection extends EventTarget {
     return link;
   }
 
-  /** Goes from link to link; throws once the session cannot be resumed. */
+  /** Opens one link after another; throws once the session cannot be resumed. */
   async #keep(session, link) {
     for (let shortLived = 0, lostAt; ; ) {
       const reason = await link.ended;
@@ -375,7 +377,7 @@ export class HubConnection extends EventTarget {
     this.dispatchEvent(new CustomEvent("statechange", { detail: { state, transport, fresh, reason } }));
   }
 
-  // MARK: What arrives
+  // MARK: Receiving
 
   #receive(session, frame, link) {
     session.follow(frame);
@@ -395,7 +397,7 @@ export class HubConnection extends EventTarget {
     }
   }
 
-  /** Progress messages have no hub, and are passed over. */
+  /** Progress messages have no hub and are ignored. */
   #dispatch({ H: hub, M: method, A: args = [] }) {
     for (const callback of this.#handlers.get(handlerKey(hub, method)) ?? []) {
       try {
@@ -406,7 +408,7 @@ export class HubConnection extends EventTarget {
     }
   }
 
-  /** Answers still come on the old socket only: a moment for them, so that no call is lost on a planned move. */
+  /** Responses arrive on the old socket only: wait briefly for them, so that a planned reconnect loses no call. */
   async #leave(link) {
     const until = Date.now() + GRACE;
     while (this.#pending.size > 0 && Date.now() < until) await sleep(20);
@@ -423,53 +425,14 @@ function resultOf(answer) {
   return answer.R ?? null;
 }
 
-const compact = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value != null));
-
-/** %20 for a space: URLSearchParams would write +, which not every server reads as one. */
-function encode(fields) {
-  const component = (value) => encodeURIComponent(String(value).toWellFormed());
-  return Object.entries(fields).map(([name, value]) => `${component(name)}=${component(value)}`).join("&");
-}
-
 function form(fields) {
   const headers = { "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8" };
   return { method: "POST", headers, body: encode(fields) };
 }
 
-/** Resolves with the body's text; the errors are sentences that can be shown. */
-async function request(url, options, signals, timeout) {
-  const signal = AbortSignal.any([...signals, AbortSignal.timeout(timeout)]);
-  const [response, text] = await fetchText(url, { ...options, signal, cache: "no-store" }).catch((error) => {
-    const isLate = error.name === "TimeoutError";
-    throw new Error(isLate ? "The node did not answer in time." : "The node cannot be reached.");
-  });
-  if (!response.ok) throw new Error(`The node answered ${response.status}: ${text.slice(0, 200) || "no reason given"}`);
-  return text;
-}
-
-async function fetchText(url, options) {
-  const response = await fetch(url, options);
-  return [response, await response.text()];
-}
-
-/** 0 at first, then doubling; spread out, because all clients of a node lose it in the same moment. */
+/** 0 at first, then doubling; randomized, because all clients of a node lose it at the same moment. */
 function backoff(attempt) {
   if (attempt === 0) return 0;
   const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt - 1, 10));
   return delay * (0.5 + Math.random() / 2);
-}
-
-/** Calls back once with the reason, at once if the signal has fired already. Returns what takes the wish back. */
-function onAbort(signal, callback) {
-  const listener = () => callback(signal.reason);
-  if (signal.aborted) listener();
-  else signal.addEventListener("abort", listener, { once: true });
-  return () => signal.removeEventListener("abort", listener);
-}
-
-function sleep(milliseconds, signal = new AbortController().signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => (forget(), resolve()), milliseconds);
-    const forget = onAbort(signal, (reason) => (clearTimeout(timer), reject(reason)));
-  });
 }

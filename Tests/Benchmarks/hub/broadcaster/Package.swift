@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Of its own, so that the product's package knows nothing of it; swift-nio as the product has it.
+// A separate package, so that the product's package does not depend on it; with the product's version of swift-nio.
 let package = Package(
     name: "broadcaster",
     dependencies: [.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")],

@@ -1,5 +1,5 @@
-// The least that broadcasts over webSockets on swift-nio: a text frame from any client goes to all, encoded once, on
-// one event loop. `broadcast` measures the hub node against it.
+// A minimal broadcaster over webSockets on swift-nio: a text frame from any client goes to all clients, encoded once,
+// on one event loop. `broadcast` compares the hub node with it.
 //
 // usage: broadcaster PORT
 
@@ -16,7 +16,7 @@ import NIOWebSocket
 
 /// All clients.
 final class Audience {
-    /// Written from here, bytes go past the frame encoder straight to the socket.
+    /// Writes from here bypass the frame encoder and go straight to the socket.
     private var exits: [ObjectIdentifier: ChannelHandlerContext] = [:]
 
     func add(_ channel: any Channel) {
@@ -30,7 +30,7 @@ final class Audience {
 
     func broadcast(_ text: ByteBuffer) {
         var frame = ByteBufferAllocator().buffer(capacity: text.readableBytes + 4)
-        // Text, the last of its message; longer ones than 65,535 bytes are refused by the decoder.
+        // The final text frame of a message; the decoder refuses messages above 65,535 bytes.
         frame.writeInteger(UInt8(0x81))
         if text.readableBytes < 126 {
             frame.writeInteger(UInt8(text.readableBytes))
