@@ -128,8 +128,9 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Page")],
-            swiftSettings: cold),
+            exclude: ["Page"],
+            swiftSettings: cold,
+            plugins: ["EmbedText"]),
         .target(
             name: "Forward",
             dependencies: [
@@ -199,7 +200,7 @@ let package = Package(
         .target(
             name: "Loopback",
             dependencies: [
-                "Backplane", "HubNode", "Redis", "SignalRClient",
+                "Backplane", "HubNode", "Redis", "Relay", "SignalRClient",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -232,7 +233,6 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: cold),
         .target(
@@ -242,7 +242,6 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: cold),
         .executableTarget(
@@ -293,6 +292,7 @@ let package = Package(
             dependencies: [
                 "HTTPGuard", "Prometheus",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

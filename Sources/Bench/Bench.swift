@@ -21,7 +21,7 @@ import Time
 package struct Bench: Sendable {
     /// Free space required: more than the capture of one compression.
     private static let neededFree: UInt64 = 4 << 30
-    /// For the last words to Redis.
+    /// Longest wait for Redis when cleaning up.
     private static let patience = Duration.seconds(2)
 
     /// Where it records; created by ``run()`` and removed at its end.
@@ -100,9 +100,9 @@ package struct Bench: Sendable {
         }
     }
 
-    /// Runs what takes a processor or a disk for long on a thread of its own, so that a signal is seen meanwhile.
+    /// Runs long work on a thread outside the async pool, so that signals are handled meanwhile.
     ///
-    /// - Parameter body: asks often whether it is over, which it is once the task is cancelled.
+    /// - Parameter body: must check `isOver` often; true once the task is cancelled.
     private static func onThread<Result: Sendable>(
         _ body: @escaping @Sendable (_ isOver: () -> Bool) throws -> Result
     ) async throws -> Result {
@@ -116,7 +116,7 @@ package struct Bench: Sendable {
         return result
     }
 
-    /// Nothing of it stays in Redis, unless Redis does not answer.
+    /// Removes the bench's key from Redis, if Redis answers, and closes the connection.
     private static func leave(_ publisher: BenchPublisher, _ channel: String) async {
         let late = Task {
             try await Task.sleep(for: patience)
@@ -275,9 +275,13 @@ package struct BenchConfiguration: Sendable {
     package var highestRate: Int
     /// An existing directory on the disk for the capture; a new one is created in it and removed.
     package var directory: String
+    /// The relay's version, for the capture.
     package var version: String
+    /// Name of this machine, for the capture.
     package var hostName: String
 
+    /// - Precondition: `payloadBytes` is in ``smallestPayload``...``largestPayload``; `seconds` and `highestRate` are
+    ///   above 0.
     package init(
         redis: RedisConfiguration? = nil, payloadBytes: Int = 200, seconds: Double = 5, highestRate: Int = 1_000_000,
         directory: String, version: String, hostName: String

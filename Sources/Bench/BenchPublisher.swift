@@ -68,7 +68,7 @@ struct BenchPublisher: Sendable {
 
 /// One rate. Confined to its event loop.
 private final class PublishingRun {
-    /// Commands that may be unanswered, and bytes in them: whoever stops the bench waits for Redis to read them.
+    /// Maximum number of unanswered commands and bytes: stopping the bench takes until Redis has read them.
     private static let window = 1_024
     private static let windowBytes = 32 << 20
     private static let tick = TimeAmount.microseconds(500)
@@ -158,7 +158,7 @@ private final class PublishingRun {
                 processorSeconds: SystemClock.threadSeconds() - processorAtStart))
     }
 
-    /// What is unanswered is answered later, or not at all.
+    /// Does not wait for unanswered commands.
     func cancel() { fail(CancellationError()) }
 
     private func fail(_ error: any Error) {

@@ -5,7 +5,6 @@ import Loopback
 import MCAP
 import Redis
 import Relay
-import ServiceLifecycle
 
 /// A relay in this process that records like `run --record`, without the live page.
 struct BenchRelay: Sendable {
@@ -17,7 +16,6 @@ struct BenchRelay: Sendable {
         _ configuration: BenchConfiguration, redis: RedisConfiguration, channel: String, directory: String,
         compression: Compression, logger: Logger, _ body: @escaping @Sendable (BenchRelay) async throws -> Result
     ) async throws -> Result {
-        let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         var relaying = RelayConfiguration(
             redis: redis, backplanes: [.signalR2(key: channel)],
             recording: CaptureWriter.Configuration(
@@ -25,29 +23,9 @@ struct BenchRelay: Sendable {
             web: WebConfiguration(port: 0), version: configuration.version, hostName: configuration.hostName)
         // The figures were read before it ends; nobody reads the capture.
         relaying.looksAtStop = false
-        let parts = RelayParts(relaying, logger: logger)
-        let relay = Relay(parts, supervisor: OnListening { portFound.yield($0) })
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger)
-        )
-        return try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask {
-                defer { portFound.finish() }
-                try await services.run()
-                return nil
-            }
-            group.addTask {
-                guard let port = await ports.first(where: { _ in true }) else { return nil }
-                try await waitUntilReady(port: port)
-                let result = try await body(BenchRelay(port: port, channel: channel))
-                await services.triggerGracefulShutdown()
-                return result
-            }
-            var result: Result?
-            for try await part in group where part != nil { result = part }
-            guard let result else { throw SetupError("the relay exited before it was ready; its log says why") }
-            return result
+        return try await InProcessRelay.run(RelayParts(relaying, logger: logger), logger: logger) { relay in
+            try await relay.waitUntilReady()
+            return try await body(BenchRelay(port: relay.port, channel: channel))
         }
     }
 
@@ -67,14 +45,6 @@ struct BenchRelay: Sendable {
             last = now
         }
         return (last, (ContinuousClock.now - start) / .seconds(1))
-    }
-
-    private static func waitUntilReady(port: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await HTTPGet.body(port: port, path: "/-/ready") != "ready\n" {
-            guard ContinuousClock.now < deadline else { throw SetupError("the relay was not ready within 10 s") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
     }
 }
 

@@ -2,11 +2,13 @@
 package struct BenchReport: Sendable, Encodable {
     /// One rate, held for a while.
     package struct Step: Sendable, Encodable {
-        /// Envelopes per second.
+        /// The rate to publish at, in envelopes per second.
         package internal(set) var asked: Int
+        /// Envelopes per second that Redis has confirmed.
         package internal(set) var published: Double
         /// Envelopes.
         package internal(set) var envelopes: Int
+        /// Of these, envelopes that reached the capture.
         package internal(set) var recorded: Int
         /// Not recorded: dropped by the relay, or never received.
         package internal(set) var lost: Int
@@ -18,6 +20,7 @@ package struct BenchReport: Sendable, Encodable {
         package internal(set) var relayProcessors: Double
         /// From the publisher's clock to receipt: upper bound of the histogram bucket; nil beyond the last one.
         package internal(set) var latencyP50Seconds: Double?
+        /// The same for 99 % of the envelopes.
         package internal(set) var latencyP99Seconds: Double?
         /// Growth of the segment files.
         package internal(set) var writtenBytesPerSecond: Double
@@ -54,7 +57,9 @@ package struct BenchReport: Sendable, Encodable {
     package struct Climb: Sendable, Encodable {
         /// `none` or `zstd`.
         package internal(set) var compression: String
+        /// In the order of their rates; the last one was too high, or the highest to try.
         package internal(set) var steps: [Step]
+        /// What kept the last step from a higher rate.
         package internal(set) var limit: Limit
 
         /// The highest rate that was published and recorded without loss; 0 if none was.
@@ -72,17 +77,24 @@ package struct BenchReport: Sendable, Encodable {
     package internal(set) var redisVersion: String?
     /// Whether it was started by the bench on this machine.
     package internal(set) var redisIsOurs: Bool
+    /// From a command to Redis to its reply, without other work.
     package internal(set) var roundTripSeconds: Double
+    /// Of this machine.
     package internal(set) var processors: Int
+    /// Size of each envelope, including its id.
     package internal(set) var payloadBytes: Int
+    /// How long each rate was held.
     package internal(set) var secondsPerRate: Double
+    /// The directory of the captures, which were removed at the end.
     package internal(set) var directory: String
     /// Throughput of writes with sync, without other work; nil if it could not be measured.
     package internal(set) var diskBytesPerSecond: Double?
+    /// Free space there before the bench; nil if unknown.
     package internal(set) var freeDiskBytes: UInt64?
     /// Payload bytes per second on one processor, at level 1.
     package internal(set) var zstdBytesPerSecond: Double
     /// Uncompressed divided by compressed bytes of chunks.
     package internal(set) var zstdRatio: Double
+    /// One per compression method: `none` first, then `zstd`.
     package internal(set) var climbs: [Climb]
 }

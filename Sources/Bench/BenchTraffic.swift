@@ -24,8 +24,8 @@ struct BenchTraffic: Sendable {
 
     /// - Parameters:
     ///   - payloadBytes: the size of an envelope, with an id of six digits.
-    ///   - isOver: asked before each of them; true ends the work.
-    /// - Throws: `CancellationError` if it was over.
+    ///   - isOver: checked before each envelope; true cancels.
+    /// - Throws: `CancellationError` if it was cancelled.
     init(payloadBytes: Int, seed: UInt64 = 0x5167a1, isOver: () -> Bool = { false }) throws {
         blobBytes = payloadBytes - Self.idBytes
         count = Self.poolBytes / blobBytes + 1
@@ -90,8 +90,8 @@ struct ZstdProbe {
     let bytesPerSecond: Double
     let ratio: Double
 
-    /// - Parameter isOver: asked before each chunk; true ends the work.
-    /// - Throws: ``SetupError``; `CancellationError` if it was over.
+    /// - Parameter isOver: checked before each chunk; true cancels.
+    /// - Throws: ``SetupError``; `CancellationError` if it was cancelled.
     init(_ traffic: BenchTraffic, isOver: () -> Bool = { false }) throws {
         guard var compression = ChunkCompression(level: 1) else { throw SetupError("no memory for zstd") }
         var before = 0

@@ -9,7 +9,6 @@ import NIOPosix
 import Redis
 package import Relay
 package import Replay
-import ServiceLifecycle
 import SignalRClient
 
 /// The whole system on this machine: two hub nodes with chatting clients, a relay that records their backplane, a
@@ -87,7 +86,6 @@ package struct Demo: Sendable {
 
     /// Runs the relay while clients chat on two nodes.
     private func record(from source: RedisConfiguration, network: SignalRNetwork) async throws -> Live {
-        let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         let links = LiveLinks()
         let parts = RelayParts(
             RelayConfiguration(
@@ -96,35 +94,16 @@ package struct Demo: Sendable {
                 web: WebConfiguration(port: 0, access: access), version: version, hostName: hostName),
             logger: logger)
         let page = LivePage(LivePageConfiguration(links: links), of: parts)
-        let relay = Relay(
-            parts, consumers: [page], pages: page, supervisor: OnListening { portFound.yield($0) })
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger)
-        )
-        return try await withThrowingTaskGroup(of: Live?.self) { group in
-            group.addTask {
-                try await services.run()
-                portFound.finish()
-                return nil
+        return try await InProcessRelay.run(parts, consumers: [page], pages: page, logger: logger) { running in
+            report("live page     http://127.0.0.1:\(running.port)/")
+            report("metrics       http://127.0.0.1:\(running.port)/metrics")
+            try await running.waitUntilReady()
+            let relay = ScrapedRelay(port: running.port, channel: Self.channel)
+            let live = try await nodes(on: source).run(onPublished: { _, _, _ in }) { nodes in
+                links.set(nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
+                return try await chat(at: nodes, on: source, relay: relay, network: network)
             }
-            group.addTask {
-                guard let port = await ports.first(where: { _ in true }) else { return nil }
-                report("live page     http://127.0.0.1:\(port)/")
-                report("metrics       http://127.0.0.1:\(port)/metrics")
-                let relay = ScrapedRelay(port: port, channel: Self.channel)
-                try await relay.waitUntilReady()
-                let live = try await nodes(on: source).run(onPublished: { _, _, _ in }) { nodes in
-                    links.set(nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
-                    return try await chat(at: nodes, on: source, relay: relay, network: network)
-                }
-                try await relay.waitUntilReceived(live.published.count)
-                await services.triggerGracefulShutdown()
-                return live
-            }
-            var live: Live?
-            for try await part in group where part != nil { live = part }
-            guard let live else { throw SetupError("the relay exited before it was ready; its log says why") }
+            try await relay.waitUntilReceived(live.published.count)
             return live
         }
     }
@@ -273,16 +252,23 @@ package struct Demo: Sendable {
 
 /// The result of a demo.
 package struct DemoOutcome: Sendable {
+    /// Envelopes that a separate subscriber received from the first Redis.
     package let published: Int
+    /// Envelopes in the capture.
     package let recorded: Int
     /// Calls received by the client at the first Redis.
     package let heard: Int
+    /// Of the capture into the second Redis.
     package let replay: ReplayReport
+    /// Paths of the capture's segment files, which stay.
     package let segments: [String]
+    /// Size of these files.
     package let segmentBytes: UInt64
+    /// Payload bytes in the capture, before compression.
     package let payloadBytes: Int
     /// Each difference found, as a sentence; empty if there are none.
     package let differences: [String]
 
+    /// True if every envelope was recorded, replayed and received unchanged.
     package var passed: Bool { differences.isEmpty }
 }

@@ -26,7 +26,7 @@ final class EnvelopeCollector: EnvelopeSink {
         throw CancellationError()
     }
 
-    /// Returns the payloads once there are `count`, or what came within `timeout`.
+    /// Returns the payloads once there are `count`, or those received within `timeout`.
     func payloads(awaiting count: Int, timeout: Duration) async -> [[UInt8]] {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [changes] in
@@ -51,8 +51,8 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
-    /// All that was published: what the last commands set off is still under way until Redis has counted more than
-    /// `count` envelopes and counts no more.
+    /// All published payloads. Envelopes caused by the last commands may still be published: waits until the counter in
+    /// Redis is above `count` and no longer changes.
     func everything(
         beyond count: Int, countedBy redis: RedisConfiguration, channel: String
     ) async throws -> [[UInt8]] {
@@ -69,7 +69,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return await payloads(awaiting: counted, timeout: .seconds(10))
     }
 
-    /// What Redis has counted once it counts no further, or after 10 s.
+    /// The counter in Redis once it no longer changes, or after 10 s.
     private static func counted(beyond count: Int, of channel: String, by client: RedisClient) async throws -> Int {
         let deadline = ContinuousClock.now + .seconds(10)
         var counted = -1
@@ -82,7 +82,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return counted
     }
 
-    /// Begins anew.
+    /// Discards the payloads collected so far.
     func forget() {
         received.withLockedValue { $0 = [] }
     }

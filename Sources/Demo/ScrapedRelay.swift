@@ -1,29 +1,20 @@
 import Capture
 import Loopback
 
-/// A relay that runs on this machine, as its web port shows it.
+/// Reads the metrics of the demo's relay over HTTP.
 struct ScrapedRelay: Sendable {
     let port: Int
     private let channel: String
     private let envelopesSeries: String
 
-    /// - Parameter channel: the one that it attaches to.
+    /// - Parameter channel: its event key.
     init(port: Int, channel: String) {
         self.port = port
         self.channel = #"{channel="\#(channel)",backplane="signalr2"}"#
         envelopesSeries = "signalr_backplane_envelopes_total" + self.channel
     }
 
-    /// - Throws: ``SetupError`` if that takes more than 10 s.
-    func waitUntilReady() async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await HTTPGet.body(port: port, path: "/-/ready") != "ready\n" {
-            guard ContinuousClock.now < deadline else { throw SetupError("the relay was not ready within 10 s") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    /// Returns once it has received so many envelopes, or after 10 s.
+    /// Returns once it has received this many envelopes, or after 10 s.
     func waitUntilReceived(_ count: Int) async throws {
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
@@ -41,7 +32,7 @@ struct ScrapedRelay: Sendable {
             try await Task.sleep(for: .seconds(1))
             let scrape = try await MetricsScrape.read(port: port)
             func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
-            // All of one scrape, so that the numbers belong together.
+            // From one scrape, so that the numbers are consistent.
             let seen = value(envelopesSeries)
             let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
             let now = ContinuousClock.now

@@ -60,6 +60,9 @@ package struct SQLiteExport {
             """)
     }
 
+    /// Adds an envelope with its messages, or an event.
+    ///
+    /// - Throws: `SQLiteError`, which ``write(to:_:)`` turns into a ``DatabaseFailure``.
     package func append(_ item: CaptureItem) throws {
         switch item {
         case .envelope(let envelope): try append(envelope)

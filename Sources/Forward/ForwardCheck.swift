@@ -12,7 +12,7 @@ package struct ForwardCheck: Sendable {
         package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
         package var server: RedisServerInfo?
-        /// Why forwarding there is impossible.
+        /// Why the target cannot be used.
         package var problem: (any Error)?
     }
 
@@ -22,9 +22,9 @@ package struct ForwardCheck: Sendable {
     private let route: ForwardRoute
 
     /// - Parameters:
-    ///   - source: where the relay is told to subscribe.
-    ///   - channels: the event keys and hubs that it watches, as far as they are known.
-    ///   - route: where at the target all of it goes.
+    ///   - source: the configured address of the watched Redis.
+    ///   - channels: the watched event keys, and the hubs known so far.
+    ///   - route: maps them to the target.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channels: [BackplaneChannel],
         route: ForwardRoute
@@ -43,7 +43,7 @@ package struct ForwardCheck: Sendable {
             report.endpoint = client.endpoint
             do {
                 report.server = try await client.requirePublishable(of: target)
-                // Before the rights: there nothing is going to be published, so nobody need give them.
+                // First: a refused target needs no rights.
                 if let objection = try await objection(to: report, eventLoopGroup) { throw objection }
                 try await ForwardRights(
                     client: client, user: target.aclUser, targets: route.targets(of: channels)
@@ -59,7 +59,7 @@ package struct ForwardCheck: Sendable {
         return report
     }
 
-    /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.
+    /// - Throws: only `CancellationError`. If the source cannot be reached, it counts as a different server.
     private func objection(to report: Report, _ group: any EventLoopGroup) async throws -> ForwardError? {
         guard let client = try? await RedisClient.connect(to: source, eventLoopGroup: group) else {
             try Task.checkCancellation()
@@ -95,7 +95,7 @@ extension LoopGuard {
 package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Its publishes would return to the relay they come from.
     case targetIsSource(endpoint: String)
-    /// The same, of a hub of ASP.NET Core.
+    /// The same for a hub of ASP.NET Core.
     case targetIsSourceHub(endpoint: String, hub: String)
 
     package var description: String {

@@ -66,7 +66,7 @@ struct ForwardMetrics: Sendable {
         attach(channels)
     }
 
-    /// Hubs may have come.
+    /// Adds the counters of channels attached since.
     func attach(_ all: [BackplaneChannel]) {
         confirmed.withLockedValue { counters in
             for channel in all.dropFirst(counters.count) {

@@ -57,7 +57,7 @@ struct ForwardRights {
         }
     }
 
-    /// Of a hub nothing but PUBLISH is needed, on channels of all, groups and users.
+    /// A hub needs PUBLISH only, on its channels for all clients, for groups and for users.
     private func requireHub(_ hub: CoreHub, _ missing: inout Missing) async throws {
         let kinds: [CoreKind] = [.all, .group, .user]
         let channels = kinds.map { RESPArgument.bytes(hub.channel($0, Array(Self.noScript.utf8))) }
@@ -147,6 +147,41 @@ struct ForwardRights {
         // redundant.
         case "PUBLISH or channel": missing.add("PUBLISH", reply, ["+publish", "&\(target)"])
         default: break
+        }
+    }
+}
+
+/// The target's ACL refused what the publishing script does.
+///
+/// If the rights cannot be checked in advance (Redis 6 without transactions), the first envelope reveals that they are
+/// missing. By then the script may have incremented the counter; each further attempt would increment it again, and the
+/// target's nodes would miss an id each time.
+struct ScriptRefusal: Error, Equatable, CustomStringConvertible {
+    let endpoint: String
+    let user: String
+    let reply: String
+
+    /// - Returns: nil if the reply has another reason.
+    init?(_ reply: String, at endpoint: String, user: String) {
+        // Redis 6: "The user executing the script can't run this command or subcommand"; since 7 "ACL failure in script".
+        guard reply.contains("The user executing the script can't") || reply.contains("ACL failure in script")
+        else { return nil }
+        (self.endpoint, self.user, self.reply) = (endpoint, user, reply)
+    }
+
+    var description: String {
+        "Redis at \(endpoint) does not let '\(user)' publish: \(reply); an administrator gives the rights with: ACL SETUSER \(user) +incr +publish, and ~KEY &KEY for each event key there; then restart the relay"
+    }
+
+    /// Whether the server can now tell in advance whether the rights are present.
+    static func canBeAsked(_ client: RedisClient) async throws -> Bool {
+        do {
+            try await client.send(["MULTI"])
+            try await client.send(["DISCARD"])
+            return true
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            let answer = try await client.ask(["EVAL", "return redis.acl_check_cmd and 'yes' or 'no'", "0"])
+            return answer.text == "yes"
         }
     }
 }

@@ -28,9 +28,9 @@ package final class Forwarder: RelayConsumer {
     private let attached: AttachedChannels
 
     /// - Parameters:
-    ///   - source: where the relay is told to subscribe.
-    ///   - route: where at the target all of it goes.
-    ///   - bufferBytes: memory for what waits.
+    ///   - source: the configured address of the watched Redis.
+    ///   - route: maps watched event keys and hubs to those at the target.
+    ///   - bufferBytes: memory for waiting envelopes.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, route: ForwardRoute, bufferBytes: Int,
         context: RelayContext
@@ -54,6 +54,8 @@ package final class Forwarder: RelayConsumer {
 
     // MARK: - On the recorder's thread
 
+    /// Queues a batch, or counts it as dropped if the queue is full; takes note of the server that the relay is
+    /// subscribed to.
     package func consume(_ event: RelayEvent, at now: Moment) {
         switch event {
         case .batch(let batch):
@@ -117,7 +119,7 @@ package final class Forwarder: RelayConsumer {
         }
     }
 
-    /// By default what came from the server that it would go to: that has it already.
+    /// Drops all waiting envelopes. By default because the target is the watched server, which already has them.
     private func discard(
         _ reason: ForwardMetrics.DropReason = .loop, _ cause: String = "the target is the server that is watched"
     ) {
@@ -189,7 +191,7 @@ package final class Forwarder: RelayConsumer {
 
     /// Runs until the connection fails, the task is cancelled, or nothing is left and there is nothing to wait for.
     private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
-        // Where nothing is of SignalR 2, its script needs no permission: hubs come while the relay runs, event keys do not.
+        // Without event keys its script needs no permission. Only hubs are attached while the relay runs.
         let needsScript = attached.all.contains { $0.dialect == .signalR2 }
         var script =
             needsScript
@@ -219,7 +221,7 @@ package final class Forwarder: RelayConsumer {
         }
     }
 
-    /// What of a batch is not forwarded.
+    /// Counts envelopes of a batch that are not forwarded.
     private func count(_ batch: ForwardedBatch) {
         for (kind, count) in batch.leftOut { metrics.leave(out: kind, count) }
         if batch.undecodable > 0 { drop(.undecodable, batch.undecodable, "not SignalR envelopes") }
@@ -262,7 +264,7 @@ package final class Forwarder: RelayConsumer {
         }
     }
 
-    /// - Throws: if another connection may lead to a server that accepts it.
+    /// - Throws: if a new connection may reach a server that accepts it.
     private func refused(_ text: String, at endpoint: String) throws {
         let error = RedisError.from(reply: text, command: "EVALSHA", endpoint: endpoint, user: target.aclUser)
         if case .readOnly = error { throw error }

@@ -1,4 +1,4 @@
-import Backplane
+package import Backplane
 import Cryptography
 import Redis
 
@@ -25,12 +25,12 @@ struct LoopGuard: Equatable {
 
     var source: Server
     var target: Server
-    /// The event keys and hubs, by channel index.
+    /// The watched event keys and hubs, by channel index.
     private(set) var channels: [BackplaneChannel] {
         didSet { targets = channels.map { route.target(of: $0) } }
     }
     let route: ForwardRoute
-    /// Where each of them goes.
+    /// The event key or hub at the target, by channel index.
     private(set) var targets: [BackplaneChannel]
 
     init(source: Server, target: Server, channels: [BackplaneChannel], route: ForwardRoute) {
@@ -41,23 +41,24 @@ struct LoopGuard: Equatable {
         targets = channels.map { route.target(of: $0) }
     }
 
-    /// Hubs may have come.
+    /// Adds hubs that were attached since.
     mutating func attach(_ all: [BackplaneChannel]) {
         if all.count != channels.count { channels = all }
     }
 
     func target(of channel: Int) -> String { targets[channel].name }
 
-    /// Whether a message that is forwarded would come back at once: the same server, and an event key or hub that is watched.
+    /// Whether the relay would receive what it forwards: the target is the watched server, and so is the event key or
+    /// hub there.
     var returnsAtOnce: Bool { returning != nil }
 
-    /// Which place that would be.
+    /// The watched event key or hub that is also a destination on the same server.
     private var returning: BackplaneChannel? {
         guard target.isSame(as: source) else { return nil }
         return targets.first { target in channels.contains { $0.isSamePlace(as: target) } }
     }
 
-    /// That it returns at once; nil if it does not.
+    /// Refuses a target whose envelopes would return; nil if none would.
     var objection: ForwardError? {
         returning.map { place in
             place.hub == nil
@@ -66,10 +67,10 @@ struct LoopGuard: Equatable {
         }
     }
 
-    /// The mark of the place that an envelope leaves.
+    /// The mark of an envelope's source: server and channel.
     func leaving(_ channel: Int) -> String { Self.mark(source, channels[channel].name) }
 
-    /// The places an envelope must not have passed: its destination, and this relay.
+    /// Marks that an envelope must not have: those of its destination and of its source.
     func visited(_ channel: Int) -> [String] { [Self.mark(target, target(of: channel)), leaving(channel)] }
 
     private static func mark(_ server: Server, _ channel: String) -> String {
@@ -78,8 +79,40 @@ struct LoopGuard: Equatable {
 }
 
 extension BackplaneChannel {
-    /// Whether both are the same to Redis: of a hub it does not matter where its prefix ends.
+    /// Whether both have the same Redis channels. Where the prefix of a hub ends makes no difference to Redis.
     fileprivate func isSamePlace(as other: BackplaneChannel) -> Bool {
         dialect == other.dialect && name.isSameOrdinally(as: other.name)
+    }
+}
+
+/// Maps watched event keys and hubs to those at the target.
+package struct ForwardRoute: Sendable, Equatable {
+    /// The event key at the target for all of SignalR 2; nil keeps the event keys.
+    package var channel: String?
+    /// New prefixes and names for hubs of ASP.NET Core.
+    package var renaming: CoreRenaming
+
+    /// - Parameters:
+    ///   - channel: see ``channel``.
+    ///   - renaming: unchanged names by default.
+    package init(channel: String? = nil, renaming: CoreRenaming = CoreRenaming()) {
+        self.channel = channel
+        self.renaming = renaming
+    }
+
+    /// The event key or hub at the target.
+    package func target(of source: BackplaneChannel) -> BackplaneChannel {
+        switch source {
+        case .signalR2(let key): .signalR2(key: channel ?? key)
+        case .core(let hub): .core(renaming.target(of: hub))
+        }
+    }
+
+    /// The same for several, without duplicates.
+    func targets(of sources: [BackplaneChannel]) -> [BackplaneChannel] {
+        sources.reduce(into: []) { targets, source in
+            let target = target(of: source)
+            if !targets.contains(target) { targets.append(target) }
+        }
     }
 }

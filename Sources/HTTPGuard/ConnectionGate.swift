@@ -3,6 +3,12 @@ import NIOConcurrencyHelpers
 package import NIOCore
 package import Prometheus
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Limits the number of a server's connections: a new one is always accepted while another is only waiting.
 package final class ConnectionGate: Sendable {
     /// Why the server closed a connection.
@@ -114,6 +120,7 @@ package struct HTTPLimits: Sendable {
     package var linger = TimeAmount.seconds(1)
     /// All header fields of a request, and each of them.
     package var headerBytes = 16 * 1024
+    /// Fields in the header of a request.
     package var headerFields = 100
     /// How much of a request is read and discarded if it was answered early.
     package var unreadBytes = 256 * 1024
@@ -121,6 +128,7 @@ package struct HTTPLimits: Sendable {
     /// The kernel's queue of connections not yet accepted; they are accepted immediately, so it only fills in bursts.
     package static let backlog = 1024
 
+    /// The default of each limit, for a server that people and Prometheus use.
     package init() {}
 }
 
@@ -129,6 +137,7 @@ package struct HTTPLimits: Sendable {
 /// The one that has waited longest without a complete request goes first: a real client sends its request long before.
 /// Times are nanoseconds of a monotonic clock.
 package struct ConnectionTable: Sendable {
+    /// What a connection is doing.
     package enum Phase: Int, Sendable {
         /// There is no complete request: nothing or only a part was received, or the previous response has been read.
         case waiting
@@ -136,6 +145,7 @@ package struct ConnectionTable: Sendable {
         case answering
     }
 
+    /// What becomes of a new connection.
     package enum Admission: Equatable, Sendable {
         case admitted(UInt64)
         /// Replaces another one, which must be closed.
@@ -166,14 +176,21 @@ package struct ConnectionTable: Sendable {
     private var lines = [Line(), Line()]
     private var next: UInt64 = 0
 
+    /// - Parameters:
+    ///   - limit: connections at the same time, at least 1.
+    ///   - stall: nanoseconds without progress after which a response in progress may be closed; nil: never.
     package init(limit: Int, stall: UInt64?) {
         precondition(limit > 0)
         self.limit = limit
         self.stall = stall
     }
 
+    /// Open connections.
     package var count: Int { entries.count }
 
+    /// A new connection. If it replaces another one, that one is no longer counted.
+    ///
+    /// - Parameter now: nanoseconds of a monotonic clock.
     package mutating func open(at now: UInt64) -> Admission {
         var victim: UInt64?
         if entries.count >= limit {
@@ -194,6 +211,7 @@ package struct ConnectionTable: Sendable {
         append(id, phase, since: now)
     }
 
+    /// A connection has ended; ignored if it was replaced before.
     package mutating func close(_ id: UInt64) {
         guard let entry = entries.removeValue(forKey: id) else { return }
         let line = entry.phase.rawValue
@@ -214,5 +232,18 @@ package struct ConnectionTable: Sendable {
         entries[id] = Entry(phase: phase, since: since, older: newest)
         if let newest { entries[newest]?.newer = id } else { lines[phase.rawValue].oldest = id }
         lines[phase.rawValue].newest = id
+    }
+}
+
+/// The number of connections that the process can have.
+package enum OpenFileLimit {
+    /// For other files of the process: Redis, log, capture.
+    private static let reserve = 100
+
+    /// - Returns: fewer than wanted if the limit on open files (`ulimit -n`) requires it.
+    package static func connections(wanted: Int) -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return wanted }
+        return min(wanted, max(16, Int(clamping: limit.rlim_cur) - reserve))
     }
 }

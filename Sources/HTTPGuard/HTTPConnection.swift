@@ -30,7 +30,7 @@ package final class HTTPConnection {
         try channel.pipeline.syncOperations.addHandler(ParseErrorHandler(self), position: .last)
     }
 
-    // MARK: - Its life
+    // MARK: - Lifecycle
 
     /// - Parameter end: closes the connection immediately, bypassing TLS and pending writes.
     func entered(end: @escaping () -> Void) {
@@ -58,7 +58,7 @@ package final class HTTPConnection {
         report()
     }
 
-    // MARK: - What comes
+    // MARK: - Incoming
 
     var isDeaf: Bool { exchange.isDeaf }
 
@@ -80,7 +80,7 @@ package final class HTTPConnection {
         report()
     }
 
-    // MARK: - What goes
+    // MARK: - Outgoing
 
     func wrotePiece() {
         perform(exchange.wrotePiece())

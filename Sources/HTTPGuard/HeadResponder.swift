@@ -3,6 +3,7 @@ package import Hummingbird
 
 /// Answers `HEAD` like `GET` without the body: load balancers check health that way.
 package struct HeadResponder<Base: HTTPResponder>: HTTPResponder {
+    /// The context of the base.
     package typealias Context = Base.Context
 
     private let base: Base
@@ -14,6 +15,7 @@ package struct HeadResponder<Base: HTTPResponder>: HTTPResponder {
         self.changesSomething = changesSomething
     }
 
+    /// Answers as described above; throws what the base throws.
     package func respond(to request: Request, context: Context) async throws -> Response {
         guard request.method == .head else { return try await base.respond(to: request, context: context) }
         guard !changesSomething(request) else {

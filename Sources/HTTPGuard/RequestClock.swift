@@ -6,9 +6,13 @@ package import NIOHTTPTypes
 /// Closes connections that take too long for a request, keep sending a refused one, or do not read the response:
 /// however slowly a client sends, it holds a connection for a limited time only.
 package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
+    /// Requests as the HTTP decoder delivers them.
     package typealias InboundIn = HTTPRequestPart
+    /// The same, passed on unchanged.
     package typealias InboundOut = HTTPRequestPart
+    /// Responses as the router writes them.
     package typealias OutboundIn = HTTPResponsePart
+    /// The same, with `Connection: close` if the connection ends after it.
     package typealias OutboundOut = HTTPResponsePart
 
     /// Responses that are endless or large: each piece must be read in time, not the whole.
@@ -35,6 +39,7 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         self.connection = { _ in connection }
     }
 
+    /// Starts to guard the connection; closes it if its pipeline cannot be guarded any more.
     package func handlerAdded(context: ChannelHandlerContext) {
         do {
             guarded = try connection(context.channel)
@@ -43,6 +48,7 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         }
     }
 
+    /// Tells the connection where a request begins and ends.
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
@@ -54,6 +60,7 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         context.fireChannelRead(data)
     }
 
+    /// Tells the connection when pieces and ends of responses are written; a response to `HEAD` loses its body here.
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head):

@@ -22,6 +22,11 @@ final class HubMetrics: Sendable {
     let storedBytes: Gauge
     let missingProtocols: Counter
     let coreUp: Gauge
+    let coreGaps: Counter
+    let coreGapDisconnects: Counter
+    let statefulReconnects: Counter
+    let coreResultsWaiting: Gauge
+    let missingResults: Counter
     private let coreConnectionGauges: Family<Gauge>
     private let connectionGauges: [TransportKind: Gauge]
     private let refusals: [Refusal: Counter]
@@ -36,12 +41,17 @@ final class HubMetrics: Sendable {
         case draining
     }
 
-    init(version: String) {
-        up = registry.gauge(
-            "backplane_relay_hub_up",
-            help:
-                "1 while the node receives from the backplane and can publish; while 0, clients receive nothing. Check Redis."
-        )
+    /// - Parameters:
+    ///   - joinsSignalR2: whether the node joins that backplane: what it does not join, it has no state of.
+    ///   - joinsCore: the same of ASP.NET Core.
+    init(version: String, joinsSignalR2: Bool = true, joinsCore: Bool = true) {
+        up =
+            joinsSignalR2
+            ? registry.gauge(
+                "backplane_relay_hub_up",
+                help:
+                    "1 while the node receives from the backplane and can publish; while 0, clients receive nothing. Check Redis."
+            ) : Gauge()
         let connections = registry.gaugeFamily(
             "backplane_relay_hub_connections",
             help: "Clients of this node, including those that are reconnecting.", labels: ["transport"])
@@ -105,15 +115,34 @@ final class HubMetrics: Sendable {
             "backplane_relay_hub_stored_envelopes", help: "Past envelopes kept for clients that reconnect.")
         storedBytes = registry.gauge(
             "backplane_relay_hub_stored_bytes", help: "Memory of the envelopes kept for clients that reconnect.")
-        coreUp = registry.gauge(
-            "backplane_relay_hub_core_up",
-            help:
-                "1 while the node hears the backplane of ASP.NET Core SignalR and can publish on it; 0 also where it joins none."
-        )
+        coreUp =
+            joinsCore
+            ? registry.gauge(
+                "backplane_relay_hub_core_up",
+                help: "1 while the node hears the backplane of ASP.NET Core SignalR and can publish on it. Check Redis."
+            ) : Gauge()
         coreConnectionGauges = registry.gaugeFamily(
             "backplane_relay_hub_core_connections",
             help: "Clients of ASP.NET Core SignalR at this node, by hub protocol.", labels: ["protocol"])
         for name in ["json", "messagepack"] { _ = coreConnectionGauges.with(name) }
+        coreGaps = registry.counter(
+            "backplane_relay_hub_core_gaps_total",
+            help:
+                "Times the node's subscription on the ASP.NET Core backplane ended and came back: its clients missed what was published meanwhile. Check Redis."
+        )
+        coreGapDisconnects = registry.counter(
+            "backplane_relay_hub_core_gap_disconnects_total",
+            help: "Clients asked to reconnect after such a gap (--reconnect-after-gap).")
+        statefulReconnects = registry.counter(
+            "backplane_relay_hub_core_stateful_reconnects_total",
+            help: "New webSockets in the place of broken ones: the client missed nothing.")
+        coreResultsWaiting = registry.gauge(
+            "backplane_relay_hub_core_results_waiting",
+            help: "Results of clients that hub methods wait for now; nothing but the client ends the wait.")
+        missingResults = registry.counter(
+            "backplane_relay_hub_core_results_missing_total",
+            help:
+                "Results of clients that did not come: no node has the connection, it ended, or the method gave up.")
         missingProtocols = registry.counter(
             "backplane_relay_hub_missing_protocol_disconnects_total",
             help:

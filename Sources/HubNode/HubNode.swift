@@ -61,7 +61,9 @@ public struct HubNode: Service {
         // A single loop for the bus, the broker and every socket: they share state without locks.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.any()
-        let metrics = HubMetrics(version: configuration.version)
+        let metrics = HubMetrics(
+            version: configuration.version, joinsSignalR2: configuration.joinsSignalR2,
+            joinsCore: configuration.core?.backplane != nil)
         let bus = RedisMessageBus(
             redis: configuration.redis, channel: configuration.channel,
             limits: configuration.limits, eventLoopGroup: group, executor: loop.executor,

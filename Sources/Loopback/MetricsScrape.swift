@@ -15,6 +15,7 @@ package struct MetricsScrape: Sendable {
         return MetricsScrape(text: response)
     }
 
+    /// - Parameter text: in the text format of Prometheus; lines that are not samples are ignored.
     package init(text: String) {
         self.text = text
         var samples: [String: Double] = [:]

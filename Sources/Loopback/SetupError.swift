@@ -10,10 +10,15 @@ package struct SetupError: Error, Sendable, CustomStringConvertible {
     }
 
     package let description: String
+    /// The setting to change; nil if none would help.
     package let setting: Setting?
     /// The underlying error of a client.
     package let cause: (any Error)?
 
+    /// - Parameters:
+    ///   - description: the problem and the remedy, as a sentence.
+    ///   - cause: the error of a client behind it.
+    ///   - setting: the setting to change, so that a command can name its option.
     package init(_ description: String, cause: (any Error)? = nil, setting: Setting? = nil) {
         self.description = description
         self.setting = setting

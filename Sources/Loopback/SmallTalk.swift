@@ -8,10 +8,12 @@ package struct SmallTalk {
 
     private var random: SplitMix64
 
+    /// - Parameter seed: the same seed gives the same lines.
     package init(seed: UInt64) {
         random = SplitMix64(seed: seed)
     }
 
+    /// The next message: 2 to 18 words, or 600 in one of 50 cases.
     package mutating func line() -> String {
         let count = chance(of: 50) ? 600 : Int.random(in: 2...18, using: &random)
         return (0..<count).map { _ in Self.words[Int.random(in: Self.words.indices, using: &random)] }
@@ -23,6 +25,7 @@ package struct SmallTalk {
         Int.random(in: 0..<count, using: &random) == 0
     }
 
+    /// A random number from 0 to below `bound`, which must be above 0.
     package mutating func number(below bound: Int) -> Int {
         Int.random(in: 0..<bound, using: &random)
     }
@@ -32,10 +35,12 @@ package struct SmallTalk {
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
+    /// - Parameter seed: any number; the same seed gives the same sequence.
     package init(seed: UInt64) {
         state = seed
     }
 
+    /// The next 64 bits (SplitMix64, Steele et al., 2014).
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state

@@ -6,6 +6,8 @@ package struct CoreAttachment: Sendable, Equatable {
     /// Each PUBLISH of a Redis is compared with all of its patterns: more than this number requires the operator's
     /// consent.
     package static let fewPatterns = 40
+    /// The most hubs, with the operator's consent too: a hub stays watched when its nodes have gone.
+    package static let mostHubs = 250
 
     /// The `ChannelPrefix` of the nodes; empty for none.
     package var prefix: String
@@ -57,8 +59,8 @@ package struct CoreAttachment: Sendable, Equatable {
     ///
     /// - Parameter count: number of hubs already watched, including the named ones.
     package func admitted(_ found: [CoreHub], besides count: Int) -> [CoreHub] {
-        guard !permitsManyPatterns else { return found }
-        return Array(found.prefix(max(0, Self.fewPatterns / patterns(hubs: 1) - count)))
+        let most = permitsManyPatterns ? Self.mostHubs : Self.fewPatterns / patterns(hubs: 1)
+        return Array(found.prefix(max(0, most - count)))
     }
 }
 

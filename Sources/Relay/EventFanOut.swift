@@ -27,13 +27,13 @@ struct EventFanOut: ~Copyable {
 
     var context: RelayContext { log.context }
 
-    mutating func tell(_ event: RelayEvent, at now: Moment) {
+    mutating func emit(_ event: RelayEvent, at now: Moment) {
         // First: a consumer notified that the relay is ready must not read that it is down.
         channels.consume(event)
         context.status.consume(event)
         recorder?.consume(event, at: now)
-        tellNews(at: now)
-        tellOthers(event, at: now)
+        emitNews(at: now)
+        emitToOthers(event, at: now)
     }
 
     /// Envelopes of these channels may arrive from now on.
@@ -41,23 +41,23 @@ struct EventFanOut: ~Copyable {
         let new = Array(context.attached.all[indexes])
         for channel in new { channels.attach(channel) }
         recorder?.attach(new, at: now)
-        tell(.attached(indexes), at: now)
+        emit(.attached(indexes), at: now)
     }
 
-    private mutating func tellOthers(_ event: RelayEvent, at now: Moment) {
+    private mutating func emitToOthers(_ event: RelayEvent, at now: Moment) {
         for consumer in consumers { consumer.consume(event, at: now) }
         log.consume(event, at: now)
     }
 
     /// Passes on news about the recording.
-    mutating func tellNews(at now: Moment) {
+    mutating func emitNews(at now: Moment) {
         guard let news = recorder?.takeNews() else { return }
         for event in news {
             for consumer in consumers { consumer.consume(event, at: now) }
         }
     }
 
-    // MARK: - What several counters would explain, too
+    // MARK: - Deviations that several counters would explain
 
     /// A deviation of ids that may not be one: recorded immediately, in its place among the envelopes; passed to the
     /// others when it is certain.
@@ -66,21 +66,21 @@ struct EventFanOut: ~Copyable {
     mutating func hold(_ event: RelayEvent, at now: Moment) -> DeviationHold.Deviation? {
         guard let deviation = DeviationHold.Deviation(event) else { return nil }
         recorder?.consume(event, at: now)
-        tellNews(at: now)
+        emitNews(at: now)
         channels.held(event)
-        if let displaced = held.hold(deviation, at: now.monotonic) { tell(displaced, at: now) }
+        if let displaced = held.hold(deviation, at: now.monotonic) { emit(displaced, at: now) }
         return deviation
     }
 
     /// - Parameter time: on the monotonic clock; `.max` for all.
-    mutating func tellHeld(by time: UInt64, at now: Moment) {
-        for deviation in held.due(at: time) { tell(deviation, at: now) }
+    mutating func emitHeld(by time: UInt64, at now: Moment) {
+        for deviation in held.due(at: time) { emit(deviation, at: now) }
     }
 
-    private mutating func tell(_ deviation: DeviationHold.Deviation, at now: Moment) {
+    private mutating func emit(_ deviation: DeviationHold.Deviation, at now: Moment) {
         guard let event = deviation.relayEvent else { return }
         channels.consume(event)
-        tellOthers(event, at: now)
+        emitToOthers(event, at: now)
     }
 
     /// The ids of a channel continued another counter.
@@ -90,8 +90,8 @@ struct EventFanOut: ~Copyable {
     ///   - withdrawn: deviations that were wrong.
     mutating func turned(_ channel: Int, isNews: Bool, withdrawn: [CaptureEvent.Withdrawn]) {
         channels.turned(channel)
-        let told = held.withdraw(withdrawn, channel: channel)
-        if isNews { log.isMistold(told, channel: channel) }
+        let reported = held.withdraw(withdrawn, channel: channel)
+        if isNews { log.withdraw(reported, channel: channel) }
     }
 
     /// Ids of a channel returned to an earlier position.
@@ -109,9 +109,9 @@ struct EventFanOut: ~Copyable {
 
     /// Periodic work without events.
     mutating func tick(_ now: Moment) {
-        tellHeld(by: now.monotonic, at: now)
+        emitHeld(by: now.monotonic, at: now)
         recorder?.tick(.now())
-        tellNews(at: now)
+        emitNews(at: now)
         if channels.tick(now) { log.flush(at: now.monotonic) }
         channels.publish(at: now.monotonic)
     }
@@ -129,6 +129,6 @@ struct EventFanOut: ~Copyable {
         log.flush(at: .max)
         let now = Moment.now()
         recorder?.close(now, checkedIDs: checkedIDs)
-        tellNews(at: now)
+        emitNews(at: now)
     }
 }

@@ -1,15 +1,17 @@
-import Backplane
+package import Backplane
 import Capture
 package import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Preflight
-import Prometheus
+package import Prometheus
 import Redis
 import Time
 
 /// The parts of a relay that are read while it runs, each with its metrics; created in one place before it runs.
 package struct RelayParts: Sendable {
+    /// As given; hubs that were discovered later are only in ``context``.
     package let configuration: RelayConfiguration
     /// For parts with their own metrics.
     package let context: RelayContext
@@ -165,10 +167,14 @@ package protocol RelaySupervisor: Sendable {
 package struct OnListening: RelaySupervisor {
     private let body: @Sendable (_ port: Int) -> Void
 
+    /// - Parameter body: called once with the port, on an event loop; must not block.
     package init(_ body: @escaping @Sendable (_ port: Int) -> Void) { self.body = body }
 
+    /// Never: nothing watches whether the relay is alive.
     package var heartbeatInterval: Duration? { nil }
+    /// Reports the port.
     package func started(port: Int) { body(port) }
+    /// Does nothing.
     package func alive(state: String) {}
 }
 
@@ -197,6 +203,76 @@ struct Supervision: Sendable {
             }
             // On cancellation the loop condition ends it.
             try? await Task.sleep(for: interval)
+        }
+    }
+}
+
+/// What the parts of one relay share.
+package struct RelayContext: Sendable {
+    /// The channels, of which more may come while the relay runs.
+    package let attached: AttachedChannels
+    /// Each part registers its metrics here.
+    package let registry: Registry
+    /// Whether it is subscribed and writing.
+    package let status: RelayStatus
+    /// For everything that an operator should read.
+    package let logger: Logger
+
+    /// Names of the currently attached channels, by channel index of a batch.
+    package var channels: [String] { attached.names }
+
+    /// - Parameters:
+    ///   - attached: shared by all parts, so that they agree on channel indexes.
+    ///   - registry: each part registers its metrics here.
+    package init(attached: AttachedChannels, registry: Registry, status: RelayStatus, logger: Logger) {
+        self.attached = attached
+        self.registry = registry
+        self.status = status
+        self.logger = logger
+    }
+}
+
+/// The backplane channels of one relay, by channel index of a batch. The list only grows: hubs of ASP.NET Core appear
+/// while the relay runs, and the meaning of an index never changes.
+package final class AttachedChannels: Sendable {
+    /// Maximum number of channels; further discovered hubs are not attached.
+    package static let limit = 1_000
+
+    private let box: NIOLockedValueBox<(channels: [BackplaneChannel], names: [String])>
+
+    /// - Parameter channels: in any order; event keys get the first indexes.
+    package init(_ channels: [BackplaneChannel]) {
+        let channels = channels.filter { $0.dialect == .signalR2 } + channels.filter { $0.dialect == .core }
+        box = NIOLockedValueBox((channels, channels.map(\.name)))
+    }
+
+    /// By channel index: those attached until now. Thread-safe.
+    package var all: [BackplaneChannel] { box.withLockedValue { $0.channels } }
+
+    /// Their names, by channel index: the event key, or prefix and type of the hub.
+    package var names: [String] { box.withLockedValue { $0.names } }
+
+    /// The event keys of SignalR 2, by channel index: they precede all hubs.
+    package var keys: [String] { all.prefix { $0.dialect == .signalR2 }.map(\.name) }
+
+    /// For the log: up to ten names, and the number of others.
+    package var title: String {
+        let names = names
+        if names.isEmpty { return "no hub found yet, new hubs are followed" }
+        let more = names.count > 10 ? " and \(names.count - 10) more" : ""
+        return names.prefix(10).joined(separator: ", ") + more
+    }
+
+    /// - Returns: the indexes of the newly attached hubs, up to the limit.
+    func attach(_ hubs: [CoreHub]) -> Range<Int> {
+        box.withLockedValue { box in
+            let first = box.channels.count
+            for channel in hubs.map({ BackplaneChannel.core($0) })
+            where box.channels.count < Self.limit && !box.channels.contains(channel) {
+                box.channels.append(channel)
+                box.names.append(channel.name)
+            }
+            return first..<box.channels.count
         }
     }
 }

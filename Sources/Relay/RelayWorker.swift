@@ -49,7 +49,7 @@ struct RelayWorker: ~Copyable {
             let delivery = intake.take(waitingAtMost: waitingTime(at: .now()))
             let now = Moment.now()
             events.context.status.beat(at: now)
-            if let step = clock.observe(now) { events.tell(.clockStep(nanoseconds: step), at: now) }
+            if let step = clock.observe(now) { events.emit(.clockStep(nanoseconds: step), at: now) }
             var bytes = 0
             for item in delivery.items { bytes += process(item, at: now) }
             events.tick(now)
@@ -57,10 +57,10 @@ struct RelayWorker: ~Copyable {
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
         events.channels.publishAll()
-        events.tellHeld(by: .max, at: .now())
+        events.emitHeld(by: .max, at: .now())
         // The answers come too late.
         for (channel, withdraws) in isCounting.sorted(by: { $0.key < $1.key }) {
-            tell(interleaving(of: channel, withdraws: withdraws), at: .now())
+            emit(interleaving(of: channel, withdraws: withdraws), at: .now())
         }
         events.close(checkedIDs: checkedIDs)
     }
@@ -79,21 +79,21 @@ struct RelayWorker: ~Copyable {
         case .batch(let batch):
             let bytes = batch.byteCount
             process(batch, at: now)
-            events.tell(.batch(batch), at: now)
+            events.emit(.batch(batch), at: now)
             let fill =
                 batch.isAdmitted
                 ? intake.recycle(large: batch) { events.recorder?.flushLarge(now) } : intake.recycle(batch)
             events.recorder?.setBacklog(fill)
             return bytes
-        case .subscribed(let subscription): events.tell(.subscribed(subscription), at: now)
-        case .disconnected(let cause): events.tell(.disconnected(cause), at: now)
+        case .subscribed(let subscription): events.emit(.subscribed(subscription), at: now)
+        case .disconnected(let cause): events.emit(.disconnected(cause), at: now)
         case .dropped(let envelopes, let bytes, let ids):
-            events.tell(.dropped(envelopes: envelopes, bytes: bytes), at: now)
+            events.emit(.dropped(envelopes: envelopes, bytes: bytes), at: now)
             dropped(ids, at: now)
         case .skipped(let payload):
             let (id, finding) = events.channels.passedOver(payload)
-            if let finding { tell(finding, channel: payload.channel, at: now) }
-            events.tell(.skipped(payload, id: id), at: now)
+            if let finding { emit(finding, channel: payload.channel, at: now) }
+            events.emit(.skipped(payload, id: id), at: now)
         case .counters(let readings): compare(readings, at: now)
         case .command(let command): execute(command, at: now)
         }
@@ -106,14 +106,14 @@ struct RelayWorker: ~Copyable {
         case .flush: events.recorder?.flushNow(now)
         case .pause(let free): events.recorder?.pause(free: free, at: now)
         case .resume(let free): events.recorder?.unpause(free: free, at: now)
-        case .note(let event): return tell(event, at: now)
+        case .note(let event): return emit(event, at: now)
         case .attach(let indexes):
             forms += events.context.attached.all[indexes].map(\.form)
             events.attach(indexes, at: now)
-        case .joined(let channel): return events.tell(.joined(channel: channel), at: now)
+        case .joined(let channel): return events.emit(.joined(channel: channel), at: now)
         case .areCounters(let jump, let channel): return events.areCounters(jump, channel: channel, at: now)
         }
-        events.tellNews(at: now)
+        events.emitNews(at: now)
     }
 
     /// The hot path.
@@ -142,13 +142,13 @@ struct RelayWorker: ~Copyable {
         _ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64, at now: Moment
     ) -> ChannelObserver.Seen {
         let seen = events.channels.observe(payload, channel: channel, receivedAt: receivedAt)
-        if let finding = events.channels.finding(seen, channel: channel) { tell(finding, channel: channel, at: now) }
+        if let finding = events.channels.finding(seen, channel: channel) { emit(finding, channel: channel, at: now) }
         return seen
     }
 
     // MARK: - Ids
 
-    private mutating func tell(_ finding: ChannelIDs.Finding, channel: Int, at now: Moment) {
+    private mutating func emit(_ finding: ChannelIDs.Finding, channel: Int, at now: Moment) {
         switch finding {
         case .turn(let isNews, let withdraws):
             events.orderBroke(channel: channel)
@@ -159,14 +159,14 @@ struct RelayWorker: ~Copyable {
             events.returned(channel, at: now)
         case .missing, .jump, .duplicate, .counterReset, .doubt:
             for event in finding.events(channel: channel) {
-                if finding.isSure { events.tell(event, at: now) } else { hold(event, at: now) }
+                if finding.isSure { events.emit(event, at: now) } else { hold(event, at: now) }
             }
         }
     }
 
     /// Asks whether it is another counter's turn.
     private mutating func hold(_ event: RelayEvent, at now: Moment) {
-        guard let deviation = events.hold(event, at: now), deviation.told != .duplicate,
+        guard let deviation = events.hold(event, at: now), deviation.observation != .duplicate,
             now.monotonic >= nextQuestionAt
         else { return }
         nextQuestionAt = now.monotonic + 60_000_000_000
@@ -179,7 +179,7 @@ struct RelayWorker: ~Copyable {
                 // Envelopes before and after them are two runs of ids.
                 events.orderBroke(channel: channel)
                 for finding in events.channels.dropped(range, channel: channel) {
-                    tell(finding, channel: channel, at: now)
+                    emit(finding, channel: channel, at: now)
                 }
             }
         }
@@ -188,7 +188,7 @@ struct RelayWorker: ~Copyable {
     private mutating func compare(_ readings: CounterReadings, at now: Moment) {
         for channel in channels.indices {
             let (finding, checkedID) = events.channels.compare(readings, channel: channel)
-            if let finding { tell(finding, channel: channel, at: now) }
+            if let finding { emit(finding, channel: channel, at: now) }
             if let checkedID { checkedIDs[channels[channel]] = checkedID }
         }
     }
@@ -199,7 +199,7 @@ struct RelayWorker: ~Copyable {
     ///
     /// - Parameter withdraws: events reported or recorded before this was known.
     private mutating func interleaved(_ channel: Int, withdraws: [CaptureEvent.Withdrawn], at now: Moment) {
-        guard let census else { return tell(interleaving(of: channel, withdraws: withdraws), at: now) }
+        guard let census else { return emit(interleaving(of: channel, withdraws: withdraws), at: now) }
         isCounting[channel, default: []] += withdraws
         census.ask(channel: channel, counters: events.channels.counters(channel), withdraws: withdraws)
     }
@@ -211,11 +211,11 @@ struct RelayWorker: ~Copyable {
     }
 
     /// An event from another part.
-    private mutating func tell(_ event: CaptureEvent, at now: Moment) {
+    private mutating func emit(_ event: CaptureEvent, at now: Moment) {
         if event.event == "interleaved", let channel = channels.firstIndex(where: { event.isOf($0) }) {
             isCounting[channel] = nil
         }
-        events.tell(.noted(event), at: now)
+        events.emit(.noted(event), at: now)
     }
 }
 

@@ -23,6 +23,7 @@ package struct ReplayOptions: Sendable {
     package var hubMap: OrdinalNameMap<String>
     /// New names of groups and users by captured name.
     package var groupMap: OrdinalNameMap<String>
+    /// New name of a user by captured name; as ``groupMap``.
     package var userMap: OrdinalNameMap<String>
     /// Options for hubs of ASP.NET Core.
     package var core: CoreReplayOptions
@@ -49,6 +50,8 @@ package struct ReplayOptions: Sendable {
     /// Path of the checkpoint file; an existing one is resumed.
     package var checkpoint: String?
 
+    /// The defaults publish everything once, in the captured pace, with ids of the target's counter, to the captured
+    /// channels.
     package init(
         selection: CaptureSelection = .all, channel: String? = nil, channelMap: OrdinalNameMap<String> = [:],
         hubMap: OrdinalNameMap<String> = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
@@ -99,6 +102,42 @@ package struct ReplayOptions: Sendable {
         return "selection \(selected); channel \(channel ?? "-"); maps \(maps); ids \(ids.rawValue); "
             + "rounds \(rounds.map { "\($0)" } ?? "forever"); limit \(limit.map { "\($0)" } ?? "-")"
             + names.joined() + core.fingerprint
+    }
+}
+
+/// Options for hubs of ASP.NET Core.
+package struct CoreReplayOptions: Sendable, Equatable {
+    /// The target's channel prefix by captured prefix.
+    package var prefixMap: OrdinalNameMap<String>
+    /// Kinds of envelopes to publish although they are meaningless at the target.
+    package var included: Set<CoreLeftOut>
+    /// Protocols that each envelope must have: missing frames are converted from existing ones. Empty: envelopes stay
+    /// unchanged.
+    package var protocols: [CoreFormat]
+    /// Also convert values without a certain equivalent in the other protocol.
+    package var allowsUntyped: Bool
+
+    /// The defaults change nothing: captured prefixes and protocols, without what is meaningless at another Redis.
+    package init(
+        prefixMap: OrdinalNameMap<String> = [:], included: Set<CoreLeftOut> = [], protocols: [CoreFormat] = [],
+        allowsUntyped: Bool = false
+    ) {
+        self.prefixMap = prefixMap
+        self.included = included
+        self.protocols = protocols
+        self.allowsUntyped = allowsUntyped
+    }
+
+    /// Part of ``ReplayOptions/fingerprint``: empty by default, so that older checkpoints remain valid.
+    var fingerprint: String {
+        var parts: [String] = []
+        if !prefixMap.isEmpty {
+            parts.append("prefixes " + prefixMap.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ","))
+        }
+        if !included.isEmpty { parts.append("included " + included.map(\.rawValue).sorted().joined(separator: ",")) }
+        if !protocols.isEmpty { parts.append("protocols " + protocols.map(\.name).sorted().joined(separator: ",")) }
+        if allowsUntyped { parts.append("untyped") }
+        return parts.map { "; " + $0 }.joined()
     }
 }
 

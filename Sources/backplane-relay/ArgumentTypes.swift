@@ -41,8 +41,10 @@ struct ByteSize: ExpressibleByArgument {
 }
 
 extension TimeSpan: ExpressibleByArgument {
+    /// - Returns: nil if it is not a time with its unit, such as `20s`.
     package init?(argument: String) { self.init(argument) }
 
+    /// As it is written on the command line.
     package var defaultValueDescription: String { description }
 
     /// - Throws: `ValidationError` if it is outside.

@@ -38,7 +38,7 @@ extension CaptureReadReport {
     /// - Throws: exit status 3 for loss or damage.
     func complain(verdict: RecordingVerdict? = nil) throws {
         let verdict = verdict ?? self.verdict
-        tellForeign()
+        reportForeign()
         for loss in lossDescriptions.prefix(20) { StandardError.print("lost: \(loss)") }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
@@ -55,7 +55,7 @@ extension CaptureReadReport {
     }
 
     /// Reports messages of other programs on standard error.
-    func tellForeign() {
+    func reportForeign() {
         let count = foreignTopics.values.reduce(otherForeign, +)
         guard count > 0 else { return }
         let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(MessageLine.printable($0.utf8))'" }
@@ -79,5 +79,35 @@ extension OrdinalNameMap<RecordingDoubt> {
         sorted { OrdinalName($0.key) < OrdinalName($1.key) }.map { channel, doubt in
             "channel \(MessageLine.printable(channel.utf8)): \(doubt.text)"
         }
+    }
+}
+
+/// Captures to compare, each a directory or a segment file.
+struct SeveralCaptures: ParsableArguments {
+    @Argument(help: "Captures of one backplane, two or more: directories that 'run --record' wrote, or .mcap files.")
+    var capture: [String]
+
+    @Option(
+        help: ArgumentHelp("How far the clocks of machines that recorded in parallel may differ.", valueName: "time"))
+    var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
+
+    func validate() throws {
+        guard (2...64).contains(capture.count) else {
+            throw ValidationError("name two captures or more, up to 64; \(capture.count) given")
+        }
+    }
+
+    /// Envelopes without ids cannot be aligned.
+    ///
+    /// - Throws: ``CoreNotAligned`` for the first selected hub of ASP.NET Core.
+    func checkIDs(_ captures: [CaptureReader], selected: CaptureSelection, purpose: String) throws {
+        let hubs = captures.flatMap { $0.backplanes() }.filter { $0.dialect == .core }.map(\.name)
+            .filter { selected.channels.isEmpty || selected.channels.contains(OrdinalName($0)) }
+        guard let first = hubs.min() else { return }
+        throw CoreNotAligned(channel: first, purpose: purpose)
+    }
+
+    func open() throws -> [CaptureReader] {
+        try capture.map { try CaptureReader(paths: [$0], streams: .refuse, horizon: horizon.nanoseconds) }
     }
 }

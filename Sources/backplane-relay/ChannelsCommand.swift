@@ -62,7 +62,7 @@ struct ChannelsCommand: AsyncParsableCommand {
 
 /// The outcome of `channels`.
 struct ChannelList {
-    /// Rows that are no backplane, for people.
+    /// Maximum number of rows for channels that are not a backplane.
     private static let listedOthers = 100
 
     let redis: String

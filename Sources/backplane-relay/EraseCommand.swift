@@ -78,7 +78,7 @@ struct EraseCommand: ParsableCommand {
         let outcome = try erasure.write(to: output, at: .now()) { bar.update(done: $0) }
         bar.finish()
         for line in lines(outcome) { print(line) }
-        tell(outcome)
+        report(outcome)
         for damage in outcome.damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if !outcome.damage.isEmpty { throw ExitCode.lossOrDamage }
     }
@@ -105,7 +105,7 @@ struct EraseCommand: ParsableCommand {
         return lines + ["written".padding(to: 14) + "\(files) in '\(output)'"]
     }
 
-    private func tell(_ outcome: CaptureErasure.Outcome) {
+    private func report(_ outcome: CaptureErasure.Outcome) {
         if outcome.removed + outcome.changed == 0 {
             StandardError.print("nothing was found; is the name spelled as the application spells it?")
         }

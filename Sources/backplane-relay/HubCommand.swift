@@ -58,6 +58,14 @@ struct HubCommand: AsyncParsableCommand {
             "Path of the chat hub for clients of ASP.NET Core SignalR; \"\" serves none.", valueName: "path"))
     var corePath = "/chathub"
 
+    @Flag(
+        help: ArgumentHelp(
+            """
+            After Redis was away, ask the clients of ASP.NET Core to reconnect, spread over 30 s: they missed messages. Off \
+            by default, as at a real node, where clients are told nothing.
+            """))
+    var reconnectAfterGap = false
+
     @Option(
         help: ArgumentHelp(
             """
@@ -113,6 +121,9 @@ struct HubCommand: AsyncParsableCommand {
         guard coreHub != "" else { throw ValidationError("--core-hub: name the hub's type, such as Chat.Hubs.ChatHub") }
         guard coreHub == nil || !corePath.isEmpty else {
             throw ValidationError("--core-hub: needs a path for its clients (--core-path)")
+        }
+        guard !reconnectAfterGap || coreHub != nil else {
+            throw ValidationError("--reconnect-after-gap: needs a backplane of ASP.NET Core (--core-hub)")
         }
         guard path.hasPrefix("/"), path.count > 1, !path.hasSuffix("/"), !path.contains("?") else {
             throw ValidationError("--path: a path such as /signalr, with a slash at its beginning and none at its end")
@@ -171,7 +182,8 @@ struct HubCommand: AsyncParsableCommand {
             corePath.isEmpty
             ? nil
             : CoreHubSettings(
-                path: corePath, backplane: coreBackplane(prefix: channelPrefix ?? redis.channelPrefix ?? ""))
+                path: corePath, backplane: coreBackplane(prefix: channelPrefix ?? redis.channelPrefix ?? ""),
+                reconnectsAfterGap: reconnectAfterGap)
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
         try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }

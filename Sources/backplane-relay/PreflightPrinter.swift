@@ -1,4 +1,6 @@
 import Backplane
+import Logging
+import NIOPosix
 import Preflight
 import Redis
 import Relay
@@ -169,5 +171,49 @@ struct PreflightPrinter {
         if let free = directory.freeBytes { text += ", \(Format.bytes(Int(clamping: free))) free" }
         if let speed = directory.bytesPerSecond { text += ", takes \(Format.decimal(speed / 1e6, digits: 0)) MB/s" }
         return text
+    }
+}
+
+/// Warnings in a relay's first log lines about backplanes on its Redis that it does not watch, with the options that
+/// would watch them.
+struct BackplaneNotice {
+    /// The longest wait for each answer, in milliseconds: an unavailable Redis delays no relay.
+    private static let patience: Int64 = 500
+    /// The same if hubs are watched: the answer may then end the command.
+    private static let longPatience: Int64 = 2_000
+
+    private let findings: [PreflightFinding]
+    /// Whether there is nothing to watch if hubs cannot be discovered.
+    private let needsHubs: Bool
+
+    /// - Parameters:
+    ///   - channels: event keys of SignalR 2.
+    ///   - core: nil if nothing of ASP.NET Core is watched.
+    static func look(
+        at redis: RedisConfiguration, channels: [String], core: CoreAttachment?, maxChannelScan: Int
+    ) async -> BackplaneNotice {
+        var redis = redis
+        redis.clientName += "-watch"
+        redis.shorten(to: core == nil ? patience : longPatience)
+        let report = try? await Preflight.backplanes(
+            redis: redis, channels: channels, core: core, maxChannelScan: maxChannelScan,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        return BackplaneNotice(
+            findings: report?.backplaneFindings ?? [],
+            needsHubs: channels.isEmpty && core?.hubs.isEmpty ?? false)
+    }
+
+    /// - Throws: ``ExplainedError`` for a problem that the relay must not start with; it names the options to change.
+    func require() throws {
+        let problem = findings.first { finding in
+            finding.severity == .problem && (finding.setting != .hubNames || needsHubs)
+        }
+        if let problem { throw ExplainedError(OptionNames.explained(problem)) }
+    }
+
+    func log(to logger: Logger) {
+        for finding in findings {
+            logger.warning("pre-flight", metadata: ["cause": "\(OptionNames.explained(finding))"])
+        }
     }
 }

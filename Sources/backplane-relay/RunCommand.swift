@@ -10,6 +10,7 @@ import NIOPosix
 import Preflight
 import Redis
 import Relay
+import Time
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,13 +52,7 @@ struct RunCommand: AsyncParsableCommand {
             valueName: "size"))
     var buffer = ByteSize(bytes: 64 << 20)
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Do not ask Redis for channel names if it has more channels than this. They are used to find hubs, and to \
-            suggest the right channel for one without other subscribers. 0 never asks.
-            """, valueName: "count"))
-    var maxChannelScan = ChannelScanPolicy.defaultLimit
+    @OptionGroup var scan: ChannelScanOptions
 
     @Flag(help: "Examine Redis, its channels and the record directory, say what could go wrong, and exit.")
     var checkOnly = false
@@ -72,9 +67,6 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         try watched.validate()
-        guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
-        }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
@@ -93,7 +85,7 @@ struct RunCommand: AsyncParsableCommand {
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
-            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+            at: redis, channels: channel, core: attachment, maxChannelScan: scan.maxChannelScan)
         try notice.require()
         try await forwarding.requireTarget(
             from: redis, channels: channel, hubs: attachment?.namedHubs ?? [])
@@ -112,7 +104,7 @@ struct RunCommand: AsyncParsableCommand {
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes,
                 web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
-                maxChannelScan: maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
+                maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger)
         let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
         let page = LivePage(
@@ -142,7 +134,7 @@ struct RunCommand: AsyncParsableCommand {
     private func check(_ redis: RedisConfiguration) async throws {
         let report = await Preflight.run(
             redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
-            maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            maxChannelScan: scan.maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let forward = try await forwarding.look(
             from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()
@@ -155,5 +147,62 @@ struct RunCommand: AsyncParsableCommand {
             listen: web.listen.defaultValueDescription)
         try StandardOutput.print(lines: printer.lines)
         guard printer.passed else { throw ExitCode.failure }
+    }
+}
+
+/// The status line of `run` on a terminal: the live page's sentences, and what is written.
+struct StatusLine {
+    private var last: RelaySnapshot?
+
+    /// - Parameter width: columns of the terminal.
+    mutating func text(_ glance: RelaySnapshot, width: Int) -> String {
+        defer { last = glance }
+        var parts = [channels(glance.channels, areRecorded: glance.records)]
+        if glance.writtenBytes > 0 {
+            let rate = last.map { "\(Format.bytes(max(0, glance.writtenBytes - $0.writtenBytes)))/s, " } ?? ""
+            let ratio = Double(glance.recordedBytes) / Double(glance.writtenBytes)
+            parts.append(
+                "written \(rate)\(Format.bytes(glance.writtenBytes)), ratio \(Format.decimal(ratio, digits: 1))")
+        }
+        // A line of the full width might make the terminal scroll.
+        let (line, room) = (parts.joined(separator: "  "), max(3, width - 1))
+        return line.count <= room ? line : line.prefix(room - 3) + "..."
+    }
+
+    /// With several channels, those that need action, if any.
+    private func channels(_ channels: [RelaySnapshot.Channel], areRecorded: Bool) -> String {
+        if channels.count == 1 { return describe(channels[0]) }
+        let troubled = channels.filter { !$0.isCalm }
+        guard !troubled.isEmpty else {
+            // After a minute a loss is no longer a problem to act on, but ids stay missing.
+            let missing = channels.reduce(0) { $0 + $1.missing }
+            let hubs = channels.count { $0.isHub }
+            let state =
+                if missing > 0 {
+                    "no trouble now, ids missing since the start: \(Format.count(missing))"
+                } else if hubs == channels.count {
+                    "no trouble, completeness unknown"
+                } else {
+                    hubs == 0 ? "nothing missing" : "nothing missing of SignalR 2, unknown for ASP.NET Core"
+                }
+            return "\(Self.number(of: channels)), \(state)" + (areRecorded ? "" : ", not recorded")
+        }
+        return "\(troubled.count) of \(Self.number(of: channels)): " + troubled.map(describe).joined(separator: "; ")
+    }
+
+    /// `2 channels`, `3 hubs`, `1 channel and 3 hubs`.
+    private static func number(of channels: [RelaySnapshot.Channel]) -> String {
+        let hubs = channels.count { $0.isHub }
+        let keys = channels.count - hubs
+        if hubs == 0 { return Format.count(keys, "channel") }
+        return (keys == 0 ? "" : Format.count(keys, "channel") + " and ") + Format.count(hubs, "hub")
+    }
+
+    private func describe(_ channel: RelaySnapshot.Channel) -> String {
+        var sentence = channel.sentence
+        for (index, time) in channel.times.enumerated() {
+            sentence.replace("{\(index)}", with: LocalTime.clock(at: time))
+        }
+        return MessageLine.printable("\(channel.name)  \(sentence)".utf8)
     }
 }

@@ -61,21 +61,12 @@ struct TailCommand: AsyncParsableCommand {
             valueName: "size"))
     var buffer = ByteSize(bytes: 16 << 20)
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Do not ask Redis for channel names if it has more channels than this. They are used to find hubs, and to \
-            suggest the right channel for one without other subscribers. 0 never asks.
-            """, valueName: "count"))
-    var maxChannelScan = ChannelScanPolicy.defaultLimit
+    @OptionGroup var scan: ChannelScanOptions
 
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
         try watched.validate()
-        guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
-        }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
@@ -93,14 +84,14 @@ struct TailCommand: AsyncParsableCommand {
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail")
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
-            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+            at: redis, channels: channel, core: attachment, maxChannelScan: scan.maxChannelScan)
         try notice.require()
         notice.log(to: log.logger)
         let tail = Tail(
             redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
-            maxChannelScan: maxChannelScan, logger: log.logger)
+            maxChannelScan: scan.maxChannelScan, logger: log.logger)
         let interrupts = await Interrupts.trapped()
         let printer = { @Sendable [json, style = lines.style, logger = log.logger] stop in
             TailPrinter(json: json, style: style, stop: stop, logger: logger)

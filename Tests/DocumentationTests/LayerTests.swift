@@ -3,7 +3,8 @@ import Testing
 
 /// No module depends on one above it: `Package.swift` and the imports in `Sources` keep the order below.
 @Suite struct LayerTests {
-    /// Lowest layer first.
+    /// Lowest layer first. `Forward` and `LivePage` are above `Relay` because they consume its events (`RelayConsumer`);
+    /// `Replay` and `Export` need nothing of it.
     private static let modules = [
         "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "JSON", "Time", "Cryptography",
         "Prometheus", "HTTPGuard", "MCAP", "Backplane", "TLS", "Redis", "Capture", "Preflight", "Relay", "LivePage",

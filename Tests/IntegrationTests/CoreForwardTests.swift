@@ -65,7 +65,9 @@ struct CoreForwardTests {
             try await RedisServer.with { target in
                 try await EverythingHeard.with(target) { heard in
                     let channels: [BackplaneChannel] = [.signalR2(key: "chat"), .core(Self.hub)]
-                    let route = ForwardRoute(renaming: CoreRenaming(prefixes: ["orc": "shadow:"]))
+                    let route = ForwardRoute(
+                        renaming: CoreRenaming(
+                            prefixes: ["orc": "shadow:"], groups: ["g1": "g:9"], users: ["alice": "bob"]))
                     try await with(channels, from: source, to: target, route: route) { forwarding in
                         let vectors = try CoreVectors.all()[0].payloads
                         let wanted = vectors.filter { [.all, .group, .user].contains($0.kind) }
@@ -83,8 +85,9 @@ struct CoreForwardTests {
                         let core = messages.filter { $0.channel != Array("chat".utf8) }
                         let there = CoreHub(prefix: "shadow:", type: "OracleHub")
                         for (message, vector) in zip(core, wanted + wanted) {
-                            let name = vector.channel.dropFirst(Self.hub.root.count)
-                            #expect(message.channel == there.root + name)
+                            let name = String(decoding: vector.channel.dropFirst(Self.hub.root.count), as: UTF8.self)
+                            let renamed = [":group:g1": ":group:g:9", ":user:alice": ":user:bob"][name] ?? name
+                            #expect(message.channel == there.root + Array(renamed.utf8))
                             guard
                                 case .invocation(var invocation) = try CorePayload(
                                     decoding: message.payload, as: vector.kind)

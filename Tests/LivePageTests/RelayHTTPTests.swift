@@ -170,6 +170,24 @@ import Time
         }
     }
 
+    @Test(arguments: ["/": "live.html", "/live.js": nil, "/chart.js": nil, "/words.js": nil, "/live.css": nil])
+    func `a file of the page is served byte for byte`(path: String, name: String?) async throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/LivePage/Page")
+        let file = try String(
+            contentsOf: folder.appending(path: name ?? String(path.dropFirst())), encoding: .utf8)
+        #expect(try await get(path, accept: "text/html").text == file)
+    }
+
+    @Test func `the login form is served byte for byte but for its note`() async throws {
+        let form = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Sources/LivePage/Page/login.html")
+        let sessions = try webSessions()
+        #expect(
+            try await get("/login", sessions: sessions).text
+                == String(contentsOf: form, encoding: .utf8).replacing("{{note}}", with: ""))
+    }
+
     @Test func aBrowserLogsInWithTheToken() async throws {
         let sessions = try webSessions()
         var answer = try await get("/", accept: "text/html", sessions: sessions)

@@ -153,6 +153,31 @@ import Testing
         #expect(core.admitted(found, besides: 12) == [])
         #expect(CoreAttachment(findsHubs: true, permitsManyPatterns: true).admitted(found, besides: 12) == found)
         #expect(CoreAttachment(findsHubs: true, includesConnections: true).admitted(found, besides: 0).count == 8)
+        // Hubs without nodes stay: even who permits many patterns must not get them without end.
+        let many = (0..<300).map { CoreHub(type: "H\($0)") }
+        let all = CoreAttachment(findsHubs: true, permitsManyPatterns: true)
+        #expect(all.admitted(many, besides: 0) == Array(many.prefix(250)))
+        #expect(all.admitted(many, besides: 249).count == 1 && all.admitted(many, besides: 260) == [])
+    }
+
+    @Test func subscribersWithoutANode() {
+        var report = Self.report(CoreAttachment(hubs: ["H"]), [])
+        let spelled = "is the type spelled with its namespace"
+        report.hubs[0].listeners = 2
+        #expect(Self.texts(report).allSatisfy { $0.contains(spelled) })
+        #expect(
+            Self.texts(report, clients: SubscribedClients(observers: 2, others: 0)).allSatisfy { $0.contains(spelled) })
+        let told = Self.texts(report, clients: SubscribedClients(observers: 1, others: 3))
+        #expect(told.count == 1 && told[0].contains("hub 'H' has 2 subscribers to 'H:all' but no nodes"))
+    }
+
+    @Test func hubsThatLookLikeGroupsOfAnother() {
+        let channels = ["Chat", "Chat:group:RoomHub", "Other"].map { Array("\($0):internal:groups".utf8) }
+        let covered = CoreDiscovery.covered(in: channels, prefix: "")
+        #expect(covered.map(\.topic) == ["Chat:group:RoomHub"])
+        let hubs = CoreDiscovery.hubs(in: channels, prefix: "")
+        let told = HubNeighbours(prefix: "").covered(watched: hubs, others: covered)
+        #expect(told.count == 1 && told[0].hasPrefix("patterns of the hub 'Chat' match"))
     }
 
     @Test func oldAndNewNodes() {

@@ -25,6 +25,8 @@ package struct CoreVectors: Sendable {
 
     package let hub: CoreHub
     package let payloads: [Payload]
+    /// The file with them.
+    package let path: String
 
     /// Without the group commands and unanswered calls for a result.
     package var answered: [Payload] {
@@ -46,9 +48,9 @@ package struct CoreVectors: Sendable {
             ("net8-json-msgpack-prefix", "orc"), ("net8-json-noprefix", ""), ("net8-msgpack-prefix2", "my:app:"),
         ].map { file, prefix in
             let hub = CoreHub(prefix: prefix, type: "OracleHub")
-            let text = try Data(contentsOf: folder.appending(path: file + ".jsonl"))
-            return CoreVectors(
-                hub: hub, payloads: try text.split(separator: UInt8(ascii: "\n")).compactMap { try payload($0, hub) })
+            let url = folder.appending(path: file + ".jsonl")
+            let lines = try Data(contentsOf: url).split(separator: UInt8(ascii: "\n"))
+            return CoreVectors(hub: hub, payloads: try lines.compactMap { try payload($0, hub) }, path: url.path)
         }
     }
 

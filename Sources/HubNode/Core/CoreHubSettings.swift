@@ -1,10 +1,22 @@
-/// How a node's first hub is served to clients of ASP.NET Core SignalR.
+import Backplane
+
+/// How a node serves its first hub to clients of ASP.NET Core SignalR.
 public struct CoreHubSettings: Sendable {
     /// The path of the hub, such as `/chathub`; with a leading and without a trailing slash.
     public var path: String
     /// The backplane shared with other nodes; nil: clients reach only those of this node.
     public var backplane: CoreBackplaneSettings?
-    /// Bytes of one message from a client; the default is that of a real node.
+    /// The hub protocols that clients may speak. Every message on the backplane carries each of them: all nodes of a hub
+    /// must have the same.
+    public var protocols: [HubProtocol]
+    /// Whether clients that ask for stateful reconnect may have it.
+    public var allowsStatefulReconnect: Bool
+    /// Bytes sent to a client with stateful reconnect that it has not acknowledged; beyond them messages wait.
+    public var statefulBufferBytes: Int
+    /// Whether clients are asked to reconnect once the backplane was not heard for a while: they have missed messages, and
+    /// the protocol has no other way to tell them.
+    public var reconnectsAfterGap: Bool
+    /// Bytes of one message of a client, as on a real node.
     public var inboundMessageBytes: Int
     /// Bytes of a client's pending calls and stream items; beyond them reading pauses.
     public var pendingBytes: Int
@@ -13,15 +25,31 @@ public struct CoreHubSettings: Sendable {
 
     public init(
         path: String = "/chathub", backplane: CoreBackplaneSettings? = nil, inboundMessageBytes: Int = 32 * 1024,
-        pendingBytes: Int = 64 * 1024,
-        timing: CoreHubTiming = CoreHubTiming()
+        pendingBytes: Int = 64 * 1024, timing: CoreHubTiming = CoreHubTiming(),
+        protocols: [HubProtocol] = HubProtocol.allCases, allowsStatefulReconnect: Bool = true,
+        statefulBufferBytes: Int = 100_000, reconnectsAfterGap: Bool = false
     ) {
         self.path = path
         self.backplane = backplane
         self.inboundMessageBytes = inboundMessageBytes
         self.pendingBytes = pendingBytes
         self.timing = timing
+        self.protocols = protocols
+        self.allowsStatefulReconnect = allowsStatefulReconnect
+        self.statefulBufferBytes = statefulBufferBytes
+        self.reconnectsAfterGap = reconnectsAfterGap
     }
+
+    /// In the order in which a message carries them.
+    var formats: [CoreFormat] {
+        CoreFormat.allCases.filter { format in protocols.contains { $0.rawValue == format.name } }
+    }
+}
+
+/// A hub protocol of ASP.NET Core SignalR.
+public enum HubProtocol: String, CaseIterable, Sendable {
+    case json
+    case messagePack = "messagepack"
 }
 
 /// Timeouts and intervals of a hub of ASP.NET Core SignalR.
@@ -38,10 +66,13 @@ public struct CoreHubTiming: Sendable {
     public var longPoll: Duration
     /// How long a client may take to receive the last message and close its side.
     public var closing: Duration
+    /// After a gap, clients are asked to reconnect within this time (``CoreHubSettings/reconnectsAfterGap``).
+    public var gapSpread: Duration
 
     public init(
         keepAlive: Duration = .seconds(15), clientTimeout: Duration = .seconds(30), handshake: Duration = .seconds(15),
-        disconnect: Duration = .seconds(15), longPoll: Duration = .seconds(90), closing: Duration = .seconds(5)
+        disconnect: Duration = .seconds(15), longPoll: Duration = .seconds(90), closing: Duration = .seconds(5),
+        gapSpread: Duration = .seconds(30)
     ) {
         self.keepAlive = keepAlive
         self.clientTimeout = clientTimeout
@@ -49,5 +80,6 @@ public struct CoreHubTiming: Sendable {
         self.disconnect = disconnect
         self.longPoll = longPoll
         self.closing = closing
+        self.gapSpread = gapSpread
     }
 }

@@ -107,15 +107,31 @@ public struct HubClients: Sendable {
         target(.all(except: connectionIDs))
     }
 
-    private func target(_ audience: Audience) -> HubTarget {
-        HubTarget(hub: hub, audience: audience, callerID: callerID, publisher: publisher)
+    /// The members of a group except these connections.
+    public func groupExcept(_ name: String, _ connectionIDs: [String]) -> HubTarget {
+        target(.group(name, except: connectionIDs))
+    }
+
+    /// Several clients; one message for each.
+    public func clients(_ connectionIDs: [String]) -> HubTarget { target(connectionIDs.map { .listed($0) }) }
+
+    /// The members of several groups; one message for each group.
+    public func groups(_ names: [String]) -> HubTarget { target(names.map { .group($0, except: []) }) }
+
+    /// All connections of several users; one message for each user.
+    public func users(_ ids: [String]) -> HubTarget { target(ids.map { .user($0) }) }
+
+    private func target(_ audience: Audience) -> HubTarget { target([audience]) }
+
+    private func target(_ audiences: [Audience]) -> HubTarget {
+        HubTarget(hub: hub, audiences: audiences, callerID: callerID, publisher: publisher)
     }
 }
 
 /// Clients of a hub on which a method can be called.
 public struct HubTarget: Sendable {
     let hub: String
-    let audience: Audience
+    let audiences: [Audience]
     let callerID: String
     let publisher: any Publisher
 
@@ -125,9 +141,10 @@ public struct HubTarget: Sendable {
     public func invoke<each Argument: HubValue>(_ method: String, _ arguments: repeat each Argument) async throws {
         var encoded: [HubArgument] = []
         for argument in repeat each arguments { encoded.append(try HubArgument(argument)) }
-        try await publisher.invoke(
-            ClientCall(
-                hub: hub, method: method, arguments: encoded, audience: audience, callerID: callerID))
+        for audience in audiences {
+            try await publisher.invoke(
+                ClientCall(hub: hub, method: method, arguments: encoded, audience: audience, callerID: callerID))
+        }
     }
 }
 

@@ -7,7 +7,10 @@ struct HubPublisher: Publisher {
     let core: CoreBroker?
 
     func invoke(_ invocation: ClientCall) async throws {
-        if case .client(let id) = invocation.audience { return try await owner(of: id).invoke(invocation) }
+        switch invocation.audience {
+        case .client(let id), .listed(let id): return try await owner(of: id).invoke(invocation)
+        case .all, .group, .user: break
+        }
         var failure: (any Error)?
         do { try await core?.invoke(invocation) } catch { failure = error }
         try await signalR2?.invoke(invocation)

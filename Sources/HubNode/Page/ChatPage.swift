@@ -1,3 +1,4 @@
+import HTTPGuard
 import Hummingbird
 import NIOCore
 
@@ -9,12 +10,10 @@ struct ChatPage: Sendable {
 
         var response: Response {
             Response(
-                status: .ok,
-                headers: [
-                    .contentType: contentType, .cacheControl: "no-cache", .xContentTypeOptions: "nosniff",
-                    .contentSecurityPolicy:
-                        "default-src 'self'; connect-src 'self' ws: wss: http: https:; base-uri 'none'; frame-ancestors 'none'",
-                ], body: ResponseBody(byteBuffer: content))
+                page: content, type: contentType,
+                policy:
+                    "default-src 'self'; connect-src 'self' ws: wss: http: https:; base-uri 'none'; frame-ancestors 'none'"
+            )
         }
     }
 
@@ -23,34 +22,35 @@ struct ChatPage: Sendable {
 
     init(configuration: HubNodeConfiguration) {
         let html = EmbeddedText.chat_html.description
-            // Relative to the page, because a proxy may add a prefix.
-            .replacing("{{path}}", with: Self.escaped(String(configuration.path.drop { $0 == "/" })))
-            .replacing("{{node}}", with: Self.escaped(configuration.name))
-            .replacing("{{channel}}", with: Self.escaped(configuration.channel))
+            .replacing(
+                "{{path}}", with: configuration.joinsSignalR2 ? HTMLText.escaped(Self.relative(configuration.path)) : ""
+            )
+            .replacing("{{node}}", with: HTMLText.escaped(configuration.name))
+            .replacing("{{channel}}", with: HTMLText.escaped(configuration.channel))
+            .replacing("{{core-path}}", with: HTMLText.escaped(configuration.core.map { Self.relative($0.path) } ?? ""))
+            .replacing("{{core-backplane}}", with: HTMLText.escaped(Self.coreBackplane(configuration)))
         files = [
             "/": File(contentType: "text/html; charset=utf-8", content: ByteBuffer(string: html)),
             "/chat.css": File(
                 contentType: "text/css; charset=utf-8", content: ByteBuffer(staticString: EmbeddedText.chat_css)),
-            "/chat.js": File(
-                contentType: "text/javascript; charset=utf-8", content: ByteBuffer(staticString: EmbeddedText.chat_js)),
-            "/signalr.js": File(
-                contentType: "text/javascript; charset=utf-8",
-                content: ByteBuffer(staticString: EmbeddedText.signalr_js)),
+            "/chat.js": Self.script(EmbeddedText.chat_js),
+            "/core.js": Self.script(EmbeddedText.core_js),
+            "/core-link.js": Self.script(EmbeddedText.core_link_js),
+            "/core-transports.js": Self.script(EmbeddedText.core_transports_js),
+            "/signalr.js": Self.script(EmbeddedText.signalr_js),
+            "/web.js": Self.script(EmbeddedText.web_js),
         ]
     }
 
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for character in text {
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
-            }
-        }
-        return escaped
+    /// Empty where clients of ASP.NET Core SignalR meet on this node only.
+    private static func coreBackplane(_ configuration: HubNodeConfiguration) -> String {
+        configuration.core?.backplane.map { $0.channelPrefix + $0.hubType } ?? ""
     }
+
+    private static func script(_ text: StaticString) -> File {
+        File(contentType: "text/javascript; charset=utf-8", content: ByteBuffer(staticString: text))
+    }
+
+    /// Relative to the page, because a proxy may add a prefix.
+    private static func relative(_ path: String) -> String { String(path.drop { $0 == "/" }) }
 }

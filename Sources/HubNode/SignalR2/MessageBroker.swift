@@ -12,17 +12,17 @@ actor MessageBroker {
     nonisolated let publisher: SignalR2Publisher
     private let limits: HubNodeLimits
     private let timing: HubNodeTiming
-    private let metrics: HubMetrics
-    private let logger: Logger
+    let metrics: HubMetrics
+    let logger: Logger
     private let executor: any SerialExecutor
 
-    private let writer: DeliveryWriter
-    private var clients = ClientRegistry()
+    let writer: DeliveryWriter
+    var clients = ClientRegistry()
     private var report: BusReport
-    private var store: EnvelopeStore
-    private var resumes: ResumeAccount
-    private var newestID: UInt64?
-    private var outletCount: UInt64 = 0
+    var store: EnvelopeStore
+    var resumes: ResumeAccount
+    var newestID: UInt64?
+    var outletCount: UInt64 = 0
     private(set) var isDraining = false
     /// Why the backplane is not available; nil if it is.
     var outage: String? { report.outage }
@@ -125,7 +125,7 @@ actor MessageBroker {
         remove(session)
     }
 
-    private func execute(_ command: Command, for session: Session, id: UInt64) {
+    func execute(_ command: Command, for session: Session, id: UInt64) {
         session.outbox.append(id: id, value: nil)
         switch command.type {
         case .initializing:
@@ -148,117 +148,7 @@ actor MessageBroker {
         }
     }
 
-    // MARK: - Transports
-
-    /// Attaches a transport to a client; its previous one ends.
-    ///
-    /// - Returns: the number that identifies the transport.
-    func open(_ request: SessionRequest, line: Outlet.Line) -> UInt64 {
-        let session: Session
-        if let existing = clients[request.connectionID] {
-            session = existing
-            writer.give(.end, to: session)
-            metrics.connections(session.transport).add(-1)
-            session.transport = request.transport
-            switch request.purpose {
-            case .connect:
-                session.isInitialized = false
-            case .resume:
-                session.isInitialized = true
-                rewind(session, to: request.cursor)
-            }
-        } else {
-            session = makeSession(request)
-        }
-        metrics.connections(session.transport).add(1)
-        outletCount += 1
-        session.outlet = Outlet(number: outletCount, transport: request.transport, openedAt: .now(), line: line)
-        session.lastActive = .now()
-        if isDraining { session.askToReconnect() }
-        if request.purpose == .connect { initialize(session) }
-        writer.pump(session)
-        return outletCount
-    }
-
-    private func makeSession(_ request: SessionRequest) -> Session {
-        let session = Session(
-            request: request, cursor: min(request.cursor ?? .max, newestID ?? request.cursor ?? 0), now: .now())
-        clients.add(session)
-        for group in request.groups { clients.join(session, GroupKey(named: group), since: 0) }
-        // The client has them: it sent the token.
-        session.outbox.groupsChanged = false
-        if request.purpose == .resume, let cursor = request.cursor {
-            judge(cursor)
-            for envelope in store.envelopes(after: cursor) { catchUp(session, with: envelope) }
-            session.resumedMessages = session.outbox.count
-            session.resumedBytes = session.outbox.byteCount
-        }
-        return session
-    }
-
-    private func catchUp(_ session: Session, with envelope: StoredEnvelope) {
-        for message in envelope.messages {
-            for _ in 0..<session.deliveries(of: message.key, id: envelope.id) {
-                if let command = message.command {
-                    if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
-                } else {
-                    session.append(message, id: envelope.id)
-                }
-            }
-        }
-    }
-
-    /// Restores messages to the outbox that were sent but, according to the client's cursor, have not arrived.
-    private func rewind(_ session: Session, to cursor: UInt64?) {
-        guard let cursor, session.hasCurrentCursor, cursor <= newestID ?? 0 else { return }
-        // Lost messages may be gone from the store; unsent ones are in the outbox.
-        if cursor < session.outbox.cursor { judge(cursor) }
-        session.rewind(to: cursor, through: store.envelopes(after: cursor, through: session.outbox.cursor))
-    }
-
-    private func judge(_ cursor: UInt64) {
-        guard resumes.judge(cursor, oldestStored: store.oldestID) else { return }
-        publisher.assumeIsolated { $0.askForCounter() }
-    }
-
-    /// Proves that the client can be reached through the backplane before it is connected.
-    private func initialize(_ session: Session) {
-        session.initializingSince = .now()
-        Task {
-            do {
-                try await publisher.initialize(connectionID: session.connectionID)
-            } catch {
-                logger.warning("cannot initialize a connection", metadata: ["cause": "\(error)"])
-                remove(session)
-            }
-        }
-    }
-
-    /// Waits for the next item of a stream or a poll.
-    func nextDelivery(connectionID: String, outlet number: UInt64) async -> Outlet.Delivery {
-        await withCheckedContinuation { continuation in
-            guard let session = clients[connectionID], session.outlet?.number == number else {
-                continuation.resume(returning: .end)
-                return
-            }
-            session.outlet?.line = .pull(waiting: continuation)
-            writer.pump(session)
-        }
-    }
-
-    /// A webSocket can accept more.
-    func becameWritable(connectionID: String) {
-        if let session = clients[connectionID] { writer.pump(session) }
-    }
-
-    /// A transport has ended. Its client has some time to reconnect.
-    func closed(connectionID: String, outlet number: UInt64) {
-        guard let session = clients[connectionID], session.outlet?.number == number else { return }
-        writer.give(.end, to: session)
-        session.lastActive = .now()
-    }
-
-    private func remove(_ session: Session) {
+    func remove(_ session: Session) {
         writer.give(.end, to: session)
         if clients.remove(session) { metrics.connections(session.transport).add(-1) }
     }

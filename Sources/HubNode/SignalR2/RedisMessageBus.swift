@@ -126,51 +126,28 @@ actor RedisMessageBus {
         }
     }
 
-    /// The publishing connection, re-established whenever it ends.
     private func holdPublisher() async throws {
-        var backoff = ReconnectBackoff()
-        var random = SystemRandomNumberGenerator()
-        while !Task.isCancelled {
-            do {
-                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
-                try await prepare(client)
-                backoff.reset()
-                await withTaskCancellationHandler {
-                    await client.waitUntilClosed()
-                } onCancel: {
-                    Task { await client.close() }
-                }
-                self.client = nil
-                close(reason: "the connection to Redis is lost")
-            } catch {
-                if Task.isCancelled { return }
-                let transient = (error as? RedisError)?.isTransient ?? true
-                guard transient || script != nil else { throw error }
-                logger.warning("cannot connect to publish, trying again", metadata: ["cause": "\(error)"])
-            }
-            // On cancellation the loop condition ends it.
-            try? await Task.sleep(for: backoff.next(using: &random))
-        }
+        try await PublishingConnection(redis: redis, eventLoopGroup: eventLoopGroup, logger: logger).hold(
+            opened: { client in try await prepare(client) },
+            lost: { reason in
+                client = nil
+                close(reason: reason)
+            })
     }
 
     private func prepare(_ client: RedisClient) async throws {
-        do {
-            let script = try await client.load(script: BackplaneScript.publish)
-            if let lastID = tracker.lastID {
-                let restored = try await client.send([
-                    "EVAL", .text(BackplaneScript.restore), "1", .text(channel), "\(lastID)",
-                ])
-                if restored != .null {
-                    logger.notice("the counter was behind and was set to the last id", metadata: ["id": "\(lastID)"])
-                }
+        let script = try await client.load(script: BackplaneScript.publish)
+        if let lastID = tracker.lastID {
+            let restored = try await client.send([
+                "EVAL", .text(BackplaneScript.restore), "1", .text(channel), "\(lastID)",
+            ])
+            if restored != .null {
+                logger.notice("the counter was behind and was set to the last id", metadata: ["id": "\(lastID)"])
             }
-            self.script = script
-            self.client = client
-            openIfReady()
-        } catch {
-            await client.close()
-            throw error
         }
+        self.script = script
+        self.client = client
+        openIfReady()
     }
 
     // MARK: - Counter

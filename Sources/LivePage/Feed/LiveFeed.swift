@@ -127,7 +127,7 @@ final class LiveFeed: Sendable {
         let (status, drops) = (relay.context.status, relay.drops)
         let entries = journal.take()
         let envelopes = isOpen ? sampler.take() : []
-        // Asked after both: of what they tell the channels are there by now.
+        // Read after both, so that it includes every channel that they refer to.
         let channels = relay.observing.channels
         sampler.know(channels.map(\.source.form))
         let look = LiveSnapshot.Look(
@@ -247,14 +247,14 @@ final class EnvelopeSampler: Sendable {
     private let isWanted = Atomic(false)
     private let state: NIOLockedValueBox<State>
 
-    /// - Parameter forms: of the channels that are there from the start, by channel index.
+    /// - Parameter forms: of the initial channels, by channel index.
     init(forms: [EnvelopeForm]) {
         state = NIOLockedValueBox(State(budget: Array(repeating: 0, count: forms.count), forms: forms))
     }
 
-    /// More channels have come. Of one that is not known yet nothing is taken.
+    /// Adds channels attached since; envelopes of other channels are not sampled.
     ///
-    /// - Parameter forms: of all channels.
+    /// - Parameter forms: of all channels, by channel index.
     func know(_ forms: [EnvelopeForm]) {
         state.withLockedValue { state in
             guard forms.count > state.forms.count else { return }

@@ -134,8 +134,8 @@ struct LiveFrame {
         writer.raw("[\(number(figures.rate)),\(number(figures.bytes)),\(figures.missing),\(text(figures.latency))]")
     }
 
-    /// `[time, envelopes/s, bytes/s, missing, median ms, p99 ms]`, the last two null without latencies; what the last three
-    /// are of a hub is in ``LiveSample``.
+    /// `[time, envelopes/s, bytes/s, missing, median ms, p99 ms]`; the last two are null without latencies. For the
+    /// meaning of the last three for a hub see ``LiveSample``.
     private static func add(_ sample: LiveSample, to writer: inout JSONWriter) {
         writer.raw(
             "[\(milliseconds(sample.at)),\(number(sample.envelopes)),\(number(sample.bytes)),\(sample.missing),\(text(sample.latency))]"
@@ -164,7 +164,8 @@ struct LiveFrame {
         if let hub = channel.hub { addTables(hub, to: &writer) }
     }
 
-    /// What a hub of ASP.NET Core has besides: `[protocol, envelopes with it, envelopes that lack it]` and `[what, count]`.
+    /// Tables that only hubs of ASP.NET Core have: `[protocol, envelopes with it, envelopes without it]` and
+    /// `[command, count]`.
     private static func addTables(_ hub: HubSnapshot, to writer: inout JSONWriter) {
         list(#","protocols":"#, hub.protocols, to: &writer) { writer, figures in
             writer.raw(#"["\#(figures.name)",\#(figures.envelopes),\#(figures.lacking)]"#)

@@ -66,7 +66,7 @@ const row = (...cells) => {
 
 // MARK: Channels
 
-// Of each wire what it has: on that of ASP.NET Core there are no ids and no publisher's times.
+// By wire: that of ASP.NET Core has no ids and no publisher's time.
 const lastCharts = {
   signalr2: () => [
     new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration, said: saidDuration }),
@@ -78,7 +78,7 @@ const lastCharts = {
   ],
 };
 
-// The type of a hub behind its channel prefix, which Redis' channels do not separate.
+// Sets the channel prefix of a hub apart from its type: in Redis nothing separates the two.
 function nameOf({ name, prefix }) {
   if (!prefix || !name.startsWith(prefix)) return [name];
   const element = document.createElement('span');
@@ -88,7 +88,7 @@ function nameOf({ name, prefix }) {
   return [element, name.slice(prefix.length)];
 }
 
-// An event key may be called as a hub.
+// An event key and a hub may have the same name.
 const keyOf = channel => `${channel.backplane} ${channel.name}`;
 
 class Channel {
@@ -186,7 +186,7 @@ function outages() {
 function showChannels(received, now) {
   const keys = received.map(keyOf);
   if (keys.length !== channels.length || channels.some((channel, index) => channel.key !== keys[index])) {
-    // Hubs come while the page is open: what is known of the others stays.
+    // Hubs may be attached while the page is open: keep the state of the other channels.
     const known = new Map(channels.map(channel => [channel.key, channel]));
     channels = received.map((channel, index) => known.get(keys[index]) ?? new Channel(channel));
     const sections = channels.map(channel => channel.section);
@@ -203,7 +203,7 @@ function showChannels(received, now) {
   if (worst) document.title = `${worst.kind.replaceAll('_', ' ')}: ${worst.name} – backplane-relay`;
 }
 
-// Hubs are looked for, and none is there yet.
+// Shown until the first hub is discovered.
 function showEmpty(told, now) {
   const section = $('no-channels');
   section.hidden = !told;

@@ -24,14 +24,14 @@ struct ChannelSnapshot: Sendable {
     private var missing: Int
     private var turns: Int
     private var latency: LatencyWindow?
-    /// Since when a hub that was found waits until its envelopes are heard; nil if they are. Nanoseconds since 1970, as below.
+    /// When a discovered hub was attached, nanoseconds since 1970; nil once its subscription is confirmed.
     private(set) var waitsSince: UInt64?
-    /// Since when they are, if that was told of this channel alone.
+    /// When the subscription to a discovered hub was confirmed, nanoseconds since 1970; nil for other channels.
     private(set) var heardSince: UInt64?
 
     /// - Parameters:
-    ///   - samples: so many are kept.
-    ///   - foundAt: if the channel has come while the relay runs, nanoseconds since 1970.
+    ///   - samples: maximum number of samples kept.
+    ///   - foundAt: when it was attached, nanoseconds since 1970; nil if from the start.
     init(name: String, metrics: ChannelMetrics, samples: Int, foundAt: UInt64? = nil) {
         self.name = name
         self.metrics = metrics
@@ -116,14 +116,14 @@ struct ChannelSnapshot: Sendable {
     /// The channel prefix of a hub, with which its name begins; empty without one.
     var prefix: String { metrics.source.hub?.prefix ?? "" }
 
-    /// As decides what is said of it; nil for an event key of SignalR 2.
+    /// The part of the ``ChannelState`` that only a hub has; nil for an event key of SignalR 2.
     var hubState: HubState? {
         guard var state = hub?.state else { return nil }
         state.ackDuration = recentLatency
         return state
     }
 
-    /// Of the newest second in which something came.
+    /// Of the newest second with a measurement, within the averaging period.
     var recentLatency: LatencyWindow.Quantiles? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency }
 
     private func mean(_ value: (LiveSample) -> Double) -> Double {
@@ -150,4 +150,108 @@ struct ChannelSnapshot: Sendable {
 
     /// Payloads of this run that are not envelopes.
     var undecodable: Int { metrics.undecodable.reduce(0) { $0 + $1.value } }
+}
+
+/// One second of a channel, for the charts.
+struct LiveSample: Sendable, Equatable {
+    /// The end of the second, nanoseconds since 1970.
+    var at: UInt64
+    /// Per second.
+    var envelopes: Double
+    /// Per second.
+    var bytes: Double
+    /// Ids found missing in it; for a hub of ASP.NET Core, group commands without an ack in time.
+    var missing: Int
+    /// From publisher to relay, in seconds; nil without envelopes that have a time. For a hub of ASP.NET Core, from a
+    /// group command to its ack; nil without an ack.
+    var latency: LatencyWindow.Quantiles?
+}
+
+/// The newest samples of a channel; the oldest are dropped.
+struct SampleRing: Sendable {
+    /// 15 minutes of seconds.
+    static let longest = 900
+    /// More than the averaging period of the sentence.
+    static let shortest = 10
+    /// Limit for the samples of all channels together, for up to 4,500 channels: 2.5 MB here, and as much again while
+    /// they are written for a page.
+    static let budget = 45_000
+
+    private var storage: [LiveSample] = []
+    /// Index of the oldest sample, once the ring is full.
+    private var start = 0
+    private var capacity: Int
+
+    init(capacity: Int) {
+        precondition(capacity > 0)
+        self.capacity = capacity
+        storage.reserveCapacity(capacity)
+    }
+
+    /// Samples per channel for this number of channels.
+    static func capacity(channels: Int) -> Int { max(shortest, min(longest, budget / max(1, channels))) }
+
+    mutating func append(_ sample: LiveSample) {
+        if storage.count < capacity {
+            storage.append(sample)
+        } else {
+            storage[start] = sample
+            start = (start + 1) % capacity
+        }
+    }
+
+    /// Keeps fewer from now on, the newest; never more than before.
+    mutating func shrink(to capacity: Int) {
+        precondition(capacity > 0)
+        guard capacity < self.capacity else { return }
+        storage = suffix(capacity)
+        start = 0
+        self.capacity = capacity
+    }
+
+    var count: Int { storage.count }
+    var last: LiveSample? { storage.isEmpty ? nil : storage[(start + storage.count - 1) % storage.count] }
+
+    /// Oldest first.
+    var samples: [LiveSample] { Array(storage[start...] + storage[..<start]) }
+
+    /// The newest `count`, oldest first.
+    func suffix(_ count: Int) -> [LiveSample] {
+        let count = min(count, storage.count)
+        return (storage.count - count..<storage.count).map { storage[(start + $0) % storage.count] }
+    }
+}
+
+/// Which hubs and methods were called most among the sampled envelopes of one channel.
+struct TopCalls: Sendable {
+    struct Call: Hashable, Sendable {
+        var hub: String
+        var method: String
+    }
+
+    struct Row: Equatable, Sendable {
+        var hub: String
+        var method: String
+        var count: Int
+    }
+
+    /// Maximum number of distinct calls; further ones count in the total only.
+    static let limit = 100
+    static let shown = 8
+
+    private var counts: [Call: Int] = [:]
+    private(set) var total = 0
+
+    mutating func count(hub: String, method: String) {
+        total += 1
+        let call = Call(hub: hub, method: method)
+        guard counts[call] != nil || counts.count < Self.limit else { return }
+        counts[call, default: 0] += 1
+    }
+
+    /// The most frequent ones first.
+    var rows: [Row] {
+        counts.sorted { ($1.value, $0.key.hub, $0.key.method) < ($0.value, $1.key.hub, $1.key.method) }
+            .prefix(Self.shown).map { Row(hub: $0.key.hub, method: $0.key.method, count: $0.value) }
+    }
 }

@@ -91,7 +91,7 @@ struct ChannelState: Sendable, Equatable {
     var recording = Recording.off
     /// Whether unrecorded envelopes may belong to other channels.
     var isOneOfMany = false
-    /// nil for an event key of SignalR 2. A hub of ASP.NET Core has neither ids nor a publisher's time.
+    /// nil for an event key of SignalR 2. The wire of ASP.NET Core has no ids and no publisher's time.
     var hub: HubState?
 
     /// The figures of the sentence, so that the page shows the same ones elsewhere.
@@ -100,9 +100,9 @@ struct ChannelState: Sendable, Equatable {
         var rate: Double
         /// Bytes per second.
         var bytes: Double
-        /// Ids of the last minute; an older loss is no news. Of a hub, group commands without an ack.
+        /// Ids found missing in the last minute; for a hub, group commands without an ack.
         var missing: Int
-        /// Of a hub, from a group command to its ack.
+        /// For a hub, from a group command to its ack.
         var latency: LatencyWindow.Quantiles?
     }
 
@@ -135,7 +135,7 @@ struct ChannelState: Sendable, Equatable {
         return ChannelVerdict(kind: kind, level: isTakingLong ? .bad : kind.level, sentence: sentence)
     }
 
-    // MARK: - Which it is
+    // MARK: - The kind
 
     private var kind: ChannelVerdict.Kind {
         if silence >= Self.hangSpan { return .hanging }
@@ -176,7 +176,7 @@ struct ChannelState: Sendable, Equatable {
         time.map { $0 + Self.newsSpan > now } ?? false
     }
 
-    // MARK: - What is said of it
+    // MARK: - The sentence
 
     private func addOpening(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
         switch kind {

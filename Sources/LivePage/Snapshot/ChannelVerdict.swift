@@ -20,15 +20,15 @@ struct ChannelVerdict: Sendable, Equatable {
         case interleaved
         /// The counter was set back recently.
         case reset
-        /// Nobody but this relay is subscribed to the hub.
+        /// Only this relay is subscribed to the hub.
         case noNodes = "no_nodes"
-        /// Payloads came that are no envelopes of ASP.NET Core.
+        /// Payloads on the hub's channels are not envelopes of ASP.NET Core.
         case undecodable
-        /// Envelopes lack a hub protocol that others of the hub carry.
+        /// Envelopes lack a hub protocol that others of the hub have.
         case protocolMissing = "protocol_missing"
-        /// Group commands had no ack.
+        /// Group commands got no ack.
         case acksMissing = "acks_missing"
-        /// A subscriber does not read what Redis has for it.
+        /// A subscriber reads too slowly, or not at all.
         case slowSubscriber = "slow_subscriber"
         /// Envelopes are received but not recorded, because memory is full.
         case dropping

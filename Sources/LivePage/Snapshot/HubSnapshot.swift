@@ -2,7 +2,7 @@ import Backplane
 import Prometheus
 import Relay
 
-/// What the live page knows of a hub of ASP.NET Core alone, from counters that are read once a second.
+/// Figures that only hubs of ASP.NET Core have, from counters read once a second.
 struct HubSnapshot: Sendable {
     private let metrics: ChannelMetrics
     private(set) var state = HubState()
@@ -21,7 +21,7 @@ struct HubSnapshot: Sendable {
         acks = LatencyWindow(metrics.ackDuration)
     }
 
-    /// - Returns: group commands whose ack did not come in time, and how long the others took, since the last call.
+    /// - Returns: since the last call: group commands without an ack in time, and the times to an ack of the others.
     mutating func sample(at time: UInt64) -> (missingAcks: Int, acks: LatencyWindow.Quantiles?) {
         let missing = metrics.missingAcks - missingAcks
         Self.note(Self.undecodable(metrics) - undecodable, at: time, in: &state.undecodable)
@@ -35,10 +35,10 @@ struct HubSnapshot: Sendable {
         return (missing, acks.advance(to: metrics.ackDuration))
     }
 
-    /// Of this run, by name, those that came.
+    /// Hub protocols seen in this run.
     var protocols: [ChannelMetrics.ProtocolFigures] { metrics.protocols.filter { $0.envelopes > 0 || $0.lacking > 0 } }
 
-    /// Of this run: commands by what they do, and what became of them.
+    /// Group commands of this run by action, followed by the numbers with and without an ack; empty if there are none.
     var commands: [(label: String, count: Int)] {
         let commands = metrics.groupCommands.filter { $0.count > 0 }
         guard !commands.isEmpty else { return [] }
@@ -59,5 +59,69 @@ struct HubSnapshot: Sendable {
         } else {
             news = HubState.News(firstAt: time, lastAt: time, count: count)
         }
+    }
+}
+
+/// The part of a ``ChannelState`` that only hubs of ASP.NET Core have. Times are nanoseconds since 1970.
+struct HubState: Sendable, Equatable {
+    /// Repeated events, merged while they are news.
+    struct News: Sendable, Equatable {
+        var firstAt: UInt64
+        var lastAt: UInt64
+        var count: Int
+    }
+
+    /// Payloads that are not envelopes of ASP.NET Core.
+    var undecodable: News?
+    /// Group commands without an ack within 30 s.
+    var missingAcks: News?
+    /// Envelopes without a hub protocol that others have, by the protocol's name.
+    var lacking: [String: News] = [:]
+    /// From a group command to its ack, in seconds.
+    var ackDuration: LatencyWindow.Quantiles?
+
+    /// The most severe state that is news at this time; nil if there is none.
+    func kind(at now: UInt64) -> ChannelVerdict.Kind? {
+        if worstLack(at: now) != nil { return .protocolMissing }
+        if Self.isNews(undecodable, at: now) { return .undecodable }
+        return Self.isNews(missingAcks, at: now) ? .acksMissing : nil
+    }
+
+    /// Group commands of the last minute without an ack.
+    func missingAcks(at now: UInt64) -> Int { Self.isNews(missingAcks, at: now) ? missingAcks?.count ?? 0 : 0 }
+
+    func addOpening(_ kind: ChannelVerdict.Kind, at now: UInt64, to sentence: inout Sentence) {
+        switch kind {
+        case .noNodes:
+            sentence.add(
+                "no nodes: only this relay is subscribed to the hub; does its application run, and are the hub's type and the channel prefix right? "
+            )
+        case .protocolMissing:
+            guard let (name, news) = worstLack(at: now) else { return }
+            sentence.add(
+                "protocol missing: \(Words.envelopes(news.count)) without \(name) since {}, which other envelopes of the hub have; nodes disconnect clients that need it; ",
+                news.firstAt)
+        case .undecodable:
+            guard let undecodable else { return }
+            sentence.add(
+                "undecodable: \(Words.payloads(undecodable.count)) since {} that no node of ASP.NET Core sends; what else publishes there? ",
+                undecodable.firstAt)
+        case .acksMissing:
+            guard let missingAcks else { return }
+            sentence.add(
+                "acks missing: \(Words.commands(missingAcks.count)) since {} without an ack within 30 s; does each node receive from the backplane? ",
+                missingAcks.firstAt)
+        default: break
+        }
+    }
+
+    private func worstLack(at now: UInt64) -> (name: String, news: News)? {
+        lacking.filter { Self.isNews($0.value, at: now) }
+            .max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
+            .map { ($0.key, $0.value) }
+    }
+
+    private static func isNews(_ news: News?, at now: UInt64) -> Bool {
+        news.map { $0.lastAt + ChannelState.newsSpan > now } ?? false
     }
 }

@@ -47,7 +47,7 @@ struct LiveSnapshot: Sendable {
 
     /// - Parameters:
     ///   - showsValues: whether lines show what users wrote.
-    ///   - showsNames: whether they show the names of groups and users and the ids of connections.
+    ///   - showsNames: whether lines show names of groups and users, and connection ids.
     init(
         channels: [ChannelMetrics], records: Bool, showsValues: Bool = false, showsNames: Bool = true, at now: Moment
     ) {
@@ -63,9 +63,9 @@ struct LiveSnapshot: Sendable {
         look = Look(subscribers: channels.map { _ in nil })
     }
 
-    /// Takes up the channels that have come; they only grow. Those that are there keep fewer samples then, if there are many.
+    /// Adds channels attached since. With many channels, the existing ones then keep fewer samples.
     ///
-    /// - Parameter all: by channel index.
+    /// - Parameter all: all channels, by channel index.
     mutating func attach(_ all: [ChannelMetrics], at now: Moment) {
         guard all.count > channels.count else { return }
         let samples = SampleRing.capacity(channels: all.count)
@@ -133,7 +133,7 @@ struct LiveSnapshot: Sendable {
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
             masterLoss: look.masterLoss, silence: look.silence,
             rate: channel.rate, byteRate: channel.byteRate,
-            // Of a hub it is the time to an ack.
+            // For a hub this is the time to an ack.
             latency: channel.hub == nil ? channel.recentLatency : nil,
             lastEnvelopeAt: channel.lastEnvelopeAt,
             lastID: channel.lastID, listeners: subscribers(ofChannel: index).map { max(0, $0 - 1) },
@@ -144,12 +144,12 @@ struct LiveSnapshot: Sendable {
             hub: channel.hubState)
     }
 
-    /// nil if Redis has not told, or not yet of a channel that has just come.
+    /// nil if unknown, or if the channel has just been attached.
     private func subscribers(ofChannel index: Int) -> Int? {
         look.subscribers.indices.contains(index) ? look.subscribers[index] : nil
     }
 
-    /// A hub that was found is heard later than the others.
+    /// A discovered hub is subscribed to later than the other channels.
     private func connection(of channel: ChannelSnapshot) -> LiveConnection {
         guard case .subscribed(let since) = connection else { return connection }
         if let waitsSince = channel.waitsSince { return .connecting(since: waitsSince) }
@@ -169,7 +169,7 @@ struct LiveSnapshot: Sendable {
         Array((look.clients?.sorted ?? []).filter { $0.row.connections > 0 }.prefix(Self.clientLimit))
     }
 
-    /// An open segment extends to the newest id.
+    /// With an open segment extended to the newest id.
     func shown(_ segment: SegmentCatalog.Segment) -> SegmentCatalog.Segment {
         guard segment.stored.isOpen else { return segment }
         var segment = segment
@@ -180,7 +180,7 @@ struct LiveSnapshot: Sendable {
         return segment
     }
 
-    /// What is said while there is no channel: hubs are looked for, and none is there yet; nil if there is one.
+    /// The state line before any hub was discovered; nil if there is a channel.
     var emptyVerdict: ChannelVerdict? {
         guard channels.isEmpty else { return nil }
         let verdict = ChannelState(
@@ -205,7 +205,9 @@ struct LiveSnapshot: Sendable {
 
 /// The state of a relay at one moment, for a status line updated once a second.
 package struct RelaySnapshot: Sendable, Equatable {
+    /// One event key or hub.
     package struct Channel: Sendable, Equatable {
+        /// The event key, or prefix and type of the hub; `hubs` while none has been found yet.
         package var name: String
         /// True if no action is needed: traffic flows, or there is none.
         package var isCalm: Bool
@@ -215,10 +217,11 @@ package struct RelaySnapshot: Sendable, Equatable {
         package var times: [UInt64]
         /// Missing ids since the start.
         package var missing: Int
-        /// A hub of ASP.NET Core, of which nobody can tell whether something is missing.
+        /// True for a hub of ASP.NET Core: its wire has no ids, so missing envelopes cannot be detected.
         package var isHub = false
     }
 
+    /// In the order of their indexes.
     package var channels: [Channel]
     /// False if there is no record directory.
     package var records: Bool

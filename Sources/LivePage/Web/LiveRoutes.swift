@@ -35,7 +35,7 @@ struct LiveRoutes: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.get(RouterPath(PageFiles.stylePath)) { _, _ in PageFiles.style }
         for script in PageFiles.scripts {
-            router.get(RouterPath(script.path)) { _, _ in PageFiles.script(script.bytes) }
+            router.get(RouterPath(script.path)) { _, _ in PageFiles.script(script.text) }
         }
         router.get("/live") { request, _ in stream(cookies: request.headers[.cookie]) }
         router.get("/segments/:name") { _, context in
@@ -234,4 +234,53 @@ private final class SegmentFileHandle: Sendable {
             return buffer
         }
     }
+}
+
+/// The page and its files, embedded in the program.
+enum PageFiles {
+    /// Scripts, styles and connections only from the relay; no framing.
+    static let contentSecurityPolicy =
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+    static let stylePath = "/live.css"
+    static let scripts: [(path: String, text: StaticString)] = [
+        ("/live.js", EmbeddedText.live_js), ("/chart.js", EmbeddedText.chart_js), ("/words.js", EmbeddedText.words_js),
+    ]
+
+    /// True for a browser; curl and probes get text.
+    static func isWanted(by request: Request) -> Bool {
+        request.headers[.accept]?.contains("text/html") == true
+    }
+
+    static var page: Response { html(.ok, ByteBuffer(staticString: EmbeddedText.live_html)) }
+    static var style: Response {
+        Response(page: ByteBuffer(staticString: EmbeddedText.live_css), type: "text/css; charset=utf-8")
+    }
+
+    static func script(_ text: StaticString) -> Response {
+        Response(page: ByteBuffer(staticString: text), type: "text/javascript; charset=utf-8")
+    }
+
+    /// The login form.
+    ///
+    /// - Parameter note: the error; our own text, so it needs no escaping.
+    static func login(_ status: HTTPResponse.Status, note: String = "") -> Response {
+        let text = EmbeddedText.login_html.description.replacing("{{note}}", with: note)
+        return html(status, ByteBuffer(string: text))
+    }
+
+    private static func html(_ status: HTTPResponse.Status, _ text: ByteBuffer) -> Response {
+        var response = Response(
+            page: text, type: "text/html; charset=utf-8", status: status, policy: contentSecurityPolicy)
+        // No referrer to other sites. With "no-referrer" a browser would hide the origin of our own forms too.
+        response.headers[.referrerPolicy] = "same-origin"
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .accept
+    /// Tells nginx not to buffer the stream.
+    static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering") ?? .accept
 }

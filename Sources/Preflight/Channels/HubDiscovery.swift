@@ -9,6 +9,9 @@ import Time
 package struct HubDiscovery {
     private let attachment: CoreAttachment
     private var scan: PacedChannelScan
+    /// Hubs of the last result that are not wanted: excluded ones, those with a longer prefix, and those that look like
+    /// groups of another.
+    package private(set) var others: [CoreHub] = []
 
     /// - Parameter limit: maximum number of channels; 0 never asks.
     package init(attachment: CoreAttachment, limit: Int = ChannelScanPolicy.defaultLimit) {
@@ -25,14 +28,18 @@ package struct HubDiscovery {
     /// - Returns: the hubs, or why they are unknown.
     /// - Throws: `RedisError` if the connection has failed.
     package mutating func find(client: RedisClient) async throws -> Result<[CoreHub], ChannelsUnknown> {
-        try await scan.look(client).map { [attachment] names in Self.wanted(names, attachment) }
+        try await scan.look(client).map { names in
+            let hubs = CoreDiscovery.hubs(in: names, prefix: attachment.prefix)
+            others =
+                hubs.filter { !Self.isWanted($0, attachment) }
+                + CoreDiscovery.covered(in: names, prefix: attachment.prefix)
+            return hubs.filter { Self.isWanted($0, attachment) }
+        }
     }
 
-    /// The hubs to watch. Type names contain no colon; a name with one belongs to a hub with a longer prefix.
-    static func wanted(_ channels: [[UInt8]], _ attachment: CoreAttachment) -> [CoreHub] {
-        CoreDiscovery.hubs(in: channels, prefix: attachment.prefix).filter {
-            $0.hasPlausibleType && attachment.wants($0)
-        }
+    /// Type names contain no colon; a name with one belongs to a hub with a longer prefix.
+    private static func isWanted(_ hub: CoreHub, _ attachment: CoreAttachment) -> Bool {
+        hub.hasPlausibleType && attachment.wants(hub)
     }
 }
 

@@ -58,6 +58,11 @@ extension CoreReport {
                 "\(name) has nodes before .NET 7 and later ones: a client result requested by a later node through an earlier one never arrives"
             )
         }
+        if report.nodes == 0, let count = listeners(report, clients) {
+            return .warning(
+                "\(name) has \(count) \(count == 1 ? "subscriber" : "subscribers") to '\(report.hub.channel(.all))' but no nodes: each node also subscribes to a channel of its own, '\(report.hub.channel(.ack, "..."))', and nobody does; what else subscribes there?"
+            )
+        }
         if report.nodes == 0 {
             if let meant = report.meant {
                 return .warning("\(name) has no nodes; did you mean \(Self.name(meant))?", setting: .hub(meant))
@@ -74,6 +79,12 @@ extension CoreReport {
             return .warning("\(name) has \(count) subscribers, all of them relays: no node listens there")
         case .unclear: return .warning("\(name) has \(count) subscribers, which may all be relays")
         }
+    }
+
+    /// How many subscribe to what is sent to all, unless they may all be relays.
+    private func listeners(_ report: HubReport, _ clients: SubscribedClients?) -> Int? {
+        guard let count = report.listeners, count > 0, clients?.verdict(on: count) == .mayBeNodes else { return nil }
+        return count
     }
 
     private var unknownExclusions: [PreflightFinding] {
@@ -128,47 +139,13 @@ extension CoreReport {
 
     /// Hubs that look like the same hub to the application, although their nodes do not receive each other's messages.
     private var strangers: [PreflightFinding] {
-        let watched = hubs.map(\.hub)
-        // `found` of a hub is the same hub with a guessed prefix, so it is left out.
-        let all = watched + excluded + others.map(\.hub)
-        var findings: [PreflightFinding] = []
-        var told: Set<Set<[UInt8]>> = []
-        for hub in watched {
-            for other in all where other.root != hub.root && findings.count < Self.most {
-                guard let reason = Self.difference(hub, other, prefix: attachment.prefix),
-                    told.insert([hub.root, other.root]).inserted
-                else { continue }
-                findings.append(.warning(reason))
-            }
-        }
-        return findings
-    }
-
-    private static func difference(_ hub: CoreHub, _ other: CoreHub, prefix: String) -> String? {
-        // The prefix of a hub that was found is a guess.
-        let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
-        if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
-            sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
-        {
-            return
-                "the hubs \(name(hub)) and \(name(sibling)) differ only in the versions of .NET: their nodes do not share messages, so clients of one miss what the other sends"
-        }
-        let type = Array(hub.type.utf8)
-        guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
-        let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
-        // `ChatHub` and `GroupChatHub` are two types, not one type with two prefixes.
-        guard sibling == nil || hub.type.contains(".") else { return nil }
-        // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
-        if let last = otherPrefix.last, last == "." || last == "+" { return nil }
-        return
-            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not share messages; only the former are watched"
+        HubNeighbours(prefix: attachment.prefix)
+            .strangers(watched: hubs.map(\.hub), others: excluded + others.map(\.hub)).map { .warning($0) }
     }
 
     // MARK: - Text
 
-    static func name(_ hub: CoreHub) -> String {
-        hub.prefix.isEmpty ? "'\(hub.type)'" : "'\(hub.type)' with the channel prefix '\(hub.prefix)'"
-    }
+    static func name(_ hub: CoreHub) -> String { HubNeighbours.name(hub) }
 
     static func list(_ names: [String]) -> String {
         let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")

@@ -82,6 +82,8 @@ package struct HubReport: Sendable, Equatable {
     package let isNamed: Bool
     /// `PUBSUB NUMSUB` of the channel that each node subscribes to, including relays; nil if not permitted.
     package var subscribers: Int?
+    /// `PUBSUB NUMSUB` of the channel for all clients, including relays; nil if not permitted.
+    package var listeners: Int?
     /// Number of nodes, counted by their ack channels, which relays do not have; nil if unknown.
     package var nodes: Int?
     /// Details from its channel names; nil if it has no subscribers, or Redis did not list its channels.
@@ -121,10 +123,14 @@ struct CoreLook {
     private func counted(_ report: CoreReport) async throws -> CoreReport {
         var report = report
         for index in report.hubs.indices {
-            let channel = report.hubs[index].hub.channel(.groupCommand, [])
+            let hub = report.hubs[index].hub
             do {
-                let parts = try await client.send(["PUBSUB", "NUMSUB", .bytes(channel)]).array
-                report.hubs[index].subscribers = parts?.last?.integer.map { Int($0) }
+                let parts = try await client.send([
+                    "PUBSUB", "NUMSUB", .bytes(hub.channel(.groupCommand, [])), .bytes(hub.channel(.all, [])),
+                ]).array
+                guard let parts, parts.count == 4 else { continue }
+                report.hubs[index].subscribers = parts[1].integer.map { Int($0) }
+                report.hubs[index].listeners = parts[3].integer.map { Int($0) }
             } catch let error as RedisError where error.isRefusalOfCommand {
                 return report
             }

@@ -13,7 +13,7 @@ import ServiceLifecycle
 /// must have arrived. So envelopes in flight do not count as lost, and losses are known without waiting for the next
 /// id.
 struct AuditedSubscription: Sendable {
-    /// When stopping: the longest wait for data that Redis still has for us.
+    /// When stopping: the longest wait for data that Redis has not sent yet.
     static let drainTimeout = Duration.seconds(5)
 
     private let reader: CounterReader
@@ -50,7 +50,7 @@ struct AuditedSubscription: Sendable {
             onSubscribed: { subscribed.yield() })
     }
 
-    /// Subscribes to hubs attached while running.
+    /// Subscribes to discovered hubs while running.
     func join(_ indexes: Range<Int>) async {
         let channels = attached.all
         for index in indexes {
@@ -125,5 +125,90 @@ struct AuditedSubscription: Sendable {
             intake.counters(CounterReadings(counters: counters, isFenced: true, isLast: isLast))
         }
         return isFenced ? nil : counters
+    }
+}
+
+extension BackplaneChannel {
+    /// The names to subscribe to.
+    ///
+    /// - Parameters:
+    ///   - index: of its envelopes in a batch.
+    ///   - connections: for a hub, include messages to single connections: see ``CoreWatch``.
+    func names(index: Int, connections: Bool) -> [SubscribedName] {
+        switch self {
+        case .signalR2(let key): [SubscribedName(channel: key, index: index)]
+        case .core(let hub): CoreWatch(hub, connections: connections).names(index: index)
+        }
+    }
+}
+
+extension CoreWatch {
+    fileprivate func names(index: Int) -> [SubscribedName] {
+        channels.map { SubscribedName(channel: $0, index: index, keepsName: true) }
+            + beginnings.map { SubscribedName(pattern: $0.pattern, beginning: $0.beginning, index: index) }
+    }
+}
+
+extension MessageHeader {
+    /// Turns a message of ASP.NET Core into a ``CoreRecord``, which includes the Redis channel.
+    static let coreRecord = MessageHeader(
+        count: { CoreRecord.headerCount(channel: $0, payload: $1) },
+        write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) })
+}
+
+/// Reads the counters over a separate connection, because a subscribed one may not send commands.
+struct CounterReader: Sendable {
+    /// The longest time for one reading, from the connection to the last reply.
+    static let timeout = Duration.seconds(2)
+
+    let redis: RedisConfiguration
+    let channels: [String]
+    let eventLoopGroup: any EventLoopGroup
+
+    /// Never fails, and takes at most ``timeout``: unreadable counters are marked per channel.
+    func read() async -> [CounterReading] {
+        await withTaskGroup(of: [CounterReading]?.self) { group in
+            group.addTask { try? await ask() }
+            group.addTask {
+                try? await Task.sleep(for: Self.timeout)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first ?? channels.map { _ in .unreadable(.redisAway) }
+        }
+    }
+
+    private func ask() async throws -> [CounterReading] {
+        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+        let readings = await withTaskCancellationHandler {
+            await withTaskGroup(of: (Int, CounterReading).self) { group in
+                // All at once: a thousand channels take one round trip.
+                for (index, channel) in channels.enumerated() {
+                    group.addTask { (index, await reading(of: channel, client)) }
+                }
+                var readings = channels.map { _ in CounterReading.unreadable(.redisAway) }
+                for await (index, reading) in group { readings[index] = reading }
+                return readings
+            }
+        } onCancel: {
+            Task { await client.close() }
+        }
+        await client.close()
+        return readings
+    }
+
+    private func reading(of channel: String, _ client: RedisClient) async -> CounterReading {
+        do {
+            let reply = try await client.send(["GET", .text(channel)])
+            guard let text = reply.text else { return .unreadable(.counterMissing) }
+            return UInt64(text).map { .value($0) } ?? .unreadable(.counterNotANumber)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return .unreadable(.counterNotPermitted)
+        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
+            return .unreadable(.counterNotANumber)
+        } catch {
+            return .unreadable(.redisAway)
+        }
     }
 }

@@ -7,7 +7,8 @@ import Time
 
 /// Discovers hubs of ASP.NET Core SignalR, and attaches the wanted ones as they appear.
 ///
-/// A hub without nodes stays attached: its nodes may be restarting, and their first messages must not be missed.
+/// A hub without nodes stays attached: its nodes may be restarting, and their first messages must not be missed. So it
+/// counts as long as the relay runs: see ``CoreAttachment/admitted(_:besides:)``.
 struct HubFollower: Sendable {
     /// The longest time for the first search: the relay must start, whatever Redis does.
     static let firstLook = Duration.seconds(2)
@@ -20,7 +21,7 @@ struct HubFollower: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
 
-    /// - Parameter limit: Maximum number of channels for which Redis is asked for names.
+    /// - Parameter limit: maximum number of channels for which Redis is asked for names.
     /// - Returns: nil if no hubs are to be discovered.
     init?(
         redis: RedisConfiguration, attachment: CoreAttachment?, limit: Int, attached: AttachedChannels,
@@ -35,7 +36,7 @@ struct HubFollower: Sendable {
         self.logger = logger
     }
 
-    /// The hubs present at the start; empty if Redis does not answer in time, which ``follow(_:)`` reports.
+    /// The hubs present at the start; empty if Redis does not answer in time: ``follow(_:)`` then reports that.
     func findFirst() async -> [CoreHub] {
         await withTaskGroup(of: [CoreHub].self) { group in
             group.addTask { (try? await findOnce()) ?? [] }
@@ -49,7 +50,7 @@ struct HubFollower: Sendable {
         }
     }
 
-    /// Hubs that are attached.
+    /// Number of attached hubs.
     private var watched: Int { attached.all.count { $0.hub != nil } }
 
     private func findOnce() async throws -> [CoreHub] {
@@ -64,16 +65,17 @@ struct HubFollower: Sendable {
         return attachment.admitted(hubs ?? [], besides: watched)
     }
 
-    /// Passes on hubs that are not attached yet, until the task is cancelled.
+    /// Searches for hubs until the task is cancelled.
     ///
-    /// - Parameter attach: attaches them.
+    /// - Parameter attach: receives discovered hubs that are not attached yet.
     func follow(_ attach: ([CoreHub]) async -> Void) async {
         var discovery = HubDiscovery(attachment: attachment, limit: limit)
         var log = EventLog(logger)
+        var neighbours = NeighbourLog(prefix: attachment.prefix, logger)
         while !Task.isCancelled {
             do {
                 let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
-                let failure = await look(&discovery, client, &log, attach)
+                let failure = await look(&discovery, client, &neighbours, attach)
                 await client.close()
                 if Task.isCancelled { return }
                 if let failure { throw failure }
@@ -88,7 +90,7 @@ struct HubFollower: Sendable {
 
     /// - Returns: why the connection has failed; nil on cancellation.
     private func look(
-        _ discovery: inout HubDiscovery, _ client: RedisClient, _ log: inout EventLog,
+        _ discovery: inout HubDiscovery, _ client: RedisClient, _ neighbours: inout NeighbourLog,
         _ attach: ([CoreHub]) async -> Void
     ) async -> (any Error)? {
         var isUnknown = false
@@ -104,11 +106,16 @@ struct HubFollower: Sendable {
                     if !admitted.isEmpty { await attach(admitted) }
                     let left = Array(new.dropFirst(admitted.count))
                     if left != refused, !left.isEmpty {
+                        let reason =
+                            attachment.permitsManyPatterns
+                            ? "\(CoreAttachment.mostHubs) hubs are watched, and that is the most; name the hubs that you need"
+                            : "more than \(CoreAttachment.fewPatterns) patterns slow down each PUBLISH of this Redis; name the hubs that you need, or confirm it"
                         logger.warning(
-                            "hubs are not watched: more than \(CoreAttachment.fewPatterns) patterns slow down each PUBLISH of this Redis; name the hubs that you need, or confirm it",
+                            "hubs are not watched: \(reason)",
                             metadata: ["hubs": "\(left.prefix(10).map(\.topic).joined(separator: ", "))"])
                     }
                     refused = left
+                    neighbours.look(attached.all.compactMap(\.hub), others: left + discovery.others)
                 case .failure(let reason):
                     if !isUnknown {
                         logger.warning(
@@ -125,5 +132,36 @@ struct HubFollower: Sendable {
             }
         }
         return nil
+    }
+}
+
+/// Logs hubs that come while the relay runs and are close to others, each pair once: during a rolling upgrade of .NET
+/// the new nodes of a generic hub are such.
+private struct NeighbourLog {
+    /// Sentences that are remembered; beyond it none is logged.
+    private static let most = 100
+
+    private let neighbours: HubNeighbours
+    private let logger: Logger
+    private var told: Set<String> = []
+    private var last: [CoreHub]?
+
+    init(prefix: String, _ logger: Logger) {
+        neighbours = HubNeighbours(prefix: prefix)
+        self.logger = logger
+    }
+
+    mutating func look(_ watched: [CoreHub], others: [CoreHub]) {
+        guard watched + others != last else { return }
+        // These the pre-flight has told at the start.
+        let isFirst = last == nil
+        last = watched + others
+        for sentence in neighbours.strangers(watched: watched, others: others) { tell(sentence, isKnown: isFirst) }
+        for sentence in neighbours.covered(watched: watched, others: others) { tell(sentence, isKnown: false) }
+    }
+
+    private mutating func tell(_ sentence: String, isKnown: Bool) {
+        guard told.count < Self.most, told.insert(sentence).inserted, !isKnown else { return }
+        logger.warning("\(sentence)")
     }
 }

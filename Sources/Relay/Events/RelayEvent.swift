@@ -1,6 +1,4 @@
 package import Capture
-package import Logging
-package import Prometheus
 package import Redis
 package import Time
 
@@ -94,23 +92,4 @@ package protocol RelayConsumer: Sendable {
     func run() async throws
     /// No more events follow: finish pending work within a limited time. ``run()`` has ended.
     func finish() async
-}
-
-/// What the parts of one relay share.
-package struct RelayContext: Sendable {
-    package let attached: AttachedChannels
-    /// Each part registers its metrics here.
-    package let registry: Registry
-    package let status: RelayStatus
-    package let logger: Logger
-
-    /// Names of the currently attached channels, by channel index of a batch.
-    package var channels: [String] { attached.names }
-
-    package init(attached: AttachedChannels, registry: Registry, status: RelayStatus, logger: Logger) {
-        self.attached = attached
-        self.registry = registry
-        self.status = status
-        self.logger = logger
-    }
 }

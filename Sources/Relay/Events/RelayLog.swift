@@ -1,6 +1,6 @@
 import Backplane
 import Capture
-import Logging
+package import Logging
 import Redis
 import Time
 
@@ -10,7 +10,7 @@ struct RelayLog {
     private let bufferBytes: Int
     private var lines: EventLog
     /// By channel index: events logged before several counters were recognized.
-    private var mistold: [Int: [CaptureEvent.Withdrawn]] = [:]
+    private var wrong: [Int: [CaptureEvent.Withdrawn]] = [:]
 
     /// - Parameter bufferBytes: the limit of the intake.
     init(_ context: RelayContext, bufferBytes: Int) {
@@ -43,8 +43,8 @@ struct RelayLog {
         case .clockStep(let nanoseconds):
             logger.warning("the clock was set", metadata: ["milliseconds": "\(nanoseconds / 1_000_000)"])
         case .noted(let event) where event.event == "interleaved":
-            let wrong = channels.firstIndex { event.isOf($0) }.flatMap { mistold.removeValue(forKey: $0) } ?? []
-            logger.warning("\(event.event)", metadata: event.interleavingMetadata(mistold: wrong))
+            let logged = channels.firstIndex { event.isOf($0) }.flatMap { wrong.removeValue(forKey: $0) } ?? []
+            logger.warning("\(event.event)", metadata: event.interleavingMetadata(wrong: logged))
         // Logged by the part that detected it.
         case .batch, .subscribed, .disconnected, .attached, .joined, .noted, .recordingPaused, .recordingResumed,
             .writingFailed,
@@ -54,8 +54,8 @@ struct RelayLog {
     }
 
     /// These log lines were wrong: they are withdrawn together with the event that explains them.
-    mutating func isMistold(_ events: [CaptureEvent.Withdrawn], channel: Int) {
-        if !events.isEmpty { mistold[channel] = events }
+    mutating func withdraw(_ events: [CaptureEvent.Withdrawn], channel: Int) {
+        if !events.isEmpty { wrong[channel] = events }
     }
 
     /// Reports suppressed events; see ``EventLog/flush(at:)``.
@@ -76,8 +76,8 @@ extension CaptureEvent {
         return metadata
     }
 
-    /// - Parameter mistold: logged events to withdraw.
-    fileprivate func interleavingMetadata(mistold: [Withdrawn]) -> Logger.Metadata {
+    /// - Parameter wrong: logged events to withdraw.
+    fileprivate func interleavingMetadata(wrong: [Withdrawn]) -> Logger.Metadata {
         let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
             .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")
         var metadata: Logger.Metadata = [
@@ -85,8 +85,46 @@ extension CaptureEvent {
             "where": "\(places ?? "not separable: the key cannot be read in each database")",
             "remedy": "applications in different databases share the event key; give each its own",
         ]
-        let wrong = mistold.map { "\($0.event) \($0.from)..\($0.to)" }
-        if !wrong.isEmpty { metadata["was_none"] = "\(wrong.joined(separator: ", "))" }
+        let events = wrong.map { "\($0.event) \($0.from)..\($0.to)" }
+        if !events.isEmpty { metadata["was_none"] = "\(events.joined(separator: ", "))" }
         return metadata
+    }
+}
+
+/// Logs events that may repeat: at most one line per second and kind, followed by the number of suppressed events.
+package struct EventLog: Sendable {
+    /// Maximum number of kinds; the code uses far fewer.
+    private static let kindLimit = 64
+
+    private let logger: Logger
+    private var limiter = RepeatLimiter(burst: 1, interval: 1_000_000_000, limit: Self.kindLimit)
+
+    /// - Parameter logger: gets the lines, and the summaries of suppressed ones.
+    package init(_ logger: Logger) {
+        self.logger = logger
+    }
+
+    /// - Parameters:
+    ///   - kind: the subject of the line; kinds are limited independently.
+    ///   - now: monotonic, in nanoseconds.
+    package mutating func write(
+        _ level: Logger.Level, _ message: Logger.Message, kind: String, at now: UInt64,
+        _ metadata: @autoclosure () -> Logger.Metadata
+    ) {
+        guard let suppressed = limiter.admit(kind, at: now) else { return }
+        var metadata = metadata()
+        if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
+        logger.log(level: level, message, metadata: metadata)
+    }
+
+    /// Reports suppressed events, which would otherwise stay unreported.
+    ///
+    /// - Parameter now: as above; `.max` when stopping.
+    package mutating func flush(at now: UInt64) {
+        for kept in limiter.ended(at: now) {
+            logger.warning(
+                "similar events, not logged individually",
+                metadata: ["event": "\(kept.message)", "suppressed": "\(kept.count)"])
+        }
     }
 }

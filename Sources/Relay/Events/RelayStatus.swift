@@ -20,11 +20,13 @@ package final class RelayStatus: Sendable {
         self.records = records
     }
 
+    /// True while the subscription is confirmed; thread-safe, as are the others.
     package var isSubscribed: Bool {
         get { subscribed.load(ordering: .relaxed) }
         set { subscribed.store(newValue, ordering: .relaxed) }
     }
 
+    /// True while the capture can be written; false for a relay that does not record.
     package var isWriting: Bool {
         get { writing.load(ordering: .relaxed) }
         set { writing.store(newValue, ordering: .relaxed) }
@@ -91,6 +93,9 @@ package struct MasterLoss: Sendable, Equatable {
     /// Nanoseconds since 1970.
     package var since: UInt64
 
+    /// - Parameters:
+    ///   - master: `host:port`; nil if unknown.
+    ///   - since: nanoseconds since 1970.
     package init(master: String?, since: UInt64) {
         self.master = master
         self.since = since

@@ -5,6 +5,7 @@
 package struct ArchiveCommand: Sendable, Equatable {
     /// A `%` that is not a placeholder.
     package struct UnknownPlaceholder: Error, CustomStringConvertible {
+        /// The percent sign and the character after it, as in the template.
         package let placeholder: String
 
         package var description: String {

@@ -15,11 +15,18 @@ import Time
 package struct HousekeepingPolicy: Sendable {
     /// Bytes that must stay free on the file system; 0 for no limit.
     package var minimumFree: UInt64
+    /// Which closed segments are deleted.
     package var retention: RetentionPolicy
+    /// Run for each closed segment; nil for none.
     package var archive: ArchiveCommand?
     /// Time limit of the archive command.
     package var archiveTimeout: Duration
 
+    /// - Parameters:
+    ///   - minimumFree: bytes; 0 for no limit.
+    ///   - retention: its `needsArchive` is set here: with an archive command only archived segments are deleted.
+    ///   - archive: see ``archive``.
+    ///   - archiveTimeout: see ``archiveTimeout``.
     package init(
         minimumFree: UInt64 = 0, retention: RetentionPolicy = RetentionPolicy(), archive: ArchiveCommand? = nil,
         archiveTimeout: Duration = .seconds(600)

@@ -4,8 +4,10 @@ package import Prometheus
 package struct IntakeMetrics: Sendable {
     let bytes: Gauge
     let limitBytes: Gauge
+    /// Envelopes that the intake refused, and those that the recorder could not write.
     package let drops: DropMetrics
 
+    /// Registers the metrics.
     package init(_ registry: Registry) {
         bytes = registry.gauge(
             "backplane_relay_intake_bytes", help: "Memory of envelopes waiting for the recorder.")

@@ -5,15 +5,19 @@ package import Prometheus
 ///
 /// What a wire does not have has no series: either ``signalR2`` or ``core`` is set.
 package struct ChannelMetrics: Sendable {
+    /// The event key or hub that it is about.
     package let source: BackplaneChannel
     /// The event key, or prefix and type of the hub: label `channel`.
     package let channel: String
     let up: Gauge
+    /// Received since the start, whether they decode or not.
     package let envelopes: Counter
+    /// Payload bytes received since the start.
     package let envelopeBytes: Counter
     /// By raw value of the kind: ``MessageKind``, or ``CoreKind``.
     let messages: [Counter]
     let envelopeSize: Histogram
+    /// Time of the last receipt, in seconds since 1970; 0 before the first.
     package let lastEnvelopeTimestamp: Gauge
     /// By raw value of SignalR 2's type, or in the order of ASP.NET Core's actions.
     let commands: [Counter]
@@ -25,7 +29,7 @@ package struct ChannelMetrics: Sendable {
     private let largestEnvelope: Family<Gauge>
     /// By raw value of the reason.
     package let undecodable: [Counter]
-    /// In the order of `EnvelopeOddities.allCases`, or by bit of ``CoreOddities``.
+    /// By bit of ``EnvelopeOddities``, or of ``CoreOddities``.
     let odd: [Counter]
     /// nil for a hub of ASP.NET Core, whose wire has no ids and no times.
     package let signalR2: SignalR2Metrics?
@@ -56,6 +60,7 @@ package struct ChannelMetrics: Sendable {
         }
     }
 
+    /// Which SignalR it is of.
     package var dialect: Dialect { source.dialect }
 
     /// Messages of this run by kind, without zeros.
@@ -105,9 +110,179 @@ package struct ChannelMetrics: Sendable {
 
     private static func oddityLabels(_ dialect: Dialect) -> [String] {
         switch dialect {
-        case .signalR2: EnvelopeOddities.allCases.map(\.label)
-        // By bit.
-        case .core: CoreOddities(rawValue: .max).labels
+        case .signalR2: EnvelopeOddities.names
+        case .core: CoreOddities.names
         }
     }
+}
+
+extension ChannelMetrics {
+    /// The labels of all per-channel metrics.
+    static let labels = ["channel", "backplane"]
+
+    /// Metric families that both backplanes share.
+    struct Families {
+        let up, lastEnvelopeTimestamp, activeSignals, largestEnvelope: Family<Gauge>
+        let envelopes, envelopeBytes, messages, commands, groupAcksMissing, hubInvocations, undecodable,
+            odd: Family<Counter>
+        let envelopeSize, groupAckDuration: Family<Histogram>
+        let signalR2: SignalR2Metrics.Families
+        let core: CoreMetrics.Families
+
+        init(_ registry: Registry) {
+            signalR2 = SignalR2Metrics.Families(registry)
+            core = CoreMetrics.Families(registry)
+            let prefix = "signalr_backplane_"
+            let channel = ChannelMetrics.labels
+            up = registry.gaugeFamily(
+                prefix + "up",
+                help:
+                    "1 while the relay is subscribed to the channel, else 0: nothing is seen or recorded; the log says why.",
+                labels: channel)
+            envelopes = registry.counterFamily(
+                prefix + "envelopes_total",
+                help:
+                    "Envelopes received. With SignalR 2 each goes to every node, so their rate is what limits the backplane.",
+                labels: channel)
+            envelopeBytes = registry.counterFamily(
+                prefix + "envelope_bytes_total",
+                help: "Payload bytes received. Let clients fetch large data instead of pushing it to many.",
+                labels: channel)
+            messages = registry.counterFamily(
+                prefix + "messages_total", help: "SignalR messages inside the envelopes, by kind.",
+                labels: channel + ["kind"])
+            envelopeSize = registry.histogramFamily(
+                prefix + "envelope_size_bytes",
+                help: "Size of payloads. Large ones cost every node and fill Redis' output buffers.", labels: channel,
+                buckets: [128, 256, 512, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216])
+            lastEnvelopeTimestamp = registry.gaugeFamily(
+                prefix + "last_envelope_timestamp_seconds", help: "Time of the last envelope, Unix time.",
+                labels: channel)
+            largestEnvelope = registry.gaugeFamily(
+                prefix + "largest_envelope_bytes",
+                help:
+                    "Largest envelope of the last 15 minutes. If one exceeds its output buffer limit, Redis disconnects all subscribers and none receives it.",
+                labels: channel)
+            commands = registry.counterFamily(
+                prefix + "commands_total",
+                help:
+                    "Commands between nodes. SignalR 2: initializing means that a client connects; a flood of these means that clients cannot stay connected. ASP.NET Core: a connection of another node joins or leaves a group.",
+                labels: channel + ["command"])
+            groupAckDuration = registry.histogramFamily(
+                prefix + "group_ack_duration_seconds",
+                help:
+                    "Time from a group command to its ack, as received here; after 30 s the caller's task is cancelled. Look for slow nodes.",
+                labels: channel, buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30])
+            groupAcksMissing = registry.counterFamily(
+                prefix + "group_acks_missing_total",
+                help:
+                    "Group commands without an ack within 30 s: the connection is gone, or its node is cut off from the backplane.",
+                labels: channel)
+            hubInvocations = registry.counterFamily(
+                prefix + "hub_invocations_total",
+                help:
+                    "Calls of client methods, by hub and method; the first 100 of a channel by name, the rest as other.",
+                labels: channel + ["hub", "method"],
+                limit: ChildLimit(maximumChildren: CallCounts.maximumCalls, per: channel))
+            activeSignals = registry.gaugeFamily(
+                prefix + "active_signals",
+                help:
+                    "Distinct hubs, groups, users and connections addressed in the last 100 s, within about 3 %; with SignalR 2 each costs memory on every node.",
+                labels: channel)
+            undecodable = registry.counterFamily(
+                prefix + "undecodable_total",
+                help:
+                    "Payloads that are not envelopes of the channel's SignalR; they are recorded anyway. What else publishes there?",
+                labels: channel + ["reason"])
+            odd = registry.counterFamily(
+                prefix + "odd_envelopes_total",
+                help:
+                    "Envelopes that nodes can decode but would not write, by anomaly. What else publishes there?",
+                labels: channel + ["reason"])
+        }
+    }
+}
+
+/// Figures that only hubs of ASP.NET Core have. All since the start.
+extension ChannelMetrics {
+    /// How many envelopes have one hub protocol.
+    package struct ProtocolFigures: Sendable, Equatable {
+        /// `json`, `messagepack`, or `other`.
+        package let name: String
+        /// Envelopes with a frame of the protocol.
+        package let envelopes: Int
+        /// Envelopes without one, while others of the hub have it.
+        package let lacking: Int
+    }
+
+    /// By protocol, in a fixed order; empty for SignalR 2.
+    package var protocols: [ProtocolFigures] {
+        guard let core else { return [] }
+        return ProtocolMix.labels.indices.map { index in
+            ProtocolFigures(
+                name: ProtocolMix.labels[index], envelopes: core.protocolEnvelopes[index].value,
+                lacking: core.protocolMissing[index].value)
+        }
+    }
+
+    /// Group commands by action; empty for SignalR 2, which has other commands too.
+    package var groupCommands: [(label: String, count: Int)] {
+        guard core != nil else { return [] }
+        return zip(CoreGroupCommandView.Action.allCases, commands).map { action, counter in
+            switch action {
+            case .add: ("add to group", counter.value)
+            case .remove: ("remove from group", counter.value)
+            }
+        }
+    }
+
+    /// From a group command to its ack, in seconds.
+    package var ackDuration: Histogram { groupAckDuration }
+
+    /// Group commands without an ack within 30 s.
+    package var missingAcks: Int { groupAcksMissing.value }
+}
+
+/// Metrics specific to the wire of ASP.NET Core: hub protocols of envelopes, and calls that wait for a client's result.
+struct CoreMetrics: Sendable {
+    private let channel: String
+    /// By index of ``ProtocolMix/labels``.
+    let protocolEnvelopes: [Counter]
+    let protocolMissing: [Counter]
+    private let resultsMissing: Family<Counter>
+
+    struct Families {
+        let protocolEnvelopes, protocolMissing, resultsMissing: Family<Counter>
+
+        init(_ registry: Registry) {
+            let prefix = "signalr_backplane_"
+            protocolEnvelopes = registry.counterFamily(
+                prefix + "protocol_envelopes_total",
+                help:
+                    "Envelopes with a frame of the hub protocol: json, messagepack, or other for protocols of an application or Blazor.",
+                labels: ChannelMetrics.labels + ["protocol"])
+            protocolMissing = registry.counterFamily(
+                prefix + "protocol_missing_total",
+                help:
+                    "Envelopes without the hub protocol, although others of the hub had it within the last 5 to 10 minutes: nodes disconnect recipients that use that protocol.",
+                labels: ChannelMetrics.labels + ["protocol"])
+            resultsMissing = registry.counterFamily(
+                prefix + "results_missing_total",
+                help:
+                    "Calls for a client's result without an answer within 30 s. There is no series before the first such call; they are visible only where single connections are watched.",
+                labels: ChannelMetrics.labels)
+        }
+    }
+
+    init(_ families: Families, channel: String) {
+        self.channel = channel
+        let backplane = Dialect.core.label
+        protocolEnvelopes = ProtocolMix.labels.map { families.protocolEnvelopes.with(channel, backplane, $0) }
+        protocolMissing = ProtocolMix.labels.map { families.protocolMissing.with(channel, backplane, $0) }
+        resultsMissing = families.resultsMissing
+    }
+
+    /// Calls for a result without an answer. The series is created by the first call to this: before such a call is
+    /// seen, nothing is known.
+    func missingResults() -> Counter { resultsMissing.with(channel, Dialect.core.label) }
 }

@@ -11,49 +11,26 @@ import Time
 ///
 /// Counts per envelope in plain integers; ``publish()`` adds them to the shared metrics per batch.
 struct CoreObserver {
-    private let metrics: ChannelMetrics
     private let own: CoreMetrics
-    private let prefixCount: Int
     private let rootCount: Int
     /// Its class, for display.
     private let hub: String
     private let hash = ByteHash()
-    private var acks = AckTracker()
+    private var counts: EnvelopeCounts
+    /// Calls that wait for a client's result.
     private var results = AckTracker()
-    private var calls: CallCounts
-    private var signals = ActiveSignals()
     private var protocols = ProtocolMix()
-
-    private var envelopes = 0
-    private var bytes = 0
-    /// By raw value. Inline: with many hubs each array access is a cache miss.
-    private var kinds = InlineArray<7, Int>(repeating: 0)
-    private var commands = InlineArray<2, Int>(repeating: 0)
-    private var undecodable: [Int]
-    private var odd: [Int]
-    private var sizes: HistogramAccumulator
-    private var ackDurations: HistogramAccumulator
     /// nil until the first call for a result.
     private var missingResults: Counter?
-    private var lastReceivedAt: UInt64 = 0
-    private var largest = LargestEnvelope()
 
     /// - Parameter own: the part of `metrics` specific to this wire.
     init(metrics: ChannelMetrics, own: CoreMetrics, hub: CoreHub) {
-        self.metrics = metrics
         self.own = own
-        prefixCount = hub.prefix.utf8.count
         rootCount = hub.root.count
         self.hub = Array(hub.type.utf8).withUnsafeBytes {
             String(decoding: CoreEnvelopeView.className($0), as: UTF8.self)
         }
-        calls = CallCounts(metrics.hubInvocations, channel: metrics.channel, .core)
-        precondition(kinds.count == CoreKind.allCases.count)
-        precondition(commands.count == CoreGroupCommandView.Action.allCases.count)
-        undecodable = Array(repeating: 0, count: CoreError.Reason.allCases.count)
-        odd = Array(repeating: 0, count: metrics.odd.count)
-        sizes = HistogramAccumulator(like: metrics.envelopeSize)
-        ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
+        counts = EnvelopeCounts(metrics)
     }
 
     /// - Parameter bytes: a ``CoreRecord``.
@@ -61,34 +38,25 @@ struct CoreObserver {
     mutating func observe(_ bytes: UnsafeRawBufferPointer, receivedAt: UInt64) {
         do throws(CoreError) {
             let record = try CoreRecord(bytes)
-            received(record.payload.count, at: receivedAt)
+            counts.received(record.payload.count, at: receivedAt)
             observe(record, at: receivedAt)
         } catch {
-            received(bytes.count, at: receivedAt)
-            undecodable[Int(error.reason.rawValue)] &+= 1
+            counts.received(bytes.count, at: receivedAt)
+            counts.undecodable(error.reason.rawValue)
         }
     }
 
     /// A payload of which only the start was kept.
     mutating func passedOver(_ payload: SkippedPayload) {
-        received(payload.bytes, at: payload.receivedAt)
+        counts.received(payload.bytes, at: payload.receivedAt)
         // It may have contained an ack or a result.
         missedSomething()
     }
 
     @inline(__always)
-    private mutating func received(_ size: Int, at time: UInt64) {
-        envelopes &+= 1
-        bytes &+= size
-        lastReceivedAt = time
-        sizes.observe(Double(size))
-        largest.observe(size)
-    }
-
-    @inline(__always)
     private mutating func observe(_ record: CoreRecord, at time: UInt64) {
         guard let name = channelName(record) else {
-            undecodable[Int(CoreError.Reason.foreignChannel.rawValue)] &+= 1
+            counts.undecodable(CoreError.Reason.foreignChannel.rawValue)
             return
         }
         do throws(CoreError) {
@@ -105,20 +73,20 @@ struct CoreObserver {
                 oddities = command.oddities
             case .ack:
                 let ack = try CoreAckView(record.payload)
-                answered(name.name, ack.id, at: time)
+                counts.acknowledged(key(name.name, ack.id), at: time)
                 oddities = ack.oddities
             case .result:
                 let completion = try CoreCompletionView(record.payload)
                 try observe(completion, at: time)
                 oddities = completion.oddities
             }
-            kinds[Int(name.kind.rawValue)] &+= 1
-            if !oddities.isEmpty { count(oddities) }
+            counts.message(Int(name.kind.rawValue))
+            if !oddities.isEmpty { counts.odd(oddities) }
         } catch {
-            undecodable[Int(error.reason.rawValue)] &+= 1
-            // It is unknown what it answers.
+            counts.undecodable(error.reason.rawValue)
+            // It is unknown which command or call it answers.
             switch name.kind {
-            case .ack: acks.forget()
+            case .ack: counts.forgetCommands()
             case .result: results.forget()
             case .all, .group, .user, .connection, .groupCommand: break
             }
@@ -137,11 +105,11 @@ struct CoreObserver {
     ) throws(CoreError) {
         // Only the start of a frame is read: parsing all of it would dominate the cost.
         if let call = CoreCallName(quickly: invocation) {
-            calls.observe(method: call, hub: hub)
+            counts.call(call, hub: hub)
         } else if let method = try invocation.message()?.target {
-            calls.observe(method: method, hub: hub)
+            counts.call(method, hub: hub)
         }
-        signals.insert(record.channel)
+        counts.addressed(record.channel)
         protocols.invocation(Self.protocols(invocation))
         if invocation.asksForResult { asked(invocation, at: time) }
     }
@@ -175,18 +143,13 @@ struct CoreObserver {
         }
     }
 
-    // MARK: - Questions and answers
+    // MARK: - Commands, calls, and their answers
 
     private mutating func observe(_ command: CoreGroupCommandView, at time: UInt64) {
         // Nodes ignore other actions, and acknowledge none of them.
         guard let action = command.action else { return }
-        commands[Int(action.rawValue) - 1] &+= 1
-        acks.sent(key(command.server, command.id), at: time)
-    }
-
-    private mutating func answered(_ server: UnsafeRawBufferPointer, _ id: Int32, at time: UInt64) {
-        guard let duration = acks.answered(key(server, id), at: time) else { return }
-        ackDurations.observe(Double(duration) * 1e-9)
+        counts.command(Int(action.rawValue) - 1)
+        counts.asked(key(command.server, command.id), at: time)
     }
 
     /// Ids are unique per server.
@@ -215,62 +178,89 @@ struct CoreObserver {
 
     /// Missed envelopes may have contained acks or results.
     mutating func missedSomething() {
-        acks.forget()
+        counts.forgetCommands()
         results.forget()
     }
 
     // MARK: - Time
 
-    @inline(never)  // Hardly ever called.
-    private mutating func count(_ oddities: CoreOddities) {
-        for bit in odd.indices where oddities.contains(CoreOddities(rawValue: 1 << UInt8(bit))) { odd[bit] &+= 1 }
-    }
-
     /// Periodic work without envelopes; about once a second.
     mutating func tick(_ now: Moment) {
-        let seconds = now.monotonic / 1_000_000_000
-        signals.advance(to: seconds)
-        largest.advance(to: seconds)
-        protocols.advance(to: seconds)
-        metrics.activeSignals.set(Double(signals.count))
-        metrics.setLargestEnvelope(largest.value)
-        let missing = acks.expire(at: now.realtime)
-        if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
+        counts.tick(now)
+        protocols.advance(to: now.monotonic / 1_000_000_000)
         let unanswered = results.expire(at: now.realtime)
         if unanswered > 0 { missingResults?.increment(by: unanswered) }
     }
 
     /// Adds the counts since the last call to the shared metrics.
     mutating func publish() {
-        guard envelopes > 0 else { return }
-        metrics.envelopes.increment(by: envelopes)
-        metrics.envelopeBytes.increment(by: bytes)
-        for index in kinds.indices where kinds[index] > 0 {
-            metrics.messages[index].increment(by: kinds[index])
-            kinds[index] = 0
-        }
-        for index in commands.indices where commands[index] > 0 {
-            metrics.commands[index].increment(by: commands[index])
-            commands[index] = 0
-        }
-        calls.publish()
+        guard counts.publish() else { return }
         let own = own
         protocols.take { index, carried, lacking in
             own.protocolEnvelopes[index].increment(by: carried)
             own.protocolMissing[index].increment(by: lacking)
         }
-        metrics.groupAckDuration.merge(&ackDurations)
-        for index in undecodable.indices where undecodable[index] > 0 {
-            metrics.undecodable[index].increment(by: undecodable[index])
-            undecodable[index] = 0
+    }
+}
+
+/// The hub protocols of a hub's envelopes, and envelopes that lack a protocol that others have.
+///
+/// A node without a protocol sends envelopes without its frames, and every other node disconnects recipients that use
+/// it. A protocol absent from all envelopes is dropped after 5 to 10 minutes: it was switched off. A value without I/O.
+struct ProtocolMix {
+    /// Of the bits of a set.
+    static let labels = ["json", "messagepack", "other"]
+    static let json: UInt8 = 1
+    static let messagePack: UInt8 = 2
+    static let other: UInt8 = 4
+    /// Seconds of one span. Protocols of the current and the previous span count.
+    static let span: UInt64 = 300
+
+    /// Envelopes by set, since the last ``take(_:)``.
+    private var sets = InlineArray<8, Int>(repeating: 0)
+    private var lacking = InlineArray<3, Int>(repeating: 0)
+    /// Protocols of the current and the previous span.
+    private var current: UInt8 = 0
+    private var before: UInt8 = 0
+    private var number: UInt64 = 0
+
+    /// - Parameter set: its protocols.
+    @inline(__always)
+    mutating func invocation(_ set: UInt8) {
+        sets[Int(set & 7)] &+= 1
+        current |= set
+        let missing = (current | before) & ~set
+        if missing != 0 { lack(missing) }
+    }
+
+    /// A client's result has only its own protocol.
+    mutating func completion(_ set: UInt8) { sets[Int(set & 7)] &+= 1 }
+
+    @inline(never)
+    private mutating func lack(_ set: UInt8) {
+        for bit in lacking.indices where set & 1 << UInt8(bit) != 0 { lacking[bit] &+= 1 }
+    }
+
+    /// - Parameter seconds: on a monotonic clock.
+    mutating func advance(to seconds: UInt64) {
+        let now = seconds / Self.span
+        guard now > number else { return }
+        before = now == number + 1 ? current : 0
+        current = 0
+        number = now
+    }
+
+    /// The counts since the last call.
+    ///
+    /// - Parameter body: receives the index of a protocol, the number of envelopes that have it, and of those that lack
+    ///   it.
+    mutating func take(_ body: (_ index: Int, _ carried: Int, _ lacking: Int) -> Void) {
+        for bit in lacking.indices {
+            var carried = 0
+            for set in sets.indices where set & 1 << bit != 0 { carried &+= sets[set] }
+            if carried > 0 || lacking[bit] > 0 { body(bit, carried, lacking[bit]) }
+            lacking[bit] = 0
         }
-        for index in odd.indices where odd[index] > 0 {
-            metrics.odd[index].increment(by: odd[index])
-            odd[index] = 0
-        }
-        metrics.envelopeSize.merge(&sizes)
-        metrics.lastEnvelopeTimestamp.set(Double(lastReceivedAt) * 1e-9)
-        envelopes = 0
-        bytes = 0
+        sets = InlineArray(repeating: 0)
     }
 }

@@ -10,7 +10,7 @@ struct DeviationHold {
     struct Deviation: Equatable {
         let channel: Int
         let event: CaptureEvent.Withdrawn
-        let told: SequenceTracker.Observation
+        let observation: SequenceTracker.Observation
         /// False if it is from an earlier run, and does not count in this run's metrics.
         let counts: Bool
         /// When it is reported, on the monotonic clock, in nanoseconds.
@@ -19,9 +19,9 @@ struct DeviationHold {
         fileprivate var areCounters = false
 
         /// - Returns: nil if it is not an event.
-        init?(channel: Int, told: SequenceTracker.Observation, id: UInt64, counts: Bool) {
-            guard let event = CaptureEvent.Withdrawn(told, id: id) else { return nil }
-            (self.channel, self.event, self.told, self.counts) = (channel, event, told, counts)
+        init?(channel: Int, observation: SequenceTracker.Observation, id: UInt64, counts: Bool) {
+            guard let event = CaptureEvent.Withdrawn(observation, id: id) else { return nil }
+            (self.channel, self.event, self.observation, self.counts) = (channel, event, observation, counts)
         }
 
         /// - Returns: nil if it is not a deviation of ids.
@@ -29,19 +29,19 @@ struct DeviationHold {
             switch event {
             case .gap(let channel, let ids, _, let counts):
                 self.init(
-                    channel: channel, told: .gap(from: ids.lowerBound, to: ids.upperBound), id: ids.upperBound,
+                    channel: channel, observation: .gap(from: ids.lowerBound, to: ids.upperBound), id: ids.upperBound,
                     counts: counts)
             case .duplicate(let channel, let id, let counts):
-                self.init(channel: channel, told: .duplicate, id: id, counts: counts)
+                self.init(channel: channel, observation: .duplicate, id: id, counts: counts)
             case .counterReset(let channel, let from, let to, let counts):
-                self.init(channel: channel, told: .counterReset(from: from, to: to), id: to, counts: counts)
+                self.init(channel: channel, observation: .counterReset(from: from, to: to), id: to, counts: counts)
             default: return nil
             }
         }
 
         /// The event to report; there was no disruption.
         var relayEvent: RelayEvent? {
-            switch told {
+            switch observation {
             case .gap(let from, let to) where from <= to:
                 .gap(channel: channel, ids: from...to, cause: .foreignPublish, isOfThisRun: counts)
             case .duplicate: .duplicate(channel: channel, id: event.to, isOfThisRun: counts)
@@ -72,7 +72,7 @@ struct DeviationHold {
     mutating func hold(_ deviation: Deviation, at now: UInt64) -> Deviation? {
         var deviation = deviation
         deviation.until = now + Self.patienceWithResets
-        if case .gap = deviation.told { deviation.until = now + Self.patienceWithGaps }
+        if case .gap = deviation.observation { deviation.until = now + Self.patienceWithGaps }
         held.append(deviation)
         let displaced = held.count > Self.limit ? held.removeFirst() : nil
         setDeadline()
@@ -104,14 +104,14 @@ struct DeviationHold {
     ///
     /// - Returns: those already reported.
     mutating func withdraw(_ retracted: [CaptureEvent.Withdrawn], channel: Int) -> [CaptureEvent.Withdrawn] {
-        let told = retracted.filter { told in
-            guard let index = held.firstIndex(where: { $0.channel == channel && $0.event == told })
+        let reported = retracted.filter { event in
+            guard let index = held.firstIndex(where: { $0.channel == channel && $0.event == event })
             else { return true }
             held.remove(at: index)
             return false
         }
         setDeadline()
-        return told
+        return reported
     }
 
     /// - Parameter now: as above; `.max` for all.

@@ -4,15 +4,21 @@ package import Prometheus
 /// Metrics specific to the wire of SignalR 2: ids, and the publisher's clock.
 package struct SignalR2Metrics: Sendable {
     private let channel: String
+    /// In seconds, from the publisher's clock to receipt here; includes the difference of the clocks.
     package let deliveryLatency: Histogram
     let clockSkew: Counter
     let gaps: Counter
+    /// Ids skipped in this run, summed over all gaps.
     package let missingIDs: Counter
+    /// Ids received twice in a row in this run.
     package let duplicateIDs: Counter
+    /// How often ids went back in this run.
     package let counterResets: Counter
     private let formerCounterResets: Counter
     let idsInDoubt: Counter
+    /// Id of the last envelope; 0 before the first, rounded above 2^53.
     package let lastID: Gauge
+    /// How often ids continued another counter in this run.
     package let interleavedIDs: Counter
     private let latencyFloor: Family<Gauge>
 

@@ -4,6 +4,7 @@ package import Cryptography
 
 /// Which parts of payloads are recorded.
 package struct PayloadPolicy: Sendable {
+    /// How much of the values of messages is recorded.
     package var mode: PayloadMode
     /// Names of JSON members whose values are left out, case-insensitive.
     package var redactedKeys: [String]
@@ -15,6 +16,9 @@ package struct PayloadPolicy: Sendable {
     /// Complete payloads.
     package init() { self.init(mode: .full) }
 
+    /// - Parameters:
+    ///   - redactedKeys: names of JSON members whose values are left out; case-insensitive.
+    ///   - key: for hashes of values, in mode `hash`.
     package init(mode: PayloadMode, redactedKeys: [String] = [], key: SymmetricKey = .random()) {
         self.mode = mode
         self.redactedKeys = redactedKeys
@@ -35,7 +39,7 @@ struct PayloadFilter {
     let mode: PayloadMode
     let key: SymmetricKey
     let redactor: JSONRedactor
-    /// nil if names stay.
+    /// nil if names are recorded unchanged.
     let names: NamesFilter?
     /// In lower case.
     let hiddenMembers: [String]
@@ -116,7 +120,7 @@ struct PayloadFilter {
     }
 }
 
-/// As what the names of a person stand in a capture that was recorded with hashed names, to find them by.
+/// The hashes that stand for a person's names in a capture that was recorded with hashed names.
 package struct HashedNames {
     private let filter: NamesFilter
 
@@ -125,11 +129,12 @@ package struct HashedNames {
         filter = NamesFilter(key: key)
     }
 
-    /// As SignalR 2 compares users, and as ASP.NET Core does.
+    /// The hashes of a user name: SignalR 2 ignores case, ASP.NET Core does not.
     package func user(_ name: String) -> [String] {
         [filter.caseless(name, .user), filter.hash(Array(name.utf8), .user)]
     }
 
+    /// The hash that stands for a connection id on both backplanes.
     package func connection(_ id: String) -> String { filter.connection(id) }
 }
 

@@ -161,7 +161,7 @@ struct Recorder: ~Copyable {
         }
     }
 
-    // MARK: - Want of space
+    // MARK: - Low disk space
 
     /// Closes the segment; from now on envelopes are counted as dropped.
     ///
@@ -193,7 +193,7 @@ struct Recorder: ~Copyable {
         outage?.hold(.recordingResumed(free: free))
         outage?.setDiskLow(false)
         // Resumption was reported first: a failure must be reported again.
-        outage?.isFailureTold = false
+        outage?.isFailureReported = false
         status.isDiskLow = false
         metrics.paused.set(0)
         logger.notice("disk space recovered, resuming recording", metadata: ["free": "\(free)"])
@@ -237,15 +237,15 @@ struct Recorder: ~Copyable {
     private mutating func beginOutage(_ error: CaptureError, at now: Moment) {
         status.isWriting = false
         outage = RecordingOutage(channels: channels.count, at: now.monotonic)
-        tellFailure(error)
+        reportFailure(error)
         loseChunk()
         logger.error("recording is interrupted; envelopes are counted as dropped until it works again")
     }
 
     /// Once per outage, and again after a pause because of low disk space.
-    private mutating func tellFailure(_ error: CaptureError) {
-        guard outage?.isFailureTold == false else { return }
-        outage?.isFailureTold = true
+    private mutating func reportFailure(_ error: CaptureError) {
+        guard outage?.isFailureReported == false else { return }
+        outage?.isFailureReported = true
         news.append(.writingFailed(error))
     }
 
@@ -263,10 +263,10 @@ struct Recorder: ~Copyable {
                     "lost": "\(ended.lostEnvelopes)"
                 ])
             let lost = ended.envelopesLostToErrors
-            if ended.isFailureTold || lost > 0 { news.append(.writingResumed(lost: lost)) }
+            if ended.isFailureReported || lost > 0 { news.append(.writingResumed(lost: lost)) }
         } catch {
             failed(error)
-            tellFailure(error)
+            reportFailure(error)
             _ = writer.discardChunk()
             outage?.failedAgain(at: now.monotonic)
         }

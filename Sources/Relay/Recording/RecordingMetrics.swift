@@ -6,6 +6,7 @@ import Time
 
 /// Metrics of the recording. A relay that only observes exposes them too, at 0.
 package struct RecordingMetrics: Sendable {
+    /// Envelopes written to segment files since the start.
     package let envelopes: Counter
     /// Payload bytes, before compression.
     package let bytes: Counter
@@ -22,6 +23,9 @@ package struct RecordingMetrics: Sendable {
     /// Losses of the run, for its exit status.
     let account = RunAccount()
 
+    /// Registers the metrics.
+    ///
+    /// - Parameter drops: shared with the intake.
     package init(_ registry: Registry, drops: DropMetrics) {
         self.drops = drops
         envelopes = registry.counter(
@@ -108,8 +112,10 @@ package struct RelayLosses: Sendable, Equatable {
     /// Recorded, and lost with a file that was deleted or truncated.
     package var goneEnvelopes = 0
 
+    /// No losses.
     package init() {}
 
+    /// True if nothing was lost.
     package var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
 
     /// Determines the exit status.

@@ -14,7 +14,7 @@ struct RecordingOutage {
     /// True while recording is paused because of low disk space; no attempts are made then.
     var isDiskLow = false
     /// True once a write failure was reported; an outage because of low disk space has none.
-    var isFailureTold = false
+    var isFailureReported = false
     private(set) var heldEvents: [CaptureEvent] = []
     /// By channel index.
     private var lostToErrors: [ChannelTally]

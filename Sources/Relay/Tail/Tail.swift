@@ -150,6 +150,7 @@ package protocol TailOutput {
 }
 
 extension TailOutput {
+    /// By default only passes on what is still buffered.
     package mutating func finish() throws { try flush() }
 }
 
@@ -160,6 +161,7 @@ package struct TailReport: Sendable, Equatable {
     /// Envelopes received but not passed on because the output was slower than the traffic, and their payload bytes.
     /// They were not checked against the selection.
     package internal(set) var droppedEnvelopes = 0
+    /// Payload bytes of these envelopes.
     package internal(set) var droppedBytes = 0
 }
 
@@ -177,8 +179,10 @@ package struct TailFailure: Error, CustomStringConvertible {
 package final class TailStop: Sendable {
     private let flag = Atomic(false)
 
+    /// No stop is requested yet.
     package init() {}
 
+    /// True once the tail is stopping: a blocked output should give up. Thread-safe.
     package var isRequested: Bool { flag.load(ordering: .acquiring) }
 
     func request() { flag.store(true, ordering: .releasing) }

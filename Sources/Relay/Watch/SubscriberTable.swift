@@ -42,13 +42,17 @@ struct SubscriberClient: Sendable, Equatable {
 ///
 /// The rows are per server: the channels of a connection are unknown.
 package struct SubscriberTable: Sendable {
+    /// What a row is about: subscribers that reconnect, and several connections of one process, share it.
     package struct Key: Sendable, Hashable {
+        /// The client's name without control characters; `unnamed`, or `other` for those beyond the limit.
         package var name: String
+        /// Without the port; `unix` for a socket, or `other` for those beyond the limit.
         package var address: String
 
         static let other = Key(name: "other", address: "other")
     }
 
+    /// The connections with one name and address.
     package struct Row: Sendable, Equatable {
         /// 0 for one that has left recently.
         package var connections = 0
@@ -69,6 +73,7 @@ package struct SubscriberTable: Sendable {
     /// A reading subscriber has hardly any waiting data when listed.
     static let muchWaiting = 1 << 20
 
+    /// At most ``limit`` and one for the others; a row stays for 10 minutes after its last connection has left.
     package private(set) var rows: [Key: Row] = [:]
     /// Connections subscribed to channels, without sentinels, in the last listing.
     package private(set) var listening = 0

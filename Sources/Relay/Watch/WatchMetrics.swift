@@ -35,8 +35,12 @@ package struct WatchMetrics: Sendable {
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
     private let isMaster: Family<Gauge>
+    /// All subscribers of the server, on any channel.
     package let subscriberRows: SubscriberMetrics
 
+    /// Registers the metrics.
+    ///
+    /// - Parameter channels: those attached from the start, in the order of their indexes.
     package init(_ registry: Registry, channels: [ChannelMetrics]) {
         attached = NIOLockedValueBox(channels.map { Channel($0) })
         subscribers = registry.gaugeFamily(
@@ -101,7 +105,7 @@ package struct WatchMetrics: Sendable {
 
     private func metrics(_ channel: Int) -> ChannelMetrics { attached.withLockedValue { $0[channel].metrics } }
 
-    // MARK: - Answers; nil if Redis does not tell
+    // MARK: - Answers of Redis; nil if unknown
 
     /// Counts bytes received since the last answer as egress. Not for a hub of ASP.NET Core, whose groups and users
     /// have their own subscribers.
@@ -164,7 +168,7 @@ package struct WatchMetrics: Sendable {
         if let value { family.with(channel, backplane).set(value) } else { family.remove(channel, backplane) }
     }
 
-    // MARK: - For whoever asks
+    // MARK: - For other parts
 
     /// The latest value; nil if unknown, or for a channel that is being attached.
     package func subscribers(channel: Int) -> Int? {

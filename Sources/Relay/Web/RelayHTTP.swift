@@ -28,6 +28,9 @@ package struct WebSite: Sendable {
     /// Whether it is served over TLS.
     package let isSecure: Bool
 
+    /// - Parameters:
+    ///   - sessions: nil for open access.
+    ///   - isSecure: whether it is served over TLS; cookies are then marked as secure.
     package init(sessions: WebSessions?, isSecure: Bool) {
         self.sessions = sessions
         self.isSecure = isSecure

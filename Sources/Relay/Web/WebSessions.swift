@@ -18,6 +18,7 @@ package final class WebSessions: Sendable {
         var nextTryAt: UInt64 = 0
     }
 
+    /// What a login led to.
     package enum Outcome: Equatable {
         /// With the value of the cookie.
         case opened(String)
@@ -26,6 +27,7 @@ package final class WebSessions: Sendable {
         case tooSoon
     }
 
+    /// A session ends this long after its login: 12 hours.
     package static let lifetimeSeconds = 12 * 3_600
     static let tryInterval: UInt64 = 1_000_000_000
     private static let limit = 256
@@ -35,11 +37,15 @@ package final class WebSessions: Sendable {
     package let cookieName: String
     private let state = NIOLockedValueBox(State())
 
+    /// - Parameter token: what a browser must show; read again, it ends sessions that were opened with the old one.
     package init(token: WebToken) {
         self.token = token
         cookieName = "backplane-relay-" + Self.hex(4)
     }
 
+    /// Opens a session for the right token. Beyond 256 sessions the one that ends first is closed.
+    ///
+    /// - Parameter candidate: from the login form.
     package func login(_ candidate: String, at now: Moment) -> Outcome {
         let isAdmitted = state.withLockedValue { state in
             guard now.monotonic >= state.nextTryAt else { return false }
@@ -70,6 +76,9 @@ package final class WebSessions: Sendable {
         return session.expiresAt > now.monotonic && session.fingerprint == token.fingerprint
     }
 
+    /// Ends the session of a browser; ignored if it has none.
+    ///
+    /// - Parameter cookies: the header's value.
     package func logout(cookies: String?) {
         guard let secret = secret(in: cookies) else { return }
         state.withLockedValue { $0.sessions[Self.key(secret)] = nil }

@@ -5,10 +5,13 @@ import Capture
 package struct CoreForecast: Sendable {
     /// The destination of a captured hub's envelopes.
     package struct Route: Sendable {
+        /// The hub in the capture.
         package let captured: CoreHub
+        /// The hub that its envelopes are published for: the same, or a renamed one.
         package let target: CoreHub
-        /// Envelopes that would be published, and their payload bytes.
+        /// Envelopes that would be published.
         package internal(set) var envelopes = 0
+        /// Their payload bytes.
         package internal(set) var bytes = 0
         /// Their invocations, by protocol.
         var mix = CoreProtocolMix()
@@ -89,6 +92,7 @@ package struct CoreForecast: Sendable {
         Set(routes.values.map(\.target)).sorted { $0.root.lexicographicallyPrecedes($1.root) }
     }
 
+    /// Envelopes of all hubs that would be published in one round.
     package var published: Int { routes.values.reduce(0) { $0 + $1.envelopes } }
 
     /// Whether a given hub name matches one of these.

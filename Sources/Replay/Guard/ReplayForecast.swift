@@ -7,9 +7,11 @@ package struct ReplayForecast: Sendable {
     package struct Route: Sendable {
         /// The event key at the target.
         package var target: String
+        /// Envelopes that would be published in one round.
         package internal(set) var envelopes = 0
-        /// Captured ids of the first and the last envelope; 0 if none is valid.
+        /// Captured id of the first envelope; 0 if it has none.
         package internal(set) var firstID: UInt64
+        /// Captured id of the last envelope, or the highest one if several counters published; 0 if none is valid.
         package internal(set) var lastID: UInt64
         /// Number of counters that assigned the ids: more than one if several publish in turn.
         package var counters: Int { tracker.counters }
@@ -29,7 +31,7 @@ package struct ReplayForecast: Sendable {
     package internal(set) var skipped = 0
     /// By captured event key.
     package internal(set) var routes: OrdinalNameMap<Route> = [:]
-    /// Of hubs of ASP.NET Core.
+    /// The forecast for hubs of ASP.NET Core.
     package internal(set) var core: CoreForecast
     /// Messages by hub, at most a hundred hubs.
     package internal(set) var hubs: OrdinalNameMap<Int> = [:]

@@ -10,7 +10,7 @@ struct ReplayGuard {
     var runIDs: Set<String> = []
     /// The target's event keys by captured event key, within the selection.
     var channels: OrdinalNameMap<String>
-    /// The same of hubs of ASP.NET Core, with their prefixes.
+    /// The same for hubs of ASP.NET Core, with their prefixes.
     var hubs: OrdinalNameMap<String> = [:]
     var options: ReplayOptions
     /// Name of this machine, and its numeric addresses.
@@ -119,7 +119,7 @@ package struct ReplayTarget: Sendable, Equatable {
         var target = ReplayTarget(endpoint: client.endpoint)
         target.server = try await client.requirePublishable(of: configuration)
         for channel in channels {
-            try await politely {
+            try await ifPermitted {
                 let reply = try await client.send(["GET", .text(channel)])
                 guard let text = reply.text else { return target.counters[channel] = 0 }
                 guard let value = Double(text), value >= 0, value < 1e18 else {
@@ -130,7 +130,7 @@ package struct ReplayTarget: Sendable, Equatable {
                 }
                 target.counters[channel] = UInt64(text) ?? UInt64(value)
             }
-            try await politely {
+            try await ifPermitted {
                 let parts = try await client.send(["PUBSUB", "NUMSUB", .text(channel)]).array
                 if let parts, parts.count == 2, let count = parts[1].integer {
                     target.subscribers[channel] = Int(count)
@@ -138,7 +138,7 @@ package struct ReplayTarget: Sendable, Equatable {
             }
         }
         for hub in hubs {
-            try await politely {
+            try await ifPermitted {
                 let parts = try await client.send(["PUBSUB", "NUMSUB", .bytes(hub.channel(.all, []))]).array
                 if let parts, parts.count == 2, let count = parts[1].integer { target.nodes[hub.topic] = Int(count) }
             }
@@ -146,7 +146,7 @@ package struct ReplayTarget: Sendable, Equatable {
         return target
     }
 
-    private static func politely(_ body: () async throws -> Void) async throws {
+    private static func ifPermitted(_ body: () async throws -> Void) async throws {
         do {
             try await body()
         } catch let error as RedisError where error.isRefusalOfCommand {

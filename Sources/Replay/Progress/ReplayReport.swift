@@ -5,8 +5,9 @@ package import Capture
 package struct ReplayReport: Sendable {
     private static let listedUncertain = 65_536
 
-    /// Envelopes that the target confirmed, and their payload bytes without ids.
+    /// Envelopes that the target confirmed in this run.
     package internal(set) var sent = 0
+    /// Payload bytes of the envelopes handed to the connection in this run, without ids.
     package internal(set) var bytes = 0
     /// Envelopes without an id: not published by a node's script, so they cannot be published again.
     package internal(set) var skipped = 0
@@ -14,8 +15,9 @@ package struct ReplayReport: Sendable {
     package internal(set) var leftOut: [CoreLeftOut: Int] = [:]
     /// Envelopes of ASP.NET Core that could not get the requested frames, by reason.
     package internal(set) var refused: [String: Int] = [:]
-    /// Ids that the target assigned to the first and the last envelope.
+    /// Id that the target assigned to the first envelope; nil for envelopes without ids.
     package internal(set) var firstID: Int64?
+    /// Id that it assigned to the last confirmed envelope; nil for envelopes without ids.
     package internal(set) var lastID: Int64?
     /// Receivers per publish, as counted by the target.
     package internal(set) var receivers = Distribution()
@@ -51,11 +53,17 @@ package struct ReplayReport: Sendable {
 
     /// Statistics of measured values, to three digits; all 0 without measurements.
     package struct Distribution: Sendable, Equatable {
+        /// Number of measurements.
         package internal(set) var count = 0
+        /// The smallest.
         package internal(set) var minimum: UInt64 = 0
+        /// The 50th percentile.
         package internal(set) var median: UInt64 = 0
+        /// The 90th percentile.
         package internal(set) var p90: UInt64 = 0
+        /// The 99th percentile.
         package internal(set) var p99: UInt64 = 0
+        /// The largest.
         package internal(set) var maximum: UInt64 = 0
     }
 

@@ -12,7 +12,7 @@ final class PublishWindow: @unchecked Sendable {
 
     /// Maximum number of unanswered commands.
     static let limit = 1_024
-    /// Bytes that may be unanswered: those commands may be large. One alone may be larger.
+    /// Maximum number of unanswered bytes, because commands may be large; a single command may exceed it.
     static let byteLimit = 16 << 20
 
     struct Outcome {
@@ -38,7 +38,7 @@ final class PublishWindow: @unchecked Sendable {
     private var awaited = PublishWindow.limit - 1
     private var unansweredBytes = 0
     private var awaitedBytes = Int.max
-    /// Batches of which not all commands are answered, in their order: how many are not, and the bytes of all.
+    /// Batches with unanswered commands, oldest first: the number of these commands, and the bytes of the whole batch.
     private var batches: Deque<(commands: Int, bytes: Int)> = []
     private var confirmed = 0
     private var firstID: Int64?
@@ -74,14 +74,14 @@ final class PublishWindow: @unchecked Sendable {
         return (confirmed, lastID)
     }
 
-    /// Bytes of commands that are under way.
+    /// Bytes of batches with unanswered commands.
     var unansweredBytesNow: Int {
         lock.lock()
         defer { lock.unlock() }
         return unansweredBytes
     }
 
-    /// Another connection: nothing is under way, and nothing has failed on it.
+    /// Starts over on another connection.
     ///
     /// - Parameter published: envelopes known to be published, possibly more than were confirmed.
     func begin(published: Int) {

@@ -28,6 +28,7 @@ package final class ReplayControl: Sendable {
     private let state = Mutex(State())
     private let current = Mutex(Position())
 
+    /// A replay with it runs at its own speed, without a pause.
     package init() {}
 
     /// Stops it gracefully: waits for the replies to sent envelopes.

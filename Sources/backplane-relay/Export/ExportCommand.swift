@@ -87,7 +87,7 @@ struct ExportCommand: ParsableCommand {
             try destination.append { exporter.append(envelope, to: &$0) }
         }
         try destination.complete()
-        try tell(report, skipped: exporter.skipped)
+        try complain(report, skipped: exporter.skipped)
     }
 
     private func exportDatabase(_ capture: CaptureReader, to file: PartFile) throws {
@@ -97,7 +97,7 @@ struct ExportCommand: ParsableCommand {
         var report = Report()
         try SQLiteExport.write(to: file.part) { export in report = try read(capture, export.append) }
         try file.complete(descriptor)
-        try tell(report, skipped: 0)
+        try complain(report, skipped: 0)
     }
 
     private struct Report {
@@ -119,7 +119,7 @@ struct ExportCommand: ParsableCommand {
         return report
     }
 
-    private func tell(_ report: Report, skipped: Int) throws {
+    private func complain(_ report: Report, skipped: Int) throws {
         if let path { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(path)'") }
         if skipped > 0 {
             StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id and were left out")
@@ -170,5 +170,67 @@ struct ExportFile: ~Copyable {
         try StandardOutput.write(
             buffer, to: descriptor,
             place: file.map { "'\($0.isStream ? $0.path : $0.part)'" } ?? OutputError.standardOutput)
+    }
+}
+
+/// A file that is `<name>.part` until it is complete.
+struct PartFile {
+    let path: String
+    var part: String { path + ".part" }
+
+    /// A device, a pipe, or the target of a kernel link: written directly. Replacing it by a file would remove, say,
+    /// `/dev/null` for the whole machine.
+    let isStream: Bool
+
+    /// - Throws: `ValidationError` if it exists and must not be replaced; ``OutputError`` for a directory.
+    init(path: String, replaces: Bool) throws {
+        let kind = Self.kind(path) { stat($0, $1) }
+        if kind == S_IFDIR { throw OutputError(code: EISDIR, place: "'\(path)'") }
+        let isKernelLink =
+            Self.kind(path, { lstat($0, $1) }) == S_IFLNK && ["/dev/", "/proc/"].contains { path.hasPrefix($0) }
+        isStream = kind.map { $0 != S_IFREG } ?? false || isKernelLink
+        if !replaces, !isStream, kind != nil {
+            throw ValidationError("'\(path)' exists; name another file, or use --force to overwrite it")
+        }
+        self.path = path
+    }
+
+    /// Starts over, readable by the owner only: a capture contains what users wrote.
+    func open() throws -> CInt {
+        if isStream {
+            let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+            guard descriptor >= 0 else { throw OutputError(code: errno, place: "'\(path)'") }
+            return descriptor
+        }
+        unlink(part)
+        let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw OutputError(code: errno, place: "'\(part)'")
+        }
+        return descriptor
+    }
+
+    /// - Parameter descriptor: of the part file, open for writing; closed here.
+    func complete(_ descriptor: CInt) throws {
+        if isStream {
+            guard close(descriptor) == 0 else { throw OutputError(code: errno, place: "'\(path)'") }
+            return
+        }
+        guard fsync(descriptor) == 0 || errno == EINVAL, close(descriptor) == 0, rename(part, path) == 0 else {
+            throw OutputError(code: errno, place: "'\(path)'")
+        }
+    }
+
+    /// Removes the incomplete file.
+    func abandon() {
+        if !isStream { unlink(part) }
+    }
+
+    /// The type of a file, as in `st_mode`; nil if there is none.
+    private static func kind(
+        _ path: String, _ look: (UnsafePointer<CChar>, UnsafeMutablePointer<stat>) -> Int32
+    ) -> mode_t? {
+        var status = stat()
+        return look(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 }

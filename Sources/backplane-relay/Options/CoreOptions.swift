@@ -71,6 +71,23 @@ struct CoreOptions: ParsableArguments {
     }
 }
 
+/// How much a command that watches may ask Redis for channel names.
+struct ChannelScanOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Do not ask Redis for channel names if it has more channels than this. They are used to find hubs, and to \
+            suggest the right channel for one without other subscribers. 0 never asks.
+            """, valueName: "count"))
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
+
+    func validate() throws {
+        guard maxChannelScan >= 0 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
+        }
+    }
+}
+
 extension CoreOptions {
     /// The options that watch all hubs with a prefix.
     static func arguments(prefix: String) -> String {

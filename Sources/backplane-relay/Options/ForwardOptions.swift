@@ -36,6 +36,18 @@ struct ForwardOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Forward messages for a group of an ASP.NET Core hub to another group. Repeat it for more.",
+            valueName: "old=new"))
+    var forwardMapGroup: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Forward messages for a user of an ASP.NET Core hub to another user. Repeat it for more.",
+            valueName: "old=new"))
+    var forwardMapUser: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.",
             valueName: "size"))
     var forwardBuffer = ByteSize(bytes: 16 << 20)
@@ -55,7 +67,9 @@ struct ForwardOptions: ParsableArguments {
         guard forward != nil else {
             for (name, isGiven) in [
                 ("--forward-channel", forwardChannel != nil), ("--forward-map-prefix", !forwardMapPrefix.isEmpty),
-                ("--forward-map-hub", !forwardMapHub.isEmpty), ("--forward-password-file", forwardPasswordFile != nil),
+                ("--forward-map-hub", !forwardMapHub.isEmpty), ("--forward-map-group", !forwardMapGroup.isEmpty),
+                ("--forward-map-user", !forwardMapUser.isEmpty),
+                ("--forward-password-file", forwardPasswordFile != nil),
                 ("--forward-ca-file", forwardCaFile != nil),
             ] where isGiven {
                 throw ValidationError("\(name): nothing is forwarded without --forward")
@@ -77,14 +91,17 @@ struct ForwardOptions: ParsableArguments {
                 renaming: CoreRenaming(
                     prefixes: try MappingOptions.pairs(
                         forwardMapPrefix, option: "--forward-map-prefix", mayBeEmpty: true),
-                    hubs: try MappingOptions.pairs(forwardMapHub, option: "--forward-map-hub")))
+                    hubs: try MappingOptions.pairs(forwardMapHub, option: "--forward-map-hub"),
+                    groups: try MappingOptions.pairs(forwardMapGroup, option: "--forward-map-group"),
+                    users: try MappingOptions.pairs(forwardMapUser, option: "--forward-map-user")))
         }
     }
 
     /// Looks at the target.
     ///
-    /// - Parameter hubs: of ASP.NET Core, as far as they are known.
-    /// - Parameter patience: the longest wait for each answer, in milliseconds; nil for what the addresses say.
+    /// - Parameters:
+    ///   - hubs: hubs of ASP.NET Core known so far.
+    ///   - patience: the longest wait for each answer, in milliseconds; nil for the timeouts in the addresses.
     /// - Returns: nil if nothing is forwarded.
     func look(
         from source: RedisConfiguration, channels: [String], hubs: [CoreHub] = [], patience: Int64? = nil
@@ -104,7 +121,8 @@ struct ForwardOptions: ParsableArguments {
         "--forward: " + OptionNames.explained(problem, address: .forward)
     }
 
-    /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
+    /// Before the start: a problem that only another configuration solves ends the command. Later it would only stop the
+    /// forwarding.
     func requireTarget(from source: RedisConfiguration, channels: [String], hubs: [CoreHub] = []) async throws {
         let report = try await look(from: source, channels: channels, hubs: hubs, patience: 2_000)
         guard let problem = report?.problem else { return }

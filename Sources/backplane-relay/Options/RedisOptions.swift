@@ -42,3 +42,82 @@ struct RedisOptions: ParsableArguments {
         return configuration
     }
 }
+
+/// How to connect to the Redis at an address given by another option.
+struct RedisConnectionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate authorities to trust, instead of the system's. Needs TLS.", valueName: "file"))
+    var redisCaFile: String?
+
+    @Option(help: ArgumentHelp("PEM file with the client certificate for Redis. Needs TLS.", valueName: "file"))
+    var redisCertFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "PEM file with the key of --redis-cert-file, if that file does not contain it.", valueName: "file"))
+    var redisKeyFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Name that the certificate of Redis must match, instead of the host's. Needs TLS.", valueName: "name"))
+    var redisServerName: String?
+
+    @Flag(
+        help: "Accept any certificate. Anyone on the network path can then read and change everything. For tests only."
+    )
+    var redisInsecure = false
+
+    @Option(help: ArgumentHelp("File with the password, read again at each connect.", valueName: "file"))
+    var redisPasswordFile: String?
+
+    func validate() throws {
+        if redisKeyFile != nil, redisCertFile == nil {
+            throw ValidationError("--redis-key-file: its certificate is missing, --redis-cert-file")
+        }
+    }
+
+    /// The address with these options applied.
+    ///
+    /// - Parameter option: the option of the address, for errors. They do not repeat the address, which may contain a password.
+    func configuration(of address: String, option: String) throws -> RedisConfiguration {
+        var configuration: RedisConfiguration
+        do {
+            configuration = try RedisConfiguration(
+                connectionString: address, passwordFile: redisPasswordFile.map { PasswordFile(path: $0) })
+        } catch {
+            throw ValidationError("\(option): \(error.description)")
+        }
+        let tlsOptions = [
+            ("--redis-ca-file", redisCaFile != nil), ("--redis-cert-file", redisCertFile != nil),
+            ("--redis-server-name", redisServerName != nil), ("--redis-insecure", redisInsecure),
+        ]
+        guard var tls = configuration.tls else {
+            if let (name, _) = tlsOptions.first(where: { $0.1 }) {
+                throw ValidationError(
+                    "\(name): the address of \(option) does not use TLS; write rediss://, rediss+sentinel:// or ssl=true"
+                )
+            }
+            return configuration
+        }
+        tls.caFile = redisCaFile
+        tls.certificateFile = redisCertFile
+        tls.keyFile = redisKeyFile
+        if let redisServerName { tls.serverName = redisServerName }
+        tls.verifiesServer = !redisInsecure
+        configuration.tls = tls
+        return configuration
+    }
+
+    /// Warnings to log before the first connection.
+    func warnings(for configuration: RedisConfiguration) -> [String] {
+        var warnings = configuration.warnings
+        if let warning = configuration.passwordFile?.warning { warnings.append(warning) }
+        if configuration.tls?.verifiesServer == false {
+            warnings.append(
+                "--redis-insecure: THE SERVER'S IDENTITY IS NOT CHECKED: anyone on the network path can read and change everything, including the password"
+            )
+        }
+        return warnings
+    }
+}

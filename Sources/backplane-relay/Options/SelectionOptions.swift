@@ -7,7 +7,7 @@ import Time
 struct SelectionOptions: ParsableArguments {
     /// How event keys that the captures do not contain are treated.
     enum UnknownChannels {
-        case told
+        case reported
         case refused
     }
 
@@ -48,7 +48,7 @@ struct SelectionOptions: ParsableArguments {
     /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if the time range is empty, or a
     ///   channel is refused.
     func selection(
-        of capture: CaptureReader, others: [CaptureReader] = [], unknownChannels: UnknownChannels = .told,
+        of capture: CaptureReader, others: [CaptureReader] = [], unknownChannels: UnknownChannels = .reported,
         now: UInt64 = Moment.now().realtime
     ) throws -> CaptureSelection {
         try checkChannels(of: [capture] + others, unknownChannels)
@@ -90,7 +90,7 @@ struct SelectionOptions: ParsableArguments {
         guard !unknown.isEmpty, !available.isEmpty else { return }
         let text = NamesText.missing(
             "channel", unknown, available: available.sorted().map(\.text), place: "the capture")
-        guard unknownChannels == .told else { throw SelectionError(description: text) }
+        guard unknownChannels == .reported else { throw SelectionError(description: text) }
         StandardError.print("warning: \(text)")
     }
 }
@@ -146,5 +146,98 @@ enum SelectionValue {
     static func text(_ text: String) throws -> String {
         guard !text.isEmpty else { throw ValidationError("an empty text selects nothing; leave the option out") }
         return text
+    }
+}
+
+/// Selects envelopes by their own content, in captures and live traffic.
+struct EnvelopeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Only this id and higher ones.", valueName: "id"), transform: SelectionValue.id)
+    var fromID: UInt64?
+
+    @Option(help: ArgumentHelp("Only this id and lower ones.", valueName: "id"), transform: SelectionValue.id)
+    var untilID: UInt64?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Only messages for clients of this hub; for ASP.NET Core its full type name or its class name. Ignores case. \
+            Repeat it for more.
+            """, valueName: "name"),
+        transform: SelectionValue.text)
+    var hub: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Only calls of this client method. Ignores case. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var method: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Only this signal, such as 'hg-chatHub.*', or this Redis channel of ASP.NET Core, such as \
+            '*ChatHub:group:*': * is any text, ? one character. Repeat it for more.
+            """, valueName: "pattern"),
+        transform: SelectionValue.text)
+    var signal: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Only messages of this kind: hub, client, group, user, connection, persistent_connection, \
+            persistent_connection_group, command, ack, other; for ASP.NET Core all, group, user, connection, \
+            group_command, ack, result. Repeat it for more.
+            """, valueName: "kind"),
+        transform: SelectionValue.kind)
+    var kind: [EnvelopeKind] = []
+
+    @Option(
+        help: ArgumentHelp("Only messages sent by this connection id. Repeat it for more.", valueName: "id"),
+        transform: SelectionValue.text)
+    var source: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages for this group, or group commands about it. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var group: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Only messages for this user. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var user: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages for this connection id, or group commands about it. Repeat it for more.", valueName: "id"),
+        transform: SelectionValue.text)
+    var connection: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages with this text in the value. Case matters. Repeat it for more.", valueName: "text"),
+        transform: SelectionValue.text)
+    var grep: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Only this share of all signals or Redis channels, such as 10%: always the same ones, so that a group stays \
+            whole.
+            """, valueName: "share"),
+        transform: SelectionValue.percent)
+    var sample: Double?
+
+    func validate() throws {
+        if let fromID, let untilID, fromID > untilID {
+            throw ValidationError("--until-id: \(untilID) is below --from-id \(fromID), so no id is selected")
+        }
+    }
+
+    /// Without times and channels.
+    var selection: CaptureSelection {
+        CaptureSelection(
+            fromID: fromID, untilID: untilID, hubs: hub, methods: method, signals: signal, kinds: Set(kind),
+            sources: source, texts: grep, groups: group, users: user, connections: connection,
+            samplePercent: sample)
     }
 }

@@ -2,6 +2,9 @@
 struct LineColumns {
     private static let gap = "  "
 
+    /// As long as the channel of a node's acks with a machine name of 16 characters. Lines of a pipe are whole.
+    private static let longestSignal = 64
+
     private var id = 5
     private var signal = 16
     private var call = 24
@@ -43,7 +46,7 @@ struct LineColumns {
         id = max(id, min(20, cells.id.utf8.count))
         size = max(size, min(14, cells.size.utf8.count))
         let limits = limits(width: width, time: cells.time.utf8.count, callIsLast: callIsLast)
-        signal = max(signal, min(limits.signal ?? 44, DisplayWidth.of(cells.signal)))
+        signal = max(signal, min(limits.signal ?? Self.longestSignal, DisplayWidth.of(cells.signal)))
         if let most = limits.signal { signal = min(signal, most) }
         add(.time, cells.time, limit: nil)
         add(.id, cells.id, limit: nil, alignedRightTo: id)

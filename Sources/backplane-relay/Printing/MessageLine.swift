@@ -1,3 +1,4 @@
+import ArgumentParser
 import Backplane
 import Capture
 import Time
@@ -52,7 +53,7 @@ struct MessageLine {
         let (address, call): (String, String) =
             switch message.wire {
             case .signalR2(let view): (Self.printable(view.key), what(view))
-            case .core(let view): (Self.printable(view.channelEnd), CoreLine(style).text(view, message))
+            case .core(let view): (CoreLine(style).address(view), CoreLine(style).text(view, message))
             }
         append(
             LineColumns.Cells(
@@ -141,6 +142,15 @@ struct CoreLine {
         self.style = style
     }
 
+    /// The channel without the hub. On a terminal the name of a node is shortened: its machine tells more than its GUID.
+    func address(_ view: CoreEnvelopeView) -> String {
+        guard style.width != nil, view.name.kind == .ack || view.name.kind == .result,
+            let server = CoreServerName(view.name.name)
+        else { return printable(view.channelEnd) }
+        let infix = view.channelEnd.dropLast(view.name.name.count)
+        return MessageLine.printable(Array(infix) + Array("\(server.machine)_\(server.guid.prefix(8))…".utf8))
+    }
+
     /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`.
     func text(_ view: CoreEnvelopeView, _ message: SentMessage) -> String {
         let hub = printable(CoreEnvelopeView.className(view.hub))
@@ -185,4 +195,51 @@ struct CoreLine {
     }
 
     private func printable(_ bytes: UnsafeRawBufferPointer) -> String { MessageLine.printable(bytes) }
+}
+
+/// How to show messages, one per line.
+struct LineStyle: Sendable {
+    enum Clock: Sendable {
+        /// RFC 3339 in UTC with nanoseconds, for programs.
+        case exact
+        /// `2026-11-29 07:00:12.123Z`
+        case utc
+        /// `2026-11-29 08:00:12.123`, in local time.
+        case local
+    }
+
+    var isColoured = false
+    var clock = Clock.exact
+    /// Maximum line length in columns; nil for unlimited.
+    var width: Int?
+    var showsValues = false
+
+    /// Local time and colours on a terminal.
+    ///
+    /// - Parameter margin: columns reserved for something else.
+    static func ofStandardOutput(utc: Bool = false, showsValues: Bool = false, margin: Int = 0) -> LineStyle {
+        guard StandardOutput.isTerminal else { return LineStyle(showsValues: showsValues) }
+        return LineStyle(
+            isColoured: true, clock: utc ? .utc : .local, width: max(1, StandardOutput.width - margin),
+            showsValues: showsValues)
+    }
+}
+
+/// How `cat` and `tail` show messages.
+struct LineOptions: ParsableArguments {
+    @Flag(help: "Show times in UTC on a terminal too. In pipes and in JSON they always are in UTC.")
+    var utc = false
+
+    @Flag(help: "Show the arguments of calls on the same line; on a terminal cut to its width.")
+    var values = false
+
+    /// For the current standard output.
+    var style: LineStyle { .ofStandardOutput(utc: utc, showsValues: values) }
+
+    /// - Throws: `ValidationError` if `json` makes an option useless.
+    func validate(json: Bool) throws {
+        guard json else { return }
+        if values { throw ValidationError("--values: --json always contains all values; leave one of the two out") }
+        if utc { throw ValidationError("--utc: times in --json are always in UTC; leave one of the two out") }
+    }
 }

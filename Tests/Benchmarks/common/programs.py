@@ -9,7 +9,8 @@ from processes import Failure, program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 C_FLAGS = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"]
-SOURCES = {"publish": [os.path.join(HERE, "publish.c"), os.path.join(HERE, "chat.c")]}
+SOURCES = {"publish": [os.path.join(HERE, "publish.c"), os.path.join(HERE, "chat.c")],
+           "publish_list": [os.path.join(HERE, "publish_list.c")]}
 PUBLISH_TIMEOUT = 300
 
 
@@ -27,7 +28,15 @@ def build(folder, name, *sources, libraries=()):
 
 def publish(programs, redis, channel, count, size, *options):
     """Runs publish.c; returns the figures of its last line."""
-    command = [os.path.join(programs, "publish"), *options, "127.0.0.1", redis.port, channel, count, size]
+    return figures([os.path.join(programs, "publish"), *options, "127.0.0.1", redis.port, channel, count, size])
+
+
+def publish_list(programs, redis, file, count, *options):
+    """Runs publish_list.c; returns the same figures."""
+    return figures([os.path.join(programs, "publish_list"), *options, "127.0.0.1", redis.port, file, count])
+
+
+def figures(command):
     try:
         result = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                                 timeout=PUBLISH_TIMEOUT, check=False)

@@ -79,9 +79,12 @@ class Listeners(Child):
 class Hub(Server):
     """`backplane-relay hub`, ready once the constructor returns."""
 
+    # Which backplane is joined.
+    BACKPLANE = "--channel"
+
     def __init__(self, binary, redis, channel, folder):
         port = free_port()
-        super().__init__("hub", [binary, "hub", "--redis", f"redis://127.0.0.1:{redis.port}", "--channel", channel,
+        super().__init__("hub", [binary, "hub", "--redis", f"redis://127.0.0.1:{redis.port}", self.BACKPLANE, channel,
                                  "--listen", f"127.0.0.1:{port}"], folder, port)
         try:
             wait_until(self.is_ready, START_TIMEOUT, "hub ready")
@@ -124,3 +127,49 @@ class Hub(Server):
         if answer.status != 200:
             raise Failure(f"hub: {path.partition('?')[0]}: status {answer.status}")
         return body
+
+
+class CoreHub(Hub):
+    """The same for clients of ASP.NET Core SignalR, which do not negotiate."""
+
+    BACKPLANE = "--core-hub"
+    PROTOCOL = "json"
+
+    def connect(self, programs, folder, count, size, window):
+        targets = os.path.join(folder, "targets")
+        with open(targets, "w", encoding="ascii") as file:
+            file.writelines("/chathub\n" for _ in range(count))
+        greeting = json.dumps({"protocol": self.PROTOCOL, "version": 1}, separators=(",", ":")) + "\x1e"
+        return Listeners(programs, folder, self.port, count, self.call(words(size)), window,
+                         ["-t", targets, "-g", greeting, "-r", "{}\x1e", *self.options()])
+
+    def options(self):
+        return []
+
+    def call(self, text):
+        return json.dumps({"type": 1, "target": "send", "arguments": ["bench", text]}, separators=(",", ":")) + "\x1e"
+
+
+class MessagePackHub(CoreHub):
+    PROTOCOL = "messagepack"
+
+    def options(self):
+        return ["-b"]
+
+    def call(self, text):
+        # `@` becomes eight digits. A text that fits in str 8 or str 16; a byte 0 cannot be an argument of a program.
+        length = len(text) + 7
+        if length % 256 == 0:
+            return self.call(text + "!")
+        head = bytes([0xD9, length]) if length < 256 else bytes([0xDA, length >> 8, length % 256])
+        before = b"\x96\x01\x80\xc0\xa4send\x92\xa5bench" + head
+        message = before + text.encode("ascii") + b"\x90"
+        size, prefix = len(message) + 7, b""
+        while True:
+            prefix += bytes([size % 128 | (0x80 if size >= 128 else 0)])
+            size //= 128
+            if size == 0:
+                break
+        if b"\x00" in prefix:
+            return self.call(text + "!")
+        return os.fsdecode(prefix + message)

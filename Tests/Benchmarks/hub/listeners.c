@@ -1,11 +1,14 @@
 /* Many webSockets in one process: connects them, broadcasts over the first one, counts what all of them receive.
  *
- * usage: listeners [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE
+ * usage: listeners [-b] [-g GREETING] [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE
  *
  * COUNT      webSockets to 127.0.0.1:PORT, connected one after another.
- * MARKER     the text to count in received data; its first character must not occur again in it.
- * MESSAGE    text of the frame to send; its first '@' becomes the number of the broadcast, in eight digits.
- * -t FILE    one request target per line, one line per webSocket (default: "/" for all).
+ * MARKER     what is counted wherever it arrives; its first character must not come again in it.
+ * MESSAGE    content of the frame that is sent; the first '@' after MARKER, or of all if it holds no MARKER, becomes the
+ *            number of the broadcast, in eight digits.
+ * -b         MESSAGE goes in a binary frame.
+ * -g GREETING  text of a frame that each webSocket sends once it is open.
+ * -t FILE    one request target a line, for each webSocket its own (default: all ask for "/").
  * -r READY   a webSocket is connected once this has arrived (default: the end of the HTTP head).
  * -w WINDOW  maximum number of broadcasts in flight, counted in deliveries (default 1).
  *
@@ -110,7 +113,29 @@ static int open_socket(int64_t port) {
     return opened;
 }
 
-static int connect_one(int64_t port, const char *target, const char *ready) {
+/* The header of a client's frame, masked with zeros, so that the content stays as it is. Returns its end. */
+static uint8_t *write_header(uint8_t *at, bool is_binary, size_t size) {
+    *at++ = is_binary ? 0x82 : 0x81;
+    if (size < 126) {
+        *at++ = (uint8_t)(0x80 | size);
+    } else {
+        *at++ = 0x80 | 126;
+        *at++ = (uint8_t)(size >> 8);
+        *at++ = (uint8_t)size;
+    }
+    return at + 4;
+}
+
+static void greet(int socket, const char *greeting) {
+    uint8_t frame[longest_header + longest_request] = {0};
+    size_t size = strlen(greeting);
+    if (size > longest_request) fail("GREETING", "too long");
+    uint8_t *at = write_header(frame, false, size);
+    memcpy(at, greeting, size);
+    send_all(socket, frame, (size_t)(at - frame) + size);
+}
+
+static int connect_one(int64_t port, const char *target, const char *greeting, const char *ready) {
     int socket = open_socket(port);
     char request[longest_request], answer[longest_request];
     int length = snprintf(request, sizeof request,
@@ -119,7 +144,8 @@ static int connect_one(int64_t port, const char *target, const char *ready) {
     if (length >= longest_request) fail("request target", "too long");
     send_all(socket, request, (size_t)length);
     size_t filled = 0;
-    while (memmem(answer, filled, ready, strlen(ready)) == NULL) {
+    bool is_greeted = greeting == NULL;
+    while (!is_greeted || memmem(answer, filled, ready, strlen(ready)) == NULL) {
         if (filled == sizeof answer) fail("connect", "an answer that does not end");
         ssize_t part = recv(socket, answer + filled, sizeof answer - filled, 0);
         if (part < 0) fail("connect", errno == EAGAIN ? "no answer in 10 s" : strerror(errno));
@@ -130,12 +156,17 @@ static int connect_one(int64_t port, const char *target, const char *ready) {
             fprintf(stderr, "listeners: refused: %.*s\n", (int)(filled < 300 ? filled : 300), answer);
             exit(1);
         }
+        if (!is_greeted && memmem(answer, filled, "\r\n\r\n", 4) != NULL) {
+            greet(socket, greeting);
+            is_greeted = true;
+        }
     }
     if (fcntl(socket, F_SETFL, O_NONBLOCK) != 0) fail("fcntl", strerror(errno));
     return socket;
 }
 
-static void connect_all(struct listeners *listeners, int64_t port, const char *targets, const char *ready) {
+static void connect_all(struct listeners *listeners, int64_t port, const char *targets, const char *greeting,
+                        const char *ready) {
     FILE *file = targets ? fopen(targets, "r") : NULL;
     if (targets && file == NULL) fail(targets, strerror(errno));
     listeners->epoll = epoll_create1(0);
@@ -144,7 +175,7 @@ static void connect_all(struct listeners *listeners, int64_t port, const char *t
     for (int64_t i = 0; i < listeners->count; i++) {
         if (file && fgets(line, sizeof line, file) == NULL) fail(targets, "fewer lines than webSockets");
         line[strcspn(line, "\n")] = 0;
-        listeners->all[i].socket = connect_one(port, line, ready);
+        listeners->all[i].socket = connect_one(port, line, greeting, ready);
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)i};
         if (epoll_ctl(listeners->epoll, EPOLL_CTL_ADD, listeners->all[i].socket, &event) != 0)
             fail("epoll", strerror(errno));
@@ -154,9 +185,9 @@ static void connect_all(struct listeners *listeners, int64_t port, const char *t
 
 // MARK: sending
 
-/* A client's frames are masked; with zeros, so that the text stays unchanged. */
-static void make_frame(struct listeners *listeners, const char *message) {
-    const char *place = strchr(message, '@');
+static void make_frame(struct listeners *listeners, bool is_binary, const char *message) {
+    const char *marked = strstr(message, listeners->marker);
+    const char *place = strchr(marked ? marked : message, '@');
     if (place == NULL) {
         fprintf(stderr, "listeners: no '@' in MESSAGE\n");
         exit(64);
@@ -164,15 +195,7 @@ static void make_frame(struct listeners *listeners, const char *message) {
     size_t before = (size_t)(place - message), size = strlen(message) - 1 + number_digits;
     if (size > UINT16_MAX) fail("MESSAGE", "longer than 65,535 bytes");
     uint8_t *at = listeners->frame = memory(1, longest_header + size + 1);
-    *at++ = 0x81;
-    if (size < 126) {
-        *at++ = (uint8_t)(0x80 | size);
-    } else {
-        *at++ = 0x80 | 126;
-        *at++ = (uint8_t)(size >> 8);
-        *at++ = (uint8_t)size;
-    }
-    at += 4;
+    at = write_header(at, is_binary, size);
     memcpy(at, message, before);
     listeners->number = (char *)at + before;
     memcpy(at + before + number_digits, place + 1, size - before - number_digits);
@@ -265,10 +288,12 @@ static void run_as_told(struct listeners *listeners) {
 
 int main(int argc, char **argv) {
     struct listeners listeners = {.window = 1};
-    const char *targets = NULL, *ready = "\r\n\r\n";
-    bool wrong = false;
-    for (int option; (option = getopt(argc, argv, "t:r:w:")) != -1;) {
+    const char *targets = NULL, *greeting = NULL, *ready = "\r\n\r\n";
+    bool wrong = false, is_binary = false;
+    for (int option; (option = getopt(argc, argv, "bg:t:r:w:")) != -1;) {
         switch (option) {
+        case 'b': is_binary = true; break;
+        case 'g': greeting = optarg; break;
         case 't': targets = optarg; break;
         case 'r': ready = optarg; break;
         case 'w': listeners.window = number(optarg, 1); break;
@@ -276,7 +301,7 @@ int main(int argc, char **argv) {
         }
     }
     if (wrong || argc - optind != 4) {
-        fprintf(stderr, "usage: listeners [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE\n");
+        fprintf(stderr, "usage: listeners [-b] [-g GREETING] [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE\n");
         return 64;
     }
     char **arguments = argv + optind;
@@ -286,11 +311,11 @@ int main(int argc, char **argv) {
         fprintf(stderr, "listeners: the first character of '%s' comes again in it\n", listeners.marker);
         return 64;
     }
-    make_frame(&listeners, arguments[3]);
+    make_frame(&listeners, is_binary, arguments[3]);
     allow_sockets(listeners.count);
     listeners.all = memory((size_t)listeners.count, sizeof *listeners.all);
     int64_t started = now();
-    connect_all(&listeners, number(arguments[0], 1), targets, ready);
+    connect_all(&listeners, number(arguments[0], 1), targets, greeting, ready);
     printf("connected listeners=%lld seconds=%.3f\n", (long long)listeners.count,
            (double)(now() - started) / (double)second);
     fflush(stdout);

@@ -42,6 +42,41 @@ import Time
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
+    private static func coreLines(_ style: LineStyle, _ hub: CoreHub, _ payloads: [(CoreKind, String, CorePayload)])
+        -> [String]
+    {
+        var lines = MessageLine(style)
+        var bytes: [UInt8] = []
+        for (kind, name, payload) in payloads {
+            let channel: [UInt8] = hub.channel(kind, Array(name.utf8))
+            CoreRecord.bytes(channel: channel, payload: payload.encoded()).withUnsafeBytes { record in
+                lines.append(
+                    CapturedEnvelope(
+                        channel: hub.topic, form: hub.form, receivedAt: time("2026-11-29T06:00:12.123456789Z"),
+                        payload: record),
+                    to: &bytes)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// A GUID would push everything behind it out of its column, and out of a terminal.
+    @Test func theChannelOfANodesAcksIsShortOnATerminalAndWholeInAPipe() {
+        let server = "web1_0123456789abcdef0123456789abcdef"
+        let payloads: [(CoreKind, String, CorePayload)] = [(.ack, server, .ack(id: 7)), (.ack, "odd", .ack(id: 8))]
+        let hub = CoreHub(type: "Chat.ChatHub")
+        #expect(
+            Self.coreLines(LineStyle(clock: .utc, width: 120), hub, payloads) == [
+                "2026-11-29 06:00:12.123Z      -  internal:ack:web1_01234567…  ChatHub ack 7                 2 B",
+                "2026-11-29 06:00:12.123Z      -  internal:ack:odd             ChatHub ack 8                 2 B",
+            ])
+        #expect(
+            Self.coreLines(LineStyle(), hub, payloads) == [
+                "2026-11-29T06:00:12.123456789Z      -  internal:ack:\(server)  ChatHub ack 7                 2 B",
+                "2026-11-29T06:00:12.123456789Z      -  internal:ack:odd                                    ChatHub ack 8                 2 B",
+            ])
+    }
+
     private static func call(_ hub: String, _ method: String, _ arguments: String) -> String {
         #"{"H":"\#(hub)","M":"\#(method)","A":\#(arguments)}"#
     }

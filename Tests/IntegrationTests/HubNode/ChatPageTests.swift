@@ -1,4 +1,6 @@
+import Backplane
 import Foundation
+import HubNode
 import Redis
 import TestSupport
 import Testing
@@ -9,15 +11,19 @@ extension WithHubNodes {
     struct ChatPageTests {
         @Test(
             "a message appears at the other node, even after a restart of Redis",
-            arguments: ["webSockets", "serverSentEvents", "longPolling"])
-        func crosses(transport: String) async throws {
+            arguments: ["signalr2", "core"], ["webSockets", "serverSentEvents", "longPolling"])
+        func crosses(wire: String, transport: String) async throws {
             try await RedisServer.with { redis in
-                try await TestHubNode.with(redis: redis, name: "node A") { a in
-                    try await TestHubNode.with(redis: redis, name: "node B") { b in
+                try await TestHubNode.with(redis: redis, name: "node A", configure: Self.joinBoth) { a in
+                    try await TestHubNode.with(redis: redis, name: "node B", configure: Self.joinBoth) { b in
                         try await Browser.with { alice in
                             try await Browser.with(width: 400, height: 700) { bob in
-                                try await enter(alice, port: a, name: "Alice", transport: transport)
-                                try await enter(bob, port: b, name: "Боб", transport: transport)
+                                try await enter(alice, port: a, name: "Alice", wire: wire, transport: transport)
+                                try await enter(bob, port: b, name: "Боб", wire: wire, transport: transport)
+                                let names = ["signalr2": "SignalR 2", "core": "ASP.NET Core"]
+                                #expect(
+                                    try await alice.text("return document.querySelector('#protocol').textContent")
+                                        == names[wire])
                                 #expect(
                                     try await alice.text("return document.querySelector('#node').textContent").contains(
                                         "node A"))
@@ -27,15 +33,16 @@ extension WithHubNodes {
 
                                 try await talk(from: alice, to: bob, "hello <img src=x onerror=alert(1)> 日本")
                                 try await talk(from: bob, to: alice, "hello back")
-                                try await alice.screenshot("chat-\(transport)-before-alice")
+                                try await alice.screenshot("chat-\(wire)-\(transport)-before-alice")
 
                                 await redis.stop()
                                 try await redis.start()
                                 // They were ready before as well: until a node has detected the fault, a message is
                                 // lost.
                                 try await eventually("both nodes listen again") {
-                                    let reply = try await redis.command(["PUBSUB", "NUMSUB", "chat"])
-                                    return reply.array?.last?.integer == 2 ? true : nil
+                                    let reply = try await redis.command(
+                                        ["PUBSUB", "NUMSUB", "chat", "\(Self.hub):all"])
+                                    return reply.array?.compactMap(\.integer) == [2, 2] ? true : nil
                                 }
                                 for port in [a, b] {
                                     try await eventually("the node is ready again") {
@@ -44,8 +51,8 @@ extension WithHubNodes {
                                 }
                                 try await talk(from: alice, to: bob, "after the restart")
                                 try await talk(from: bob, to: alice, "indeed")
-                                try await alice.screenshot("chat-\(transport)-alice")
-                                try await bob.screenshot("chat-\(transport)-bob")
+                                try await alice.screenshot("chat-\(wire)-\(transport)-alice")
+                                try await bob.screenshot("chat-\(wire)-\(transport)-bob")
                             }
                         }
                     }
@@ -87,14 +94,136 @@ extension WithHubNodes {
             }
         }
 
-        private func enter(_ browser: Browser, port: Int, name: String, transport: String) async throws {
-            try await browser.open("http://127.0.0.1:\(port)/?transport=\(transport)&room=lobby")
+        @Test("the switch: from one protocol to the other and back; who speaks the other one is reached, too")
+        func switches() async throws {
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(redis: redis, name: "node A", configure: Self.joinBoth) { a in
+                    try await TestHubNode.with(redis: redis, name: "node B", configure: Self.joinBoth) { b in
+                        try await Browser.with { alice in
+                            try await Browser.with { bob in
+                                try await alice.open("http://127.0.0.1:\(a)/?room=lobby")
+                                try await alice.screenshot("chat-switch-welcome")
+                                #expect(try await offered(alice) == "signalr2 core")
+                                try await alice.type("Alice", into: "#name")
+                                try await alice.click("[name=protocol][value=core]")
+                                try await alice.click("#enter")
+                                try await waitFor("connected", alice)
+                                #expect(
+                                    try await alice.text("return document.querySelector('footer').innerText")
+                                        .contains(#/ASP.NET Core[\s\S]*webSockets[\s\S]*Chat.Hubs.ChatHub/#))
+                                try await enter(bob, port: b, name: "Bob", wire: "signalr2", transport: "webSockets")
+                                try await talk(from: alice, to: bob, "from Core to SignalR 2")
+                                try await talk(from: bob, to: alice, "and back")
+                                try await alice.click("#change")
+                                try await alice.screenshot("chat-switch-dialog")
+                                try await alice.click("[name=protocol][value=signalr2]")
+                                try await alice.click("#enter")
+                                try await eventually("the other protocol is connected") {
+                                    try await alice.text("return document.querySelector('footer').innerText")
+                                        .contains(#/Connected[\s\S]*SignalR 2[\s\S]*event key/#) ? true : nil
+                                }
+                                try await talk(from: bob, to: alice, "now the same")
+                                // It is remembered.
+                                try await alice.open("http://127.0.0.1:\(a)/?room=lobby")
+                                #expect(
+                                    try await alice.text(
+                                        "return document.querySelector('[name=protocol]:checked').value") == "signalr2")
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        @Test("only what the node serves is offered", arguments: ["signalr2", "core"])
+        func offersWhatIsServed(wire: String) async throws {
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(
+                    redis: redis, channel: wire == "core" ? "" : "chat", name: "node A",
+                    configure: { if wire == "core" { Self.joinBoth(&$0) } else { $0.core = nil } },
+                    { port in
+                        try await Browser.with { alice in
+                            // What it does not serve is not taken from the address either.
+                            let other = wire == "core" ? "signalr2" : "core"
+                            try await enter(alice, port: port, name: "Alice", wire: other, transport: "webSockets")
+                            #expect(try await offered(alice) == "")
+                            #expect(
+                                try await alice.text("return document.querySelector('#protocol').textContent")
+                                    == (wire == "core" ? "ASP.NET Core" : "SignalR 2"))
+                            try await talk(from: alice, to: alice, "to myself")
+                            try await alice.screenshot("chat-only-\(wire)")
+                        }
+                    })
+            }
+        }
+
+        @Test("a node that closes the connection for good is said to have, and the page connects again on request")
+        func connectsAgain() async throws {
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(redis: redis, name: "node A", configure: Self.joinBoth) { port in
+                    try await Browser.with { alice in
+                        try await enter(alice, port: port, name: "Alice", wire: "core", transport: "webSockets")
+                        try await talk(from: alice, to: alice, "hello")
+                        // Nodes pass frames on as they are.
+                        let close = CorePayload.invocation(
+                            CoreInvocation(
+                                excluded: [],
+                                frames: [
+                                    CoreInvocation.Frame(
+                                        protocolName: "json",
+                                        bytes: Array(#"{"type":7,"error":"Closed for the test."}"#.utf8) + [0x1E])
+                                ]))
+                        try await redis.withClient { client in
+                            _ = try await client.send(
+                                ["PUBLISH", .bytes(Array("\(Self.hub):all".utf8)), .bytes(close.encoded())])
+                        }
+                        try await waitFor("ended", alice)
+                        #expect(
+                            try await alice.text("return document.querySelector('#state').textContent")
+                                == "Disconnected. Closed for the test.")
+                        try await alice.screenshot("chat-core-ended")
+                        try await alice.click("#again")
+                        try await waitFor("connected", alice)
+                        try await talk(from: alice, to: alice, "again")
+                        #expect(
+                            try await alice.text("return document.querySelector('#messages').textContent")
+                                .contains("Reconnected. Messages sent in between are not shown here."))
+                    }
+                }
+            }
+        }
+
+        // MARK: - Steps
+
+        private static let hub = "Chat.Hubs.ChatHub"
+
+        private static func joinBoth(_ configuration: inout HubNodeConfiguration) {
+            configuration.core = CoreHubSettings(backplane: CoreBackplaneSettings(hubType: hub))
+        }
+
+        private func enter(
+            _ browser: Browser, port: Int, name: String, wire: String = "signalr2", transport: String
+        ) async throws {
+            try await browser.open(
+                "http://127.0.0.1:\(port)/?protocol=\(wire)&transport=\(transport)&room=lobby")
             try await browser.type(name, into: "#name")
             try await browser.click("#enter")
-            try await eventually("\(name) is connected") {
-                try await browser.text("return document.querySelector('#state').dataset.state") == "connected"
-                    ? true : nil
+            try await waitFor("connected", browser)
+        }
+
+        private func waitFor(_ state: String, _ browser: Browser) async throws {
+            try await eventually("the page is \(state)") {
+                try await browser.text("return document.querySelector('#state').dataset.state") == state ? true : nil
             }
+        }
+
+        /// The protocols that the page lets choose from.
+        private func offered(_ browser: Browser) async throws -> String {
+            try await browser.text(
+                """
+                if (document.querySelector('#protocols').hidden) return '';
+                return [...document.querySelectorAll('[name=protocol]')].map(radio => radio.value).join(' ')
+                """)
         }
 
         private func talk(from sender: Browser, to receiver: Browser, _ text: String) async throws {

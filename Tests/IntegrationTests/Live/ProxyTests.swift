@@ -66,8 +66,11 @@ extension WithHubNodes {
 
         @Test(
             "the chat, over the transports that the proxy permits",
-            arguments: [("/hub/", true), ("/hub/", false), ("/", true), ("/", false)])
-        func chat(path: String, upgrades: Bool) async throws {
+            arguments: [
+                ("/hub/", true, "signalr2"), ("/hub/", false, "signalr2"), ("/", true, "signalr2"),
+                ("/", false, "signalr2"), ("/hub/", true, "core"), ("/hub/", false, "core"),
+            ])
+        func chat(path: String, upgrades: Bool, wire: String) async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, name: "node A") { port in
                     let upgrade =
@@ -77,7 +80,7 @@ extension WithHubNodes {
                     let locations = "location \(path) { \(upgrade)proxy_pass http://127.0.0.1:\(port)/; }"
                     try await NginxServer.with(locations: locations) { proxy in
                         try await Browser.with { browser in
-                            try await browser.open("http://127.0.0.1:\(proxy.port)\(path)")
+                            try await browser.open("http://127.0.0.1:\(proxy.port)\(path)?protocol=\(wire)")
                             try await browser.type("Alice", into: "#name")
                             try await browser.click("#enter")
                             try await eventually("the chat is connected") {

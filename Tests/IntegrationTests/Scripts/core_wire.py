@@ -7,6 +7,8 @@ import ast
 import http.client
 import json
 import re
+import socket as sockets
+import struct
 import sys
 import time
 
@@ -98,6 +100,13 @@ class Socket:
     def close(self):
         self.socket.close()
 
+    def cut(self):
+        """The connection ends without a goodbye, as by a network that fails."""
+        raw = self.socket.socket
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.shutdown(sockets.SHUT_RDWR)
+        raw.close()
+
 
 def section(name):
     """The numbers and texts of the lines of a section."""
@@ -110,8 +119,6 @@ def section(name):
 # --- negotiate
 for number, line in section("negotiate"):
     if match := re.match(r"\s+(POST) /hub(\S*) (\(.*)", line):
-        if "useStatefulReconnect" in match[2]:
-            continue
         compare_http(number, match[2], ast.literal_eval(match[3]), http_exchange(match[1], "/hub" + match[2]))
     elif "GET negotiate" in line:
         compare_http(number, "GET negotiate", ast.literal_eval(line[line.index("("):]), http_exchange("GET", "/hub/negotiate"))
@@ -292,6 +299,99 @@ for number, line in section("second websocket"):
         first, second = re.findall(r"\(\d.*?b'[^']*'\)", line)
         compare_http(number, "GET with an unknown id", ast.literal_eval(first), http_exchange("GET", "/hub?id=unknown"))
         compare_http(number, "POST without id", ast.literal_eval(second), http_exchange("POST", "/hub"))
+
+# --- stateful reconnect
+def unpacked(message):
+    """A MessagePack message as its JSON would be."""
+    start = 1 if message[0] < 0x80 else 2
+    fields = msgpack.unpackb(message[start:])
+    if fields[0] == 1:
+        return {"type": 1, **({"invocationId": fields[2]} if fields[2] else {}), "target": fields[3], "arguments": fields[4]}
+    if fields[0] == 3:
+        return {"type": 3, "invocationId": fields[2], "result": fields[4]}
+    return {"type": fields[0], "sequenceId": fields[1]}
+
+
+def packed(text):
+    """The MessagePack message that says what a JSON message does."""
+    fields = json.loads(text)
+    if fields["type"] == 1:
+        data = msgpack.packb([1, {}, fields["invocationId"], fields["target"], fields["arguments"], []])
+    else:
+        data = msgpack.packb([fields["type"], fields["sequenceId"]])
+    return bytes([len(data)]) + data
+
+
+def split(text):
+    return [message for message in re.split(RS + " ?", text.strip()) if message]
+
+
+class Stateful:
+    """A client with stateful reconnect, and another one that sends while the first is away."""
+
+    def __init__(self, protocol):
+        self.protocol = protocol
+        self.token = negotiate("?negotiateVersion=1&useStatefulReconnect=true")["connectionToken"]
+        self.socket = Socket("?id=" + self.token)
+
+    def send(self, messages):
+        for message in messages:
+            self.socket.send(message + "\x1e" if self.protocol == "json" else packed(message))
+
+    def take(self, count):
+        taken = self.socket.take(count)
+        if self.protocol == "json":
+            return [message.rstrip(RS) for message in taken]
+        return [json.dumps(unpacked(message), separators=(",", ":")) if isinstance(message, bytes) else message for message in taken]
+
+    def cut_and_return(self):
+        self.socket.cut()
+        other = Socket("?id=" + negotiate()["connectionToken"])
+        other.shake_hands()
+        for text in ("while away 1", "while away 2 (through Redis)"):
+            other.send('{"type":1,"invocationId":"1","target":"All","arguments":["' + text + '"]}\x1e')
+            answers = other.take(2)
+            assert any('"type":3' in answer for answer in answers), answers
+        other.close()
+        self.socket = Socket("?id=" + self.token)
+
+
+def stateful_section(protocol):
+    title, client, sent = "stateful reconnect, " + protocol + ": ", None, []
+    for number, line in section("stateful reconnect"):
+        text = line.strip()
+        if text.startswith("{'useStatefulReconnect'"):
+            got = json.loads(http_exchange("POST", "/hub/negotiate?negotiateVersion=1&useStatefulReconnect=true")[2])
+            expected = ast.literal_eval(text)
+            for answer in (got, expected):
+                answer.update({name: len(answer[name]) for name in ("connectionId", "connectionToken")})
+            note(number, title + "negotiate", list(expected.items()), list(got.items()))
+            client = Stateful(protocol)
+        elif text.startswith("handshake"):
+            note(number, title + "handshake", [text.split(" -> ")[1]], client.socket.shake_hands(protocol, version=2))
+        elif text.startswith("C->S"):
+            sent = split(text.split("C->S ", 1)[1])
+            client.send(sent)
+            note(number, title + "sent", sent, sent)
+        elif text.startswith("S->C"):
+            expected = split(text.split("S->C ", 1)[1])
+            note(number, title + "got", expected, client.take(len(expected)))
+        elif text.startswith("reconnected"):
+            # The ack has arrived once what was sent after it is answered; a ping is not.
+            time.sleep(0.2)
+            client.cut_and_return()
+            expected = split(ast.literal_eval(text[text.index("["):])[0])
+            note(number, title + "sent again on the new webSocket", expected, client.take(len(expected)))
+        elif text.startswith("not asked for"):
+            note(number, title + "not asked for", str(None), str(negotiate().get("useStatefulReconnect")))
+        else:
+            # The name of what follows.
+            used.add(number)
+    client.socket.close()
+
+
+stateful_section("json")
+stateful_section("messagepack")
 
 left = [line for number, line in enumerate(lines) if number not in used and line.strip()]
 print(json.dumps({"held": held, "different": different, "left": left}))

@@ -9,9 +9,9 @@ import Testing
     private static let gap = SequenceTracker.Observation.gap(from: 11, to: 99)
 
     private static func deviation(
-        _ told: SequenceTracker.Observation, id: UInt64 = 0, on channel: Int = 0
+        _ observation: SequenceTracker.Observation, id: UInt64 = 0, on channel: Int = 0
     ) throws -> DeviationHold.Deviation {
-        try #require(DeviationHold.Deviation(channel: channel, told: told, id: id, counts: true))
+        try #require(DeviationHold.Deviation(channel: channel, observation: observation, id: id, counts: true))
     }
 
     @Test func aResetIsReportedWithinASecondAndAGapWithinHalf() throws {
@@ -21,8 +21,8 @@ import Testing
         #expect(hold.hold(try Self.deviation(Self.gap, on: 1), at: 0) == nil)
         #expect(hold.deadline == Self.second / 2)
         #expect(hold.due(at: Self.second / 2 - 1) == [])
-        #expect(hold.due(at: Self.second / 2).map(\.told) == [Self.gap])
-        #expect(hold.due(at: Self.second).map(\.told) == [Self.reset])
+        #expect(hold.due(at: Self.second / 2).map(\.observation) == [Self.gap])
+        #expect(hold.due(at: Self.second).map(\.observation) == [Self.reset])
         #expect(hold.deadline == nil && hold.due(at: .max) == [])
     }
 
@@ -57,7 +57,8 @@ import Testing
         _ = hold.hold(reset, at: 0)
         hold.prolong(reset.event, channel: 0, at: 0)
         hold.returned(on: 0, at: 50 * Self.second)
-        #expect(hold.due(at: 109 * Self.second) == [] && hold.due(at: 110 * Self.second).map(\.told) == [Self.reset])
+        #expect(hold.due(at: 109 * Self.second) == [])
+        #expect(hold.due(at: 110 * Self.second).map(\.observation) == [Self.reset])
     }
 
     /// A stale key, or a single one, explains nothing.

@@ -144,6 +144,13 @@ package enum CoreDiscovery {
             .sorted { $0.root.lexicographicallyPrecedes($1.root) }
     }
 
+    /// Hubs left out by ``hubs(in:prefix:)``: their channels can be read as groups or users of another hub.
+    package static func covered(in channels: [[UInt8]], prefix: String) -> [CoreHub] {
+        let roots = Set(channels.compactMap { root(ofGroupsChannel: $0) })
+        return roots.filter { isName($0, of: roots) }.compactMap { CoreHub(root: $0, prefix: prefix) }
+            .sorted { $0.root.lexicographicallyPrecedes($1.root) }
+    }
+
     /// Whether `<root>:internal:groups` can be read as a named channel of another root.
     private static func isName(_ root: [UInt8], of roots: Set<[UInt8]>) -> Bool {
         (root + Array(CoreKind.groupCommand.infixBytes)).withUnsafeBytes { channel in

@@ -8,8 +8,13 @@ import Redis
 extension CoreBroker {
     func handle(_ event: CoreBusEvent) {
         switch event {
-        case .subscribed: listening = nil
-        case .unsubscribed(let reason): listening = reason
+        case .subscribed:
+            if hasListened { noteGap() }
+            hasListened = true
+            (listening, deafSince) = (nil, nil)
+        case .unsubscribed(let reason):
+            if listening == nil { deafSince = .now() }
+            listening = reason
         case .canPublish: publishing = nil
         case .cannotPublish(let reason): publishing = reason
         case .oversized(let bytes):
@@ -73,7 +78,7 @@ extension CoreBroker {
 
     /// The response of another node's client to a call from this node.
     private func resolve(_ completion: CoreCompletion) {
-        guard let format = CoreFormat.allCases.first(where: { $0.name == completion.protocolName }),
+        guard let format = settings.formats.first(where: { $0.name == completion.protocolName }),
             case .completion(let id, let answer)? = try? CoreClientMessage(completion.frame, format)
         else {
             metrics.undecodable.increment()
@@ -206,7 +211,7 @@ extension CoreKind {
     static func of(_ audience: Audience) -> (kind: CoreKind, name: String, excluded: [String]) {
         switch audience {
         case .all(let excluded): (.all, "", excluded)
-        case .client(let id): (.connection, id, [])
+        case .client(let id), .listed(let id): (.connection, id, [])
         case .group(let name, let excluded): (.group, name, excluded)
         case .user(let id): (.user, id, [])
         }

@@ -26,7 +26,6 @@ actor CoreBus {
     private let logger: Logger
     private var gate: PublishGate<Send>
     private var client: RedisClient?
-    private var everConnected = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -106,35 +105,18 @@ actor CoreBus {
         }
     }
 
-    /// The publishing connection, re-established whenever it ends.
     private func holdPublisher(_ handle: @escaping @Sendable (CoreBusEvent) -> Void) async throws {
-        var backoff = ReconnectBackoff()
-        var random = SystemRandomNumberGenerator()
-        while !Task.isCancelled {
-            do {
-                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
-                backoff.reset()
-                everConnected = true
+        try await PublishingConnection(redis: redis, eventLoopGroup: eventLoopGroup, logger: logger).hold(
+            opened: { client in
                 self.client = client
                 handle(.canPublish)
                 for send in gate.open() { transmit(send) }
-                await withTaskCancellationHandler {
-                    await client.waitUntilClosed()
-                } onCancel: {
-                    Task { await client.close() }
-                }
-                self.client = nil
-                gate.lose(reason: "the connection to Redis is lost")
-                handle(.cannotPublish(reason: "the connection to Redis is lost"))
-            } catch {
-                if Task.isCancelled { return }
-                let transient = (error as? RedisError)?.isTransient ?? true
-                guard transient || everConnected else { throw error }
-                logger.warning("cannot connect to publish, trying again", metadata: ["cause": "\(error)"])
-            }
-            // On cancellation the loop condition ends it.
-            try? await Task.sleep(for: backoff.next(using: &random))
-        }
+            },
+            lost: { reason in
+                client = nil
+                gate.lose(reason: reason)
+                handle(.cannotPublish(reason: reason))
+            })
     }
 
     private func refuseAll() {

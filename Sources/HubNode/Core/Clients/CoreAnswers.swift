@@ -33,15 +33,29 @@ struct CoreAnswers {
         }
     }
 
-    mutating func fail(_ id: String, _ error: any Error) {
-        waiting.removeValue(forKey: id)?.continuation.resume(throwing: error)
+    /// - Returns: false if it was not waited for.
+    mutating func fail(_ id: String, _ error: any Error) -> Bool {
+        guard let waiting = waiting.removeValue(forKey: id) else { return false }
+        waiting.continuation.resume(throwing: error)
+        return true
     }
 
-    /// The connection has ended: it will not respond.
-    mutating func disconnected(_ connectionID: String) {
-        for (id, answer) in waiting where answer.connectionID == connectionID {
+    /// The connection has ended: it gives no answer any more.
+    ///
+    /// - Returns: how many results it owed.
+    mutating func disconnected(_ connectionID: String) -> Int {
+        let owed = waiting.filter { $0.value.connectionID == connectionID }
+        for (id, answer) in owed {
             waiting.removeValue(forKey: id)
             answer.continuation.resume(throwing: HubError("Connection disconnected."))
         }
+        return owed.count
+    }
+
+    /// The node stops: also clients of other nodes are waited for no longer.
+    mutating func giveUpAll() {
+        let all = waiting.values
+        waiting = [:]
+        for answer in all { answer.continuation.resume(throwing: CancellationError()) }
     }
 }

@@ -90,7 +90,7 @@ extension CoreBroker {
     /// Waits while more is pending for the client than a transport accepts at once.
     private func put(_ item: HubArgument, id: String, to client: CoreClient) async {
         send(.streamItem(id: id, item), to: client)
-        guard client.session.outbox.byteCount > settings.pendingBytes, !client.isOver else { return }
+        guard client.isBehind(settings.pendingBytes), !client.isOver else { return }
         await withCheckedContinuation { client.writers.append($0) }
     }
 

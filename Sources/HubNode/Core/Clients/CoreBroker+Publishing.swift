@@ -14,7 +14,7 @@ extension CoreBroker: Publisher {
         let (kind, name, excluded) = CoreKind.of(invocation.audience)
         // Like a real node: a channel needs a name.
         guard !kind.isNamed || !name.isEmpty else { return }
-        let payload = message.payload(excluded: excluded)
+        let payload = message.payload(excluded: excluded, settings.formats)
         guard let bus else {
             deliver(CoreFanOut(payload.frames), to: invocation.audience)
             return writer.flush()
@@ -52,15 +52,15 @@ extension CoreBroker: Publisher {
                 if let client { send(message, to: client) } else { ask(message, id, connectionID) }
             }
         } onCancel: {
-            Task { await self.cancelAnswer(id) }
+            Task { await self.giveUp(id, HubError("Invocation canceled by the server.")) }
         }
     }
 
     /// Calls a client of another node.
     private func ask(_ message: CoreServerMessage, _ id: String, _ connectionID: String) {
         guard let bus else { return }
-        var payload = message.payload(excluded: [])
-        // Without the prefix, which the other node adds.
+        var payload = message.payload(excluded: [], settings.formats)
+        // Without the prefix, which the other node puts before it.
         payload.reply = CoreInvocation.Reply(
             invocationID: id, channel: "\(bus.hub.type):internal:return:\(bus.server)")
         Task {
@@ -69,15 +69,18 @@ extension CoreBroker: Publisher {
                 if try await publish(
                     .invocation(payload), to: bus.hub.channel(.connection, Array(connectionID.utf8))) == 0
                 {
-                    answers.fail(id, CallFailure.noSuchConnection(connectionID))
+                    giveUp(id, CallFailure.noSuchConnection(connectionID))
                 }
             } catch {
-                answers.fail(id, error)
+                giveUp(id, error)
             }
         }
     }
 
-    private func cancelAnswer(_ id: String) { answers.fail(id, CancellationError()) }
+    /// Nobody answers the call with this id.
+    private func giveUp(_ id: String, _ error: any Error) {
+        if answers.fail(id, error) { metrics.missingResults.increment() }
+    }
 
     /// Whether this node owns a connection.
     func holds(_ connectionID: String) -> Bool { clients[id: connectionID] != nil }
@@ -88,7 +91,7 @@ extension CoreBroker: Publisher {
     func deliver(_ message: CoreFanOut, to audience: Audience) {
         switch audience {
         case .all(let excluded): deliver(message, to: clients.connected, except: excluded)
-        case .client(let id): deliver(message, to: clients[id: id].map { [$0] } ?? [])
+        case .client(let id), .listed(let id): deliver(message, to: clients[id: id].map { [$0] } ?? [])
         case .group(let name, let excluded): deliver(message, to: clients.members(of: name), except: excluded)
         case .user(let id): deliver(message, to: clients.clients(ofUser: id))
         }
@@ -113,11 +116,14 @@ extension CoreBroker: Publisher {
                 remove(client)
                 continue
             }
-            if client.session.outbox.isIdle, client.session.outlet?.isReady == true {
+            if client.session.outbox.isIdle, client.session.outlet?.isReady == true,
+                client.stateful?.hasRoom != false
+            {
+                _ = client.stateful?.send(own)
                 writer.write(frame, to: client.session, at: now)
                 count += 1
             } else {
-                enqueue(own, for: client)
+                enqueue(own, isCounted: true, for: client)
                 pump(client)
             }
         }
@@ -126,10 +132,10 @@ extension CoreBroker: Publisher {
 }
 
 extension CoreServerMessage {
-    /// The form on the backplane: encoded for every protocol of this node's clients.
-    func payload(excluded: [String]) -> CoreInvocation {
+    /// As it goes through the backplane: for clients of every protocol that this node has.
+    func payload(excluded: [String], _ formats: [CoreFormat]) -> CoreInvocation {
         CoreInvocation(
             excluded: excluded,
-            frames: CoreFormat.allCases.map { CoreInvocation.Frame(protocolName: $0.name, bytes: encoded($0)) })
+            frames: formats.map { CoreInvocation.Frame(protocolName: $0.name, bytes: encoded($0)) })
     }
 }

@@ -51,7 +51,8 @@ extension CoreBroker {
                 continue
             }
             do throws(CoreClientMessage.Malformed) {
-                handle(try CoreClientMessage(message, format), of: client)
+                let message = try CoreClientMessage(message, format)
+                if try client.stateful?.takes(message) != false { handle(message, of: client) }
             } catch {
                 return malformed(client, error)
             }
@@ -61,15 +62,22 @@ extension CoreBroker {
     private func shakeHands(_ client: CoreClient, _ message: ArraySlice<UInt8>) {
         let handshake: CoreHandshake
         do throws(CoreHandshake.Refusal) {
-            handshake = try CoreHandshake(Array(message), detailed: dispatcher.detailedErrors)
+            handshake = try CoreHandshake(
+                Array(message), formats: settings.formats, detailed: dispatcher.detailedErrors)
         } catch {
             return refuse(client, error)
+        }
+        guard handshake.format == .json || client.session.transport != .serverSentEvents else {
+            return refuse(client, .binary(handshake.format))
         }
         client.format = handshake.format
         client.inbox.format = handshake.format
         client.session.codec = CoreCodec(messages: handshake.format)
+        if client.offersStatefulReconnect, handshake.version >= CoreHandshake.statefulVersion {
+            client.stateful = StatefulReconnect(limit: settings.statefulBufferBytes)
+        }
         client.phase = .connecting
-        enqueue(ByteBuffer(bytes: CoreHandshake.accepted), for: client)
+        enqueue(ByteBuffer(bytes: CoreHandshake.accepted), isCounted: false, for: client)
         pump(client)
         guard !client.isOver else { return }
         metrics.coreConnections(handshake.format.name).add(1)
@@ -80,7 +88,7 @@ extension CoreBroker {
     /// The response to a failed handshake; the connection ends.
     func refuse(_ client: CoreClient, _ refusal: CoreHandshake.Refusal) {
         metrics.refused(.protocolError)
-        enqueue(ByteBuffer(bytes: refusal.frame), for: client)
+        enqueue(ByteBuffer(bytes: refusal.frame), isCounted: false, for: client)
         end(client)
     }
 
@@ -125,7 +133,10 @@ extension CoreBroker {
             client.phase = .over
             client.overSince = .now()
             disconnect(client)
-        case .ack, .sequence, .unknown: break
+        case .ack(let number):
+            for message in client.stateful?.acknowledge(number) ?? [] { append(message, to: client) }
+            pump(client)
+        case .sequence, .unknown: break
         }
     }
 }

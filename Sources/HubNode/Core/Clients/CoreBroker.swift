@@ -24,15 +24,20 @@ actor CoreBroker {
     /// Why the backplane is not available; nil if it is.
     var listening: String? = "not connected to Redis yet"
     var publishing: String? = "not connected to Redis yet"
+    /// Since when nothing is heard; nil while all is well, and before it was heard for the first time.
+    var deafSince: NIODeadline?
+    var hasListened = false
+    /// Clients that are asked to reconnect, because they may have missed messages.
+    var gapClosings = GapClosings()
     private let executor: any SerialExecutor
 
     let writer: DeliveryWriter
     var clients = CoreClientRegistry()
     /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()
-    private(set) var isDraining = false
-    private var outletCount: UInt64 = 0
-    private var messageCount: UInt64 = 0
+    var isDraining = false
+    var outletCount: UInt64 = 0
+    var messageCount: UInt64 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     /// The publisher for hub methods, for both generations.
@@ -65,96 +70,27 @@ actor CoreBroker {
 
     /// A new connection without a transport.
     ///
-    /// - Parameter hasToken: false for clients of version 0, whose requests carry the connection's id instead.
+    /// - Parameters:
+    ///   - hasToken: false for clients of version 0, whose requests bear the connection's id.
+    ///   - offersStatefulReconnect: whether the client may have a new webSocket if this one breaks.
     /// - Returns: its id and its token.
-    func negotiate(user: String, hasToken: Bool) -> (id: String, token: String) {
-        let client = makeClient(user: user, hasToken: hasToken)
+    func negotiate(
+        user: String, hasToken: Bool, offersStatefulReconnect: Bool = false
+    ) -> (id: String, token: String) {
+        let client = makeClient(user: user, hasToken: hasToken, offersStatefulReconnect: offersStatefulReconnect)
         return (client.id, client.token)
     }
 
-    private func makeClient(user: String, hasToken: Bool = true) -> CoreClient {
+    func makeClient(user: String, hasToken: Bool = true, offersStatefulReconnect: Bool = false) -> CoreClient {
         let id = CoreConnectionID.random()
         let now = NIODeadline.now()
         let client = CoreClient(
             session: Session(
                 connectionID: id, user: user, transport: .webSockets, codec: CoreCodec(messages: .json), now: now),
-            token: hasToken ? CoreConnectionID.random() : id, limit: settings.inboundMessageBytes, now: now)
+            token: hasToken ? CoreConnectionID.random() : id, offersStatefulReconnect: offersStatefulReconnect,
+            limit: settings.inboundMessageBytes, now: now)
         clients.add(client)
         return client
-    }
-
-    enum Admission {
-        case admitted
-        case notFound
-        /// The connection already has a transport.
-        case conflict
-        /// The connection has a transport of another kind.
-        case otherTransport
-    }
-
-    /// Whether a connection may use this transport.
-    func admission(token: String, _ transport: TransportKind) -> Admission {
-        guard let client = clients[token: token] else { return .notFound }
-        guard client.transportSince != nil else { return .admitted }
-        guard client.session.transport == transport else { return .otherTransport }
-        return transport == .longPolling ? .admitted : .conflict
-    }
-
-    /// Attaches a transport to a connection; a poll replaces the previous one.
-    ///
-    /// - Parameter token: nil for a webSocket without negotiation.
-    /// - Returns: the connection's token and the number that identifies the transport; nil if it may not have it.
-    func open(token: String?, user: String, _ transport: TransportKind, line: Outlet.Line) -> CoreTransportID? {
-        let now = NIODeadline.now()
-        let client = token.map { clients[token: $0] } ?? makeClient(user: user)
-        guard let client, case .admitted = admission(token: client.token, transport) else { return nil }
-        let session = client.session
-        writer.give(.end, to: session)
-        if client.transportSince == nil {
-            client.transportSince = now
-            session.transport = transport
-            metrics.connections(transport).add(1)
-        }
-        outletCount += 1
-        session.outlet = Outlet(number: outletCount, transport: transport, openedAt: now, line: line)
-        session.lastActive = now
-        return CoreTransportID(token: client.token, outlet: outletCount)
-    }
-
-    /// Waits for the next item of a stream or a poll.
-    func nextDelivery(_ transport: CoreTransportID) async -> Outlet.Delivery {
-        await withCheckedContinuation { continuation in
-            guard let client = client(transport) else { return continuation.resume(returning: .end) }
-            client.session.outlet?.line = .pull(waiting: continuation)
-            if client.session.transport == .longPolling, !client.hasPolled {
-                // Like a real node: the first poll is answered immediately, which confirms the connection.
-                client.hasPolled = true
-                return writer.sendNothing(to: client.session)
-            }
-            pump(client)
-        }
-    }
-
-    /// A webSocket can accept more.
-    func becameWritable(_ transport: CoreTransportID) {
-        if let client = client(transport) { pump(client) }
-    }
-
-    /// A transport has ended, and with it the connection, unless it uses long polling.
-    func closed(_ transport: CoreTransportID) {
-        guard let client = client(transport) else { return }
-        writer.give(.end, to: client.session)
-        client.session.lastActive = .now()
-        if client.session.transport != .longPolling { remove(client) }
-    }
-
-    /// The client ends its long polling.
-    ///
-    /// - Returns: false if it does not use long polling.
-    func delete(token: String) -> Bool {
-        guard let client = clients[token: token], client.session.transport == .longPolling else { return false }
-        remove(client)
-        return true
     }
 
     /// The connection, if this is still its transport.
@@ -180,27 +116,38 @@ actor CoreBroker {
 
     func send(_ message: CoreServerMessage, to client: CoreClient) {
         guard let format = client.format, !client.isOver else { return }
-        enqueue(ByteBuffer(bytes: message.encoded(format)), for: client)
+        enqueue(ByteBuffer(bytes: message.encoded(format)), isCounted: message.isCounted, for: client)
         pump(client)
     }
 
-    /// - Parameter message: encoded in the client's protocol.
-    func enqueue(_ message: ByteBuffer, for client: CoreClient) {
-        // Messages here are not part of an envelope: each may be sent in its own frame.
-        messageCount += 1
-        client.session.outbox.append(id: messageCount, value: message)
-        guard client.session.isBeyond(limits), !client.isOver else { return }
+    /// - Parameters:
+    ///   - message: in the client's protocol.
+    ///   - isCounted: whether it must also arrive if the client's webSocket breaks and it has another one in time.
+    func enqueue(_ message: ByteBuffer, isCounted: Bool, for client: CoreClient) {
+        if !isCounted || client.stateful?.send(message) != false { append(message, to: client) }
+        guard client.isBeyond(limits), !client.isOver else { return }
         metrics.slowClients.increment()
         logger.warning(
             "a client is too slow and is disconnected",
-            metadata: ["connection": "\(client.id)", "waiting": "\(client.session.outbox.count)"])
+            metadata: [
+                "connection": "\(client.id)",
+                "waiting": "\(max(client.session.outbox.count, client.stateful?.pending.messages ?? 0))",
+            ])
         remove(client)
+    }
+
+    /// What is written next; without a webSocket nothing is, and what counts is sent again on the next one.
+    func append(_ message: ByteBuffer, to client: CoreClient) {
+        guard client.stateful == nil || client.session.outlet != nil else { return }
+        // Nothing is an envelope here: each message may go out in a frame of its own.
+        messageCount += 1
+        client.session.outbox.append(id: messageCount, value: message)
     }
 
     func pump(_ client: CoreClient) {
         writer.pump(client.session)
         guard client.session.outbox.isIdle else { return }
-        client.wakeWriters()
+        if client.stateful?.isFull != true { client.wakeWriters() }
         guard client.isOver else { return }
         // The last message was sent. A polling client learns of the end at its next poll.
         if client.session.transport != .longPolling {
@@ -248,47 +195,11 @@ actor CoreBroker {
         for upload in client.uploads.values { upload.finish(HubError("The connection has ended.")) }
         client.uploads = [:]
         client.calls.removeAll()
-        answers.disconnected(client.id)
+        let owed = answers.disconnected(client.id)
+        if owed > 0 { metrics.missingResults.increment(by: owed) }
         guard let left = clients.disconnect(client), let format = client.format else { return }
         leave(left, client)
         metrics.coreConnections(format.name).add(-1)
-    }
-
-    // MARK: - Time
-
-    /// Checks for silent and dead connections; call about once a second.
-    func tick() {
-        let now = NIODeadline.now()
-        acknowledgements.expire(at: now)
-        for client in clients.all {
-            switch client.due(at: now, settings.timing) {
-            case nil: break
-            case .removal: remove(client)
-            case .handshakeFailure: refuse(client, .canceled)
-            case .timeout:
-                close(
-                    client,
-                    error: errors.closing(
-                        "OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval."
-                    ), allowReconnect: true)
-            case .emptyPoll: writer.sendNothing(to: client.session)
-            case .ping: send(.ping, to: client)
-            }
-        }
-    }
-
-    /// Asks every client to reconnect, to another node.
-    func drain() {
-        isDraining = true
-        for client in clients.all { close(client, allowReconnect: true) }
-    }
-
-    var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
-
-    /// Ends everything that is waiting.
-    func shutDown() {
-        for client in clients.all { remove(client) }
-        acknowledgements.giveUpAll()
     }
 }
 

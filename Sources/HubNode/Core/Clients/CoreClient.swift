@@ -49,13 +49,20 @@ final class CoreClient {
     /// Whether long polling has had its first response, which is immediate.
     var hasPolled = false
     var overSince: NIODeadline?
+    /// Whether it was told in its negotiation that it may have stateful reconnect.
+    let offersStatefulReconnect: Bool
+    /// nil for a client that did not ask for it: its connection ends with its webSocket.
+    var stateful: StatefulReconnect?
     var lastReceived: NIODeadline
     /// A client that never sends a ping is never considered gone.
     var hasPinged = false
 
-    init(session: Session, token: String, limit: Int, now: NIODeadline) {
+    init(
+        session: Session, token: String, offersStatefulReconnect: Bool = false, limit: Int, now: NIODeadline
+    ) {
         self.session = session
         self.token = token
+        self.offersStatefulReconnect = offersStatefulReconnect
         inbox = CoreInbox(limit: limit)
         createdAt = now
         lastReceived = now
@@ -66,7 +73,18 @@ final class CoreClient {
     var isConnected: Bool { if case .connected = phase { true } else { false } }
     var isNew: Bool { if case .new = phase { true } else { false } }
 
-    /// Whether more than the limit is pending.
+    /// Whether too much waits for it.
+    func isBeyond(_ limits: HubNodeLimits) -> Bool {
+        guard let pending = stateful?.pending else { return session.isBeyond(limits) }
+        // Once each: what its webSocket has not taken waits for acks, too.
+        return pending.messages > limits.outboundMessages || pending.bytes > limits.outboundBytes
+            || session.isBeyond(limits)
+    }
+
+    /// Whether it takes what it is sent more slowly than a transport takes at once.
+    func isBehind(_ limit: Int) -> Bool { stateful?.isFull == true || session.outbox.byteCount > limit }
+
+    /// Whether it has sent more than may wait.
     func isFull(_ limit: Int) -> Bool { pendingBytes > limit }
 
     func wakeWriters() {

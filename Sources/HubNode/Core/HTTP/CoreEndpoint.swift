@@ -53,8 +53,10 @@ struct CoreEndpoint: Sendable {
         do throws(CoreNegotiation.Refusal) {
             let negotiation = try CoreNegotiation(
                 version: fields["negotiateVersion"], wantsStatefulReconnect: fields["useStatefulReconnect"],
-                allowsStatefulReconnect: false)
-            let (id, token) = await broker.negotiate(user: fields["user"] ?? "", hasToken: negotiation.version > 0)
+                allowsStatefulReconnect: broker.settings.allowsStatefulReconnect)
+            let (id, token) = await broker.negotiate(
+                user: fields["user"] ?? "", hasToken: negotiation.version > 0,
+                offersStatefulReconnect: negotiation.usesStatefulReconnect)
             return CoreAnswer.json(negotiation.json(connectionID: id, token: token))
         } catch {
             metrics.refused(.protocolError)

@@ -43,7 +43,9 @@ final class CoreWebSocketHandler: ChannelInboundHandler {
         case .ping:
             context.writeAndFlush(
                 wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)), promise: nil)
-        case .connectionClose: line.close()
+        case .connectionClose:
+            if let transport { broker.assumeIsolated { $0.closed(transport, byClient: true) } }
+            line.close()
         case .pong: break
         default: line.close(.protocolError)
         }

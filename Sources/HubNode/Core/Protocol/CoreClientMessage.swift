@@ -33,12 +33,23 @@ enum CoreClientMessage: Equatable, Sendable {
         case error(String)
     }
 
-    /// It ends the connection. Where clients can cause it, the text is that of a real node.
+    /// Whether stateful reconnect counts it.
+    var isCounted: Bool {
+        switch self {
+        case .invocation, .streamItem, .completion, .cancelInvocation: true
+        case .ping, .close, .ack, .sequence, .unknown: false
+        }
+    }
+
+    /// The connection ends with it; the text is a real node's where the client can cause it.
     struct Malformed: Error, Equatable {
         let detail: String
 
         static let json = Malformed(detail: "InvalidDataException: Error reading JSON.")
         static let messagePack = Malformed(detail: "InvalidDataException: Error reading MessagePack.")
+        /// The client counts on messages that have not arrived.
+        static let sequence = Malformed(
+            detail: "InvalidOperationException: Sequence ID greater than amount of messages we've received.")
     }
 
     /// - Parameter message: one message, as returned by ``CoreInbox``.

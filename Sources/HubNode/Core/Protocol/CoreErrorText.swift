@@ -40,7 +40,14 @@ struct CoreErrorText {
 
     private func text(_ beginning: String, _ error: any Error) -> String {
         if let error = error as? HubError { return "\(beginning) HubException: \(error.message)" }
-        return Self.text(beginning, detailed, "\(type(of: error)): \(error)")
+        let detail =
+            switch error as? CallFailure {
+            case .unacknowledged: "TaskCanceledException: A task was canceled."
+            case .noSuchConnection(let id): "IOException: Connection '\(id)' does not exist."
+            case .notPublished(let reason): "RedisConnectionException: \(reason)"
+            case .unknownMethod, .unsupported, nil: "\(type(of: error)): \(error)"
+            }
+        return Self.text(beginning, detailed, detail)
     }
 
     private static func text(_ beginning: String, _ detailed: Bool, _ detail: String) -> String {

@@ -8,7 +8,9 @@ struct CoreHandshake: Equatable {
     let version: Int
 
     static let highestVersion = 2
-    /// The response to an accepted client.
+    /// From here on a client has stateful reconnect, if it negotiated it.
+    static let statefulVersion = 2
+    /// What a client that is accepted gets.
     static let accepted = Array("{}\u{1E}".utf8)
 
     /// The error text for a refused client.
@@ -25,12 +27,23 @@ struct CoreHandshake: Equatable {
         }
 
         static let canceled = Refusal(error: "Handshake was canceled.")
+
+        /// Server-sent events carry text only.
+        static func binary(_ format: CoreFormat) -> Refusal {
+            Refusal(
+                error:
+                    "Cannot use the '\(format.name)' protocol on the current transport. The transport does not support 'Binary' transfer format."
+            )
+        }
     }
 
     /// - Parameters:
     ///   - message: without the byte 1e.
-    ///   - detailed: whether the client is told why its handshake is malformed.
-    init(_ message: [UInt8], detailed: Bool) throws(Refusal) {
+    ///   - formats: the protocols of the node.
+    ///   - detailed: whether the client is told what is wrong with a malformed one.
+    init(
+        _ message: [UInt8], formats: [CoreFormat] = CoreFormat.allCases, detailed: Bool
+    ) throws(Refusal) {
         let (name, version): (String, Int)
         do throws(Malformed) {
             (name, version) = try Self.fields(of: message)
@@ -38,7 +51,7 @@ struct CoreHandshake: Equatable {
             let text = "An unexpected error occurred during connection handshake."
             throw Refusal(error: detailed ? "\(text) \(error.detail)" : text)
         }
-        guard let format = CoreFormat.allCases.first(where: { $0.name == name.lowercased() }) else {
+        guard let format = formats.first(where: { $0.name == name.lowercased() }) else {
             throw Refusal(error: "The protocol '\(name)' is not supported.")
         }
         // Like a real node, which accepts lower versions: signalrcore sends 0.

@@ -1,3 +1,4 @@
+import { CoreConnection } from "./core.js";
 import { HubConnection, TRANSPORTS } from "./signalr.js";
 
 const HUB = "ChatHub";
@@ -17,6 +18,7 @@ const STATES = {
   reconnecting: "Connection lost, reconnecting…",
   disconnected: "Disconnected, trying again…",
   cut: "Connected, but the node has lost Redis: messages do not get through",
+  ended: "Disconnected",
 };
 
 const $ = (id) => document.getElementById(id);
@@ -24,7 +26,27 @@ const setting = (name) => document.querySelector(`meta[name="signalr-${name}"]`)
 const page = new URLSearchParams(location.search);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-const me = { name: "", room: "" };
+/** What clients speak; the node serves those that have a path. */
+const PROTOCOLS = {
+  signalr2: {
+    title: "SignalR 2",
+    Connection: HubConnection,
+    path: setting("path"),
+    backplane: ["event key", setting("channel")],
+    // Nodes compare group names ignoring case.
+    sameRoom: (a, b) => a?.toLowerCase() === b?.toLowerCase(),
+  },
+  core: {
+    title: "ASP.NET Core",
+    Connection: CoreConnection,
+    path: setting("core-path"),
+    backplane: setting("core-backplane") ? ["hub", setting("core-backplane")] : ["clients of", "this node only"],
+    sameRoom: (a, b) => a === b,
+  },
+};
+const served = Object.keys(PROTOCOLS).filter((name) => PROTOCOLS[name].path !== "");
+
+const me = { name: "", room: "", protocol: served[0] };
 let connection = null;
 /** The room that the node has confirmed for this session. */
 let joined = null;
@@ -51,28 +73,47 @@ function remember(key, value) {
 function prefill() {
   $("name").value = page.get("name") ?? recall("name");
   $("room").value = page.get("room") ?? (recall("room") || "lobby");
+  const known = [page.get("protocol")?.toLowerCase(), recall("protocol")].find((name) => served.includes(name));
+  me.protocol = known ?? served[0];
+  chooseProtocol();
+  showProtocol();
+  $("protocols").hidden = served.length < 2;
+  $("changeable").textContent = served.length < 2 ? " name or room" : " name, room or protocol";
+  $("change").ariaLabel = `Change${$("changeable").textContent}`;
   ($("name").value ? $("enter") : $("name")).focus();
+}
+
+function chooseProtocol() {
+  for (const radio of $("welcome-form").elements.protocol) radio.checked = radio.value === me.protocol;
+}
+
+function showProtocol() {
+  const { title, backplane } = PROTOCOLS[me.protocol];
+  $("protocol").textContent = title;
+  [$("backplane-kind").textContent, $("backplane").textContent] = backplane;
 }
 
 function askAgain() {
   $("name").value = me.name;
   $("room").value = me.room;
-  $("welcome-title").textContent = "Name and room";
-  $("welcome-lead").textContent = "A new name starts a new connection.";
+  chooseProtocol();
+  $("welcome-title").textContent = served.length < 2 ? "Name and room" : "Name, room and protocol";
+  $("welcome-lead").textContent = `A new name${served.length < 2 ? "" : " or protocol"} starts a new connection.`;
   $("enter").textContent = "Change";
   $("cancel").hidden = false;
   $("welcome").showModal();
 }
 
-function enter(name, room) {
+function enter(name, room, protocol) {
   const before = { ...me };
-  Object.assign(me, { name, room });
+  Object.assign(me, { name, room, protocol });
   remember("name", name);
   remember("room", room);
+  remember("protocol", protocol);
   showMe();
   $("message").focus();
   // The node binds a connection to the user that negotiated it.
-  if (name !== before.name) connect();
+  if (name !== before.name || protocol !== before.protocol) connect();
   else if (!sameRoom(room, before.room)) moveFrom(before.room);
 }
 
@@ -92,12 +133,14 @@ function connect() {
   connection?.stop();
   joined = null;
   wasConnected = false;
+  showProtocol();
   connection = openConnection();
   connection.start();
 }
 
 function openConnection() {
-  const opened = new HubConnection({ path: setting("path"), query: { user: me.name }, transports: wantedTransports() });
+  const { Connection, path } = PROTOCOLS[me.protocol];
+  const opened = new Connection({ path, query: { user: me.name }, transports: wantedTransports() });
   opened.on(HUB, "broadcastMessage", (from, text, sign) => receive({ kind: "broadcast", from, text, sign }));
   opened.on(HUB, "groupMessage", (group, from, text, sign) => receive({ kind: "group", from, text, group, sign }));
   opened.on(HUB, "userMessage", (from, text) => receive({ kind: "user", from, text }));
@@ -113,8 +156,8 @@ function wantedTransports() {
   return found.length > 0 ? found : TRANSPORTS;
 }
 
-function showState({ state, transport, fresh, reason }) {
-  showConnection(state, reason);
+function showState({ state, transport, fresh, reason, final = false }) {
+  showConnection(final ? "ended" : state, reason);
   $("transport").textContent = transport ?? "–";
   if (state === "connected") {
     welcomeBack(fresh);
@@ -127,7 +170,8 @@ function showConnection(state, reason) {
   $("state").title = (shown === "cut" ? outage : reason) ?? "";
   if ($("state").dataset.state === shown) return;
   $("state").dataset.state = shown;
-  $("state").textContent = STATES[shown];
+  $("state").textContent = shown === "ended" ? `${STATES.ended}. ${reason}` : STATES[shown];
+  $("again").hidden = shown !== "ended";
 }
 
 /** The node's report on its Redis; empty if there is no problem. */
@@ -155,8 +199,7 @@ function welcomeBack(fresh) {
 
 // MARK: Rooms
 
-/** Nodes compare group names ignoring case. */
-const sameRoom = (a, b) => a?.toLowerCase() === b?.toLowerCase();
+const sameRoom = (a, b) => PROTOCOLS[me.protocol].sameRoom(a, b);
 const isJoined = () => sameRoom(joined, me.room);
 
 async function join(through, room, isFirstTry = true) {
@@ -390,10 +433,11 @@ function toNewest() {
 
 $("welcome-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  enter($("name").value.trim(), $("room").value.trim());
+  enter($("name").value.trim(), $("room").value.trim(), $("welcome-form").elements.protocol.value);
 });
 $("cancel").addEventListener("click", () => $("welcome").close());
 $("change").addEventListener("click", askAgain);
+$("again").addEventListener("click", () => connection.start());
 $("target").addEventListener("change", showTarget);
 $("newer").addEventListener("click", toNewest);
 $("log").addEventListener("scroll", noticeScroll, { passive: true });
@@ -423,6 +467,5 @@ addEventListener("pageshow", (event) => event.persisted && connection?.start());
 setInterval(lookAtNode, LOOK_EVERY);
 
 $("node").textContent = setting("node");
-$("channel").textContent = setting("channel");
 showUnseen();
 prefill();

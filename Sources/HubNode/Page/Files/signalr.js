@@ -11,6 +11,8 @@
 // it ends, the next link resumes at the session's cursor, so nothing is missed. Only when that fails for
 // DisconnectTimeout, or the token is refused, does a new session begin.
 
+import { compact, encode, fetchText, onAbort, request, sleep } from "./web.js";
+
 const CLIENT_PROTOCOL = "2.0";
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 5_000;
@@ -423,33 +425,9 @@ function resultOf(answer) {
   return answer.R ?? null;
 }
 
-const compact = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value != null));
-
-/** %20 for a space: URLSearchParams would write +, which not every server reads as one. */
-function encode(fields) {
-  const component = (value) => encodeURIComponent(String(value).toWellFormed());
-  return Object.entries(fields).map(([name, value]) => `${component(name)}=${component(value)}`).join("&");
-}
-
 function form(fields) {
   const headers = { "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8" };
   return { method: "POST", headers, body: encode(fields) };
-}
-
-/** Resolves with the body's text; the errors are sentences that can be shown. */
-async function request(url, options, signals, timeout) {
-  const signal = AbortSignal.any([...signals, AbortSignal.timeout(timeout)]);
-  const [response, text] = await fetchText(url, { ...options, signal, cache: "no-store" }).catch((error) => {
-    const isLate = error.name === "TimeoutError";
-    throw new Error(isLate ? "The node did not answer in time." : "The node cannot be reached.");
-  });
-  if (!response.ok) throw new Error(`The node answered ${response.status}: ${text.slice(0, 200) || "no reason given"}`);
-  return text;
-}
-
-async function fetchText(url, options) {
-  const response = await fetch(url, options);
-  return [response, await response.text()];
 }
 
 /** 0 at first, then doubling; randomized, because all clients of a node lose it at the same moment. */
@@ -457,19 +435,4 @@ function backoff(attempt) {
   if (attempt === 0) return 0;
   const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempt - 1, 10));
   return delay * (0.5 + Math.random() / 2);
-}
-
-/** Calls back once with the reason, at once if the signal has already fired. Returns a function that cancels this. */
-function onAbort(signal, callback) {
-  const listener = () => callback(signal.reason);
-  if (signal.aborted) listener();
-  else signal.addEventListener("abort", listener, { once: true });
-  return () => signal.removeEventListener("abort", listener);
-}
-
-function sleep(milliseconds, signal = new AbortController().signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => (forget(), resolve()), milliseconds);
-    const forget = onAbort(signal, (reason) => (clearTimeout(timer), reject(reason)));
-  });
 }

@@ -1,0 +1,65 @@
+import Backplane
+import Logging
+import NIOCore
+import Prometheus
+
+/// What time brings, and the end.
+extension CoreBroker {
+    /// Looks after connections that are silent or gone; to be called every second or so.
+    func tick(at now: NIODeadline = .now()) {
+        acknowledgements.expire(at: now)
+        for client in clients.all {
+            if let number = client.stateful?.dueAck() { send(.ack(number), to: client) }
+            switch client.due(at: now, settings.timing) {
+            case nil: break
+            case .removal: remove(client)
+            case .handshakeFailure: refuse(client, .canceled)
+            case .timeout:
+                close(
+                    client,
+                    error: errors.closing(
+                        "OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval."
+                    ), allowReconnect: true)
+            case .emptyPoll: writer.sendNothing(to: client.session)
+            case .ping: send(.ping, to: client)
+            }
+        }
+        for token in gapClosings.take(at: now) {
+            guard let client = clients[token: token], !client.isOver else { continue }
+            metrics.coreGapDisconnects.increment()
+            close(client, error: errors.closing("Messages of the backplane were missed."), allowReconnect: true)
+        }
+        metrics.coreResultsWaiting.set(Double(answers.count))
+    }
+
+    /// The subscription has ended and is there again: clients have missed what was published meanwhile, how much cannot
+    /// be known.
+    func noteGap(at now: NIODeadline = .now()) {
+        metrics.coreGaps.increment()
+        let connected = clients.connected
+        let seconds = deafSince.map { Double((now - $0).nanoseconds) * 1e-9 } ?? 0
+        logger.warning(
+            "the backplane was not heard for a while: clients missed what was published meanwhile",
+            metadata: [
+                "seconds": "\((seconds * 1000).rounded() / 1000)", "clients": "\(connected.count)",
+                "closed": "\(settings.reconnectsAfterGap)",
+            ])
+        guard settings.reconnectsAfterGap else { return }
+        gapClosings.add(connected.map(\.token), at: now, over: TimeAmount(settings.timing.gapSpread))
+    }
+
+    /// Asks every client to reconnect, which leads it to another node.
+    func drain() {
+        isDraining = true
+        for client in clients.all { close(client, allowReconnect: true) }
+    }
+
+    var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
+
+    /// Ends all that waits.
+    func shutDown() {
+        for client in clients.all { remove(client) }
+        acknowledgements.giveUpAll()
+        answers.giveUpAll()
+    }
+}

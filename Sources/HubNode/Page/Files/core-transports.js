@@ -1,0 +1,74 @@
+// How the text of ASP.NET Core SignalR goes to and fro.
+
+import { onAbort } from "./web.js";
+
+/**
+ * Each resolves once the link can be written to: sets `link.write`, hands on what arrives, and cleans up when the
+ * link's signal fires.
+ */
+export const transports = {
+  webSockets(link, endpoint) {
+    const socket = new WebSocket(endpoint.streamURL.replace(/^http/, "ws"));
+    socket.onmessage = ({ data }) => link.receive(data);
+    socket.onclose = () => link.end(new Error("The WebSocket was closed."));
+    onAbort(link.signal, () => socket.close());
+    link.write = async (text) => socket.send(text);
+    return new Promise((resolve) => (socket.onopen = resolve));
+  },
+
+  serverSentEvents(link, endpoint) {
+    const source = new EventSource(endpoint.streamURL);
+    source.onmessage = ({ data }) => link.receive(data);
+    // Left alone, an EventSource asks again with an id that has ended.
+    source.onerror = () => link.end(new Error("The event stream was closed."));
+    onAbort(link.signal, () => source.close());
+    link.write = posting(link, endpoint);
+    return new Promise((resolve) => (source.onopen = resolve));
+  },
+
+  async longPolling(link, endpoint) {
+    // The first poll is answered at once, with nothing.
+    await endpoint.poll(link.signal);
+    link.write = posting(link, endpoint);
+    poll(link, endpoint);
+  },
+};
+
+async function poll(link, endpoint) {
+  const forget = onAbort(link.signal, () => endpoint.remove());
+  try {
+    for (;;) {
+      const { status, text } = await endpoint.poll(link.signal);
+      if (status === 204) throw new Error("The node ended the connection.");
+      link.receive(text);
+    }
+  } catch (error) {
+    // The node has let go of it already.
+    if (!link.signal.aborted) forget();
+    link.end(error);
+  }
+}
+
+/** One request at a time, because the order of two at once is not kept; what comes meanwhile goes out together. */
+function posting(link, endpoint) {
+  let last = Promise.resolve();
+  let next = null;
+  const post = async (batch) => {
+    next = null;
+    try {
+      await endpoint.post(batch.text, link.signal);
+    } catch (error) {
+      if (error.status === 404) link.end(error);
+      throw error;
+    }
+  };
+  return (text) => {
+    if (next) {
+      next.text += text;
+      return next.sent;
+    }
+    const batch = (next = { text });
+    last = batch.sent = last.catch(() => {}).then(() => post(batch));
+    return batch.sent;
+  };
+}
