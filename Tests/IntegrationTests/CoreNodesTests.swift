@@ -82,7 +82,7 @@ struct CoreNodesTests {
         }
     }
 
-    // MARK: - Nodes that do not meet
+    // MARK: - Nodes that do not share messages
 
     private static func room(_ version: Int) -> CoreHub {
         CoreHub(
@@ -95,12 +95,12 @@ struct CoreNodesTests {
     func versions() async throws {
         let (old, new) = (Self.room(8), Self.room(9))
         let sentence =
-            "the hubs '\(old.type)' and '\(new.type)' differ only in the versions of .NET: their nodes do not meet"
+            "the hubs '\(old.type)' and '\(new.type)' differ only in the versions of .NET: their nodes do not share messages"
         try await RedisServer.with { redis in
             try await PythonNode.with([old], machine: "web1", on: redis) { _ in
                 let arguments = ["--redis", redis.url, "--core"]
                 try await RelayProcess.with(arguments) { later in
-                    #expect(!later.child.errors.contains("do not meet"))
+                    #expect(!later.child.errors.contains("do not share messages"))
                     try await PythonNode.with([new], machine: "web2", on: redis) { _ in
                         try await eventually("it is in the log") {
                             later.child.errors.contains(sentence) ? true : nil
@@ -124,7 +124,7 @@ struct CoreNodesTests {
     @Test("one hub with two channel prefixes: both are named")
     func prefixes() async throws {
         let sentence =
-            "the hub 'Chat.Hubs.ChatHub' has nodes with the channel prefix '' and others with 'shop:': they do not meet"
+            "the hub 'Chat.Hubs.ChatHub' has nodes with the channel prefix '' and others with 'shop:': they do not share messages"
         try await RedisServer.with { redis in
             try await PythonNode.with([Self.chat], machine: "web1", on: redis) { _ in
                 let arguments = ["--redis", redis.url, "--core"]
