@@ -42,8 +42,8 @@ final class HubMetrics: Sendable {
     }
 
     /// - Parameters:
-    ///   - joinsSignalR2: whether the node joins that backplane: what it does not join, it has no state of.
-    ///   - joinsCore: the same of ASP.NET Core.
+    ///   - joinsSignalR2: whether the node joins that backplane; without it there are no such series.
+    ///   - joinsCore: the same for ASP.NET Core.
     init(version: String, joinsSignalR2: Bool = true, joinsCore: Bool = true) {
         up =
             joinsSignalR2

@@ -61,8 +61,8 @@ struct HubCommand: AsyncParsableCommand {
     @Flag(
         help: ArgumentHelp(
             """
-            After Redis was away, ask the clients of ASP.NET Core to reconnect, spread over 30 s: they missed messages. Off \
-            by default, as at a real node, where clients are told nothing.
+            After a Redis outage ask the clients of ASP.NET Core to reconnect, spread over 30 s, because they missed \
+            messages. Off by default, as on a real node, which does not inform its clients.
             """))
     var reconnectAfterGap = false
 
@@ -87,12 +87,13 @@ struct HubCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Open connections at most; one more closes the one that waited longest without a complete request.",
+            "Maximum number of open connections; a further one closes the one that has waited longest without a complete request.",
             valueName: "count"))
     var maxConnections = 20_000
 
     @Option(
-        help: ArgumentHelp("Messages that may wait for one slow client before it is disconnected.", valueName: "count"))
+        help: ArgumentHelp(
+            "Maximum number of messages waiting for a slow client before it is disconnected.", valueName: "count"))
     var clientBuffer = 10_000
 
     @Option(
@@ -102,13 +103,13 @@ struct HubCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Largest envelope that is taken in, 1MiB or more; a larger one is dropped and counted.", valueName: "size"))
+            "Largest accepted envelope, 1MiB or more; a larger one is dropped and counted.", valueName: "size"))
     var maxEnvelope = ByteSize(bytes: 32 << 20)
 
     @Flag(help: "Send callers the full error of a failed hub method.")
     var detailedErrors = false
 
-    @Flag(help: "Answer JSONP. Off by default, as at a real node.")
+    @Flag(help: "Answer JSONP. Off by default, as on a real node.")
     var allowJsonp = false
 
     @OptionGroup(title: "Logging") var log: LogOptions

@@ -6,7 +6,7 @@ import Testing
 @testable import HTTPGuard
 
 @Suite struct PageResponseTests {
-    @Test(arguments: [nil, "default-src 'none'"]) func `a file of a page is asked for anew and has one type`(
+    @Test(arguments: [nil, "default-src 'none'"]) func `a file of a page is revalidated and has one type`(
         policy: String?
     ) {
         let response = Response(

@@ -5,12 +5,12 @@ import Redis
 import TestSupport
 import Testing
 
-/// What real nodes of ASP.NET Core published, again and again at 20,000 a second on a real server, and what our commands
-/// and a stranger's library read of it.
+/// Payloads of real ASP.NET Core nodes, repeated at 20,000 per second on a real server, and read by the product's
+/// commands and by an independent library.
 @Suite(
     "Load of ASP.NET Core", .serialized, .needs(.redisServer), .needs(.python), .timeLimit(.minutes(5)))
 struct CoreLoadTests {
-    /// Each payload of ARGV once.
+    /// Publishes each payload of ARGV once.
     private static let publish = "for i = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[i], ARGV[i + 1]) end"
     private static let rate = 20_000
     private static let seconds = 3
@@ -20,7 +20,7 @@ struct CoreLoadTests {
         var wrong: Int?
     }
 
-    /// Runs a relay for each channel prefix, which records below `folder` by the number of its setting.
+    /// Runs one relay per channel prefix, each recording below `folder` by the number of its setting.
     private static func withRelays<Value>(
         _ settings: ArraySlice<CoreVectors>, _ redis: RedisServer, folder: String, relays: [RelayProcess] = [],
         _ body: ([RelayProcess]) async throws -> Value
@@ -35,7 +35,7 @@ struct CoreLoadTests {
         }
     }
 
-    /// Publishes all payloads `cycles` times, at ``rate`` by the clock: what comes late does not delay the rest.
+    /// Publishes all payloads `cycles` times, at ``rate`` with absolute deadlines: late ones do not delay the rest.
     private static func publish(_ payloads: [CoreVectors.Payload], cycles: Int, to redis: RedisServer) async throws {
         let command =
             ["EVAL", .text(publish), "0"]
@@ -67,7 +67,7 @@ struct CoreLoadTests {
             try await TemporaryDirectory.with { folder in
                 try await Self.withRelays(settings[...], redis, folder: folder) { relays in
                     async let publishing: Void = Self.publish(payloads, cycles: cycles, to: redis)
-                    // While it is published and recorded.
+                    // During publishing and recording.
                     try await relays[0].waitForMetric("backplane_relay_written_bytes_total", atLeast: 1)
                     let early = try await Self.live("\(folder)/0", settings[0])
                     #expect(early.read > 0 && early.wrong == nil, "\(early)")
@@ -110,7 +110,7 @@ struct CoreLoadTests {
         #expect(verify.exit == .code(0), "\(verify.output) \(verify.errors)")
     }
 
-    @Test("cat, filters, SQL and CSV say of each payload what msgpack reads in it")
+    @Test("cat, filters, SQL and CSV agree with msgpack on each payload")
     func fields() async throws {
         let settings = try CoreVectors.all()
         let script = try #require(Bundle.module.url(forResource: "Scripts/core_fields", withExtension: "py")?.path)

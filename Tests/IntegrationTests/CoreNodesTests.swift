@@ -4,8 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Nodes of ASP.NET Core that differ in what they speak to Redis, or that an application takes for one and that do not
-/// meet.
+/// Nodes of ASP.NET Core with different Redis protocols, or that look like one application's but do not share messages.
 @Suite(
     "Nodes of ASP.NET Core", .serialized, .needs(.python), .needs(editions: .redis7, .redis6, .valkey9),
     .timeLimit(.minutes(3)))
@@ -31,7 +30,7 @@ struct CoreNodesTests {
                     let list = try await redis.command(["CLIENT", "LIST", "TYPE", "pubsub"]).text ?? ""
                     let rows = list.split(separator: "\n")
                     #expect(rows.count == 2 && rows.allSatisfy { $0.contains(" flags=P ") && $0.contains(" sub=4 ") })
-                    // Redis 6.2 does not tell.
+                    // Redis 6.2 does not report it.
                     if edition != .redis6 {
                         #expect(rows.contains { $0.contains("name=web3(") && $0.contains(" resp=3") }, "\(list)")
                     }
@@ -43,7 +42,7 @@ struct CoreNodesTests {
                                 && shown[Self.row("web2(SE.Redis-v2.9.32)")] == 1
                                 && shown[Self.row("web3(SE.Redis-v3.0.0)")] == 1
                         }
-                        // By another node. Each acknowledges it, over the connection that the push came on or the other.
+                        // From another node. Each acknowledges it, on the connection of the push or on the other one.
                         let command = CoreGroupCommand(
                             id: 7, server: "web9", action: .add, group: "g", connection: "c")
                         try await redis.command([
@@ -69,7 +68,7 @@ struct CoreNodesTests {
         }
     }
 
-    /// What `channels` and `run --check-only` say.
+    /// The output of `channels` and `run --check-only`.
     private func inventory(_ redis: RedisServer, _ hub: CoreHub) async throws {
         let nodes = "2 nodes (web2, web3; .NET 7 or later)"
         let channels = try await Finished.relay(["channels", "--redis", redis.url])
@@ -82,7 +81,7 @@ struct CoreNodesTests {
         }
     }
 
-    // MARK: - Nodes that do not meet
+    // MARK: - Nodes that do not share messages
 
     private static func room(_ version: Int) -> CoreHub {
         CoreHub(
@@ -91,16 +90,16 @@ struct CoreNodesTests {
         )
     }
 
-    @Test("a generic hub of two .NET versions: both are named at the start, and when the second comes later")
+    @Test("a generic hub of two .NET versions: both are named at the start, and when the second appears later")
     func versions() async throws {
         let (old, new) = (Self.room(8), Self.room(9))
         let sentence =
-            "the hubs '\(old.type)' and '\(new.type)' differ only in the versions of .NET: their nodes do not meet"
+            "the hubs '\(old.type)' and '\(new.type)' differ only in the versions of .NET: their nodes do not share messages"
         try await RedisServer.with { redis in
             try await PythonNode.with([old], machine: "web1", on: redis) { _ in
                 let arguments = ["--redis", redis.url, "--core"]
                 try await RelayProcess.with(arguments) { later in
-                    #expect(!later.child.errors.contains("do not meet"))
+                    #expect(!later.child.errors.contains("do not share messages"))
                     try await PythonNode.with([new], machine: "web2", on: redis) { _ in
                         try await eventually("it is in the log") {
                             later.child.errors.contains(sentence) ? true : nil
@@ -114,7 +113,7 @@ struct CoreNodesTests {
                             ["run", "--check-only", "--listen", "127.0.0.1:0"] + arguments)
                         #expect(check.output.contains(sentence), "\(check.output)")
                     }
-                    // Once, however often it looks.
+                    // Once, for any number of checks.
                     #expect(later.child.errors.ranges(of: sentence).count == 1)
                 }
             }
@@ -124,7 +123,7 @@ struct CoreNodesTests {
     @Test("one hub with two channel prefixes: both are named")
     func prefixes() async throws {
         let sentence =
-            "the hub 'Chat.Hubs.ChatHub' has nodes with the channel prefix '' and others with 'shop:': they do not meet"
+            "the hub 'Chat.Hubs.ChatHub' has nodes with the channel prefix '' and others with 'shop:': they do not share messages"
         try await RedisServer.with { redis in
             try await PythonNode.with([Self.chat], machine: "web1", on: redis) { _ in
                 let arguments = ["--redis", redis.url, "--core"]
@@ -141,7 +140,7 @@ struct CoreNodesTests {
         }
     }
 
-    @Test("a hub that looks like another's groups: both are named at the start, and when it comes later")
+    @Test("a hub that looks like another's groups: both are named at the start, and when it appears later")
     func coverage() async throws {
         let (chat, inner) = (CoreHub(type: "Chat"), CoreHub(prefix: "Chat:group:", type: "RoomHub"))
         let sentence = "patterns of the hub 'Chat' match channels of the hub 'Chat:group:RoomHub'"
@@ -162,7 +161,7 @@ struct CoreNodesTests {
         }
     }
 
-    @Test("subscribers for all clients without a node are told apart from nobody")
+    @Test("subscribers of `:all` without a node are distinguished from no subscribers")
     func noNodes() async throws {
         try await RedisServer.with { redis in
             let arguments = [
@@ -184,8 +183,8 @@ struct CoreNodesTests {
 
     // MARK: - Compressed arguments
 
-    /// `["plain", "secret-word secret-word ..."]` as MessagePack-CSharp writes it with `Lz4Block` (ext 99) and with
-    /// `Lz4BlockArray` (ext 98), blocks of Python's lz4.
+    /// `["plain", "secret-word secret-word ..."]` in MessagePack-CSharp's encodings `Lz4Block` (ext 99) and
+    /// `Lz4BlockArray` (ext 98), with blocks from Python's lz4.
     private static let compressed: [(type: Int, bytes: Int, hex: String)] = [
         (
             99, 32,
@@ -202,7 +201,7 @@ struct CoreNodesTests {
         return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0..<$0 + 2]), radix: 16) }
     }
 
-    @Test("arguments compressed by LZ4 are shown as that by tail, cat and export, and are not undecodable")
+    @Test("tail, cat and export show LZ4-compressed arguments as such, not as undecodable")
     func lz4() async throws {
         let hub = Self.chat
         try await RedisServer.with { redis in

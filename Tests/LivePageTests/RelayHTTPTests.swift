@@ -179,7 +179,7 @@ import Time
         #expect(try await get(path, accept: "text/html").text == file)
     }
 
-    @Test func `the login form is served byte for byte but for its note`() async throws {
+    @Test func `the login form is served byte for byte except for its note`() async throws {
         let form = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "Sources/LivePage/Page/login.html")
         let sessions = try webSessions()

@@ -153,7 +153,7 @@ import Testing
         #expect(core.admitted(found, besides: 12) == [])
         #expect(CoreAttachment(findsHubs: true, permitsManyPatterns: true).admitted(found, besides: 12) == found)
         #expect(CoreAttachment(findsHubs: true, includesConnections: true).admitted(found, besides: 0).count == 8)
-        // Hubs without nodes stay: even who permits many patterns must not get them without end.
+        // Hubs without nodes stay: even if many patterns are permitted, their number is limited.
         let many = (0..<300).map { CoreHub(type: "H\($0)") }
         let all = CoreAttachment(findsHubs: true, permitsManyPatterns: true)
         #expect(all.admitted(many, besides: 0) == Array(many.prefix(250)))

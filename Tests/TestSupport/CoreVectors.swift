@@ -25,7 +25,7 @@ package struct CoreVectors: Sendable {
 
     package let hub: CoreHub
     package let payloads: [Payload]
-    /// The file with them.
+    /// The file that contains them.
     package let path: String
 
     /// Without the group commands and unanswered calls for a result.

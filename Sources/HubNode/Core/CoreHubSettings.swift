@@ -6,15 +6,15 @@ public struct CoreHubSettings: Sendable {
     public var path: String
     /// The backplane shared with other nodes; nil: clients reach only those of this node.
     public var backplane: CoreBackplaneSettings?
-    /// The hub protocols that clients may speak. Every message on the backplane carries each of them: all nodes of a hub
-    /// must have the same.
+    /// The hub protocols for clients. Every message on the backplane contains each of them: all nodes of a hub must
+    /// have the same.
     public var protocols: [HubProtocol]
-    /// Whether clients that ask for stateful reconnect may have it.
+    /// Whether clients may use stateful reconnect.
     public var allowsStatefulReconnect: Bool
-    /// Bytes sent to a client with stateful reconnect that it has not acknowledged; beyond them messages wait.
+    /// Maximum number of unacknowledged bytes for a client with stateful reconnect; beyond it messages wait.
     public var statefulBufferBytes: Int
-    /// Whether clients are asked to reconnect once the backplane was not heard for a while: they have missed messages, and
-    /// the protocol has no other way to tell them.
+    /// Whether clients are asked to reconnect after a lost subscription: they have missed messages, and the protocol
+    /// has no other way to inform them.
     public var reconnectsAfterGap: Bool
     /// Bytes of one message of a client, as on a real node.
     public var inboundMessageBytes: Int
@@ -40,7 +40,7 @@ public struct CoreHubSettings: Sendable {
         self.reconnectsAfterGap = reconnectsAfterGap
     }
 
-    /// In the order in which a message carries them.
+    /// In the order within a message.
     var formats: [CoreFormat] {
         CoreFormat.allCases.filter { format in protocols.contains { $0.rawValue == format.name } }
     }

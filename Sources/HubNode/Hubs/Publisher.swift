@@ -46,7 +46,8 @@ struct ClientCall: Sendable {
 enum Audience: Sendable {
     case all(except: [String])
     case client(String)
-    /// A client of a list: of ASP.NET Core it is published also if this node has the connection, as at a real node.
+    /// One client of a list: for ASP.NET Core it is published even if this node owns the connection, like on a real
+    /// node.
     case listed(String)
     case group(String, except: [String])
     /// All connections of a user.

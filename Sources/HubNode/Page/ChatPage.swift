@@ -42,7 +42,7 @@ struct ChatPage: Sendable {
         ]
     }
 
-    /// Empty where clients of ASP.NET Core SignalR meet on this node only.
+    /// Empty if clients of ASP.NET Core SignalR reach only those of this node.
     private static func coreBackplane(_ configuration: HubNodeConfiguration) -> String {
         configuration.core?.backplane.map { $0.channelPrefix + $0.hubType } ?? ""
     }

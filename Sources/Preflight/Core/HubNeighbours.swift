@@ -1,9 +1,9 @@
 package import Backplane
 
-/// Hubs whose names are so close that one is taken for the other: by an application whose nodes then do not meet, or by
-/// the patterns of a relay.
+/// Hubs that are easily confused because of their names: by an application, whose nodes then do not share messages, or
+/// by the patterns of a relay.
 package struct HubNeighbours: Sendable {
-    /// What is wrong with three hundred hubs is wrong with the first ten.
+    /// Maximum number of sentences: ten examples are enough to find the cause.
     private static let most = 10
 
     private let prefix: String
@@ -13,16 +13,16 @@ package struct HubNeighbours: Sendable {
         self.prefix = prefix
     }
 
-    /// Hubs that an application may take for one, and whose nodes do not meet.
+    /// Hubs that look like the same hub to an application, but whose nodes do not share messages.
     ///
     /// - Parameters:
-    ///   - watched: watched hubs.
+    ///   - watched: the watched hubs.
     ///   - others: hubs of the same Redis that are not watched, as far as known.
     /// - Returns: a sentence that names both hubs for each pair; the first ten.
     package func strangers(watched: [CoreHub], others: [CoreHub]) -> [String] {
         var sentences: [String] = []
         var told: Set<Set<[UInt8]>> = []
-        // The same roots as those of watched hubs, read with their own prefixes, are no other hubs.
+        // Roots of watched hubs read with other prefixes are not other hubs.
         for hub in watched {
             for other in watched + others where other.root != hub.root && sentences.count < Self.most {
                 guard let sentence = difference(hub, other), told.insert([hub.root, other.root]).inserted else {
@@ -36,43 +36,43 @@ package struct HubNeighbours: Sendable {
 
     /// Hubs whose channels are matched by patterns of watched ones.
     ///
-    /// - Returns: as ``strangers(watched:others:)``.
+    /// - Returns: like ``strangers(watched:others:)``.
     package func covered(watched: [CoreHub], others: [CoreHub]) -> [String] {
         var sentences: [String] = []
         for inner in others where Self.mayBeCovered(inner) {
             for outer in watched where sentences.count < Self.most && CoreWatch.covers(outer, inner) {
                 sentences.append(
-                    "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)): what is sent there is taken for messages of the first"
+                    "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)): messages of the second hub are attributed to the first"
                 )
             }
         }
         return sentences
     }
 
-    /// Cheap, because there may be many hubs.
+    /// A fast check, because there may be many hubs.
     private static func mayBeCovered(_ hub: CoreHub) -> Bool {
         [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
     }
 
-    /// Why two hubs that look like one are two; nil if they do not look like one.
+    /// The difference between two hubs that look like one; nil if they do not.
     private func difference(_ hub: CoreHub, _ other: CoreHub) -> String? {
-        // The prefix of another is a guess.
+        // The prefix of another hub is a guess.
         let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
         if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
             sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
         {
             return
-                "the hubs \(Self.name(hub)) and \(Self.name(sibling)) differ only in the versions of .NET: their nodes do not meet, and clients of the one miss what the other sends"
+                "the hubs \(Self.name(hub)) and \(Self.name(sibling)) differ only in the versions of .NET: their nodes do not share messages, so clients of one miss what the other sends"
         }
         let type = Array(hub.type.utf8)
         guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
         let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
-        // `ChatHub` beside `GroupChatHub` are two types.
+        // `ChatHub` and `GroupChatHub` are two types.
         guard sibling == nil || hub.type.contains(".") else { return nil }
         // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
         if let last = otherPrefix.last, last == "." || last == "+" { return nil }
         return
-            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not meet; only the first are watched"
+            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not share messages; only the former are watched"
     }
 
     static func name(_ hub: CoreHub) -> String {

@@ -36,13 +36,13 @@ struct ForwardOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Forward what is for a group of an ASP.NET Core hub to another group. Repeat it for more.",
+            "Forward messages for a group of an ASP.NET Core hub to another group. Repeat it for more.",
             valueName: "old=new"))
     var forwardMapGroup: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Forward what is for a user of an ASP.NET Core hub to another user. Repeat it for more.",
+            "Forward messages for a user of an ASP.NET Core hub to another user. Repeat it for more.",
             valueName: "old=new"))
     var forwardMapUser: [String] = []
 

@@ -60,7 +60,7 @@ def write_all(path, size):
 
 
 def write_groups(path, size):
-    """The same payloads, each for another group than the one before: `GROUPS` of them in an order without a pattern."""
+    """The same payloads, each for a different group than the previous one: `GROUPS` groups in an irregular order."""
     made = payloads(size, DIFFERENT_BYTES // size + 1)
     order = list(range(GROUPS))
     random.Random(1).shuffle(order)

@@ -3,14 +3,14 @@
  * usage: publish_list [-r RATE] [-b BURST] [-d DEPTH] HOST PORT FILE COUNT
  *
  * FILE      channel, payload, channel, payload, ...: each a length of four bytes, low byte first, then the bytes.
- * COUNT     envelopes to publish; after the last of FILE the first follows again.
- * -r RATE   envelopes a second, against absolute deadlines from the start: a late one does not delay the next.
- * -b BURST  envelopes that fall due together under -r (default 1).
- * -d DEPTH  commands without a reply at any time, at most (default 64).
+ * COUNT     envelopes to publish; after the last of FILE it continues with the first.
+ * -r RATE   envelopes per second, with absolute deadlines from the start: a late one does not delay the next.
+ * -b BURST  envelopes due together with -r (default 1).
+ * -d DEPTH  maximum number of commands without a reply (default 64).
  *
- * Every reply must be the number of subscribers, whatever it is.
- * Standard output: one line "published envelopes=N seconds=S rate=R behind_us=L", where L is by how much the latest
- * burst missed its deadline. Exit status: 0 done, 1 failed, 64 usage. */
+ * Every reply must be a number of subscribers, of any value.
+ * Standard output: one line "published envelopes=N seconds=S rate=R behind_us=L", where L is the largest
+ * lateness of a burst. Exit status: 0 done, 1 failed, 64 usage. */
 #define _GNU_SOURCE /* ppoll */
 #include <errno.h>
 #include <hiredis/hiredis.h>

@@ -131,7 +131,7 @@ class Hub(Server):
 
 
 class CoreHub(Hub):
-    """The same for clients of ASP.NET Core SignalR, which do not negotiate."""
+    """The same for clients of ASP.NET Core SignalR, without negotiation."""
 
     BACKPLANE = "--core-hub"
     PROTOCOL = "json"

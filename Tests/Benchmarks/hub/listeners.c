@@ -5,11 +5,11 @@
  *
  * COUNT      webSockets to 127.0.0.1:PORT, connected one after another.
  * MARKER     what is counted wherever it arrives; its first character must not come again in it.
- * MESSAGE    content of the frame that is sent; the first '@' after MARKER, or of all if it holds no MARKER, becomes the
- *            number of the broadcast, in eight digits.
- * -b         MESSAGE goes in a binary frame.
- * -g GREETING  text of a frame that each webSocket sends once it is open.
- * -s SENDERS so many of the webSockets broadcast in turn (default 1).
+ * MESSAGE    content of the frame to send; the first '@' after MARKER, or the first one without MARKER, becomes the number
+ *            of the broadcast, in eight digits.
+ * -b         sends MESSAGE in a binary frame.
+ * -g GREETING  text of a frame that each webSocket sends when it is open.
+ * -s SENDERS number of webSockets that broadcast in turn (default 1).
  * -t FILE    one request target a line, for each webSocket its own (default: all ask for "/").
  * -r READY   a webSocket is connected once this has arrived (default: the end of the HTTP head).
  * -w WINDOW  maximum number of broadcasts in flight, counted in deliveries (default 1).

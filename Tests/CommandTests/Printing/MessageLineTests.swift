@@ -60,8 +60,8 @@ import Time
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    /// A GUID would push everything behind it out of its column, and out of a terminal.
-    @Test func theChannelOfANodesAcksIsShortOnATerminalAndWholeInAPipe() {
+    /// A GUID would push everything after it out of its column, and off the terminal.
+    @Test func theAckChannelOfANodeIsShortOnATerminalAndCompleteInAPipe() {
         let server = "web1_0123456789abcdef0123456789abcdef"
         let payloads: [(CoreKind, String, CorePayload)] = [(.ack, server, .ack(id: 7)), (.ack, "odd", .ack(id: 8))]
         let hub = CoreHub(type: "Chat.ChatHub")

@@ -4,19 +4,19 @@ import Testing
 
 @testable import HubNode
 
-/// A real node's spans of time, to the second, on the test's own clock.
-@Suite("Time of an ASP.NET Core connection")
+/// A real node's timeouts and intervals, to the second, with a simulated clock.
+@Suite("Timing of an ASP.NET Core connection")
 struct CoreClientTimeTests {
     private static func at(_ seconds: Int64) -> NIODeadline {
         .uptimeNanoseconds(1_000_000_000_000) + .seconds(seconds)
     }
 
-    /// A client whose transport began at 0 and was last written to at `written`.
+    /// A client whose transport started at 0 and was last written to at `written`.
     private struct Row: Sendable, CustomTestStringConvertible {
         var transport: TransportKind? = .webSockets
-        /// Whether the transport takes something now.
+        /// Whether the transport currently accepts data.
         var isReady = true
-        /// Whether there was one, if there is none now.
+        /// Whether there was one before, if there is none now.
         var hadTransport = true
         var phase = CoreClient.Phase.connected
         var hasPinged = false
@@ -40,20 +40,20 @@ struct CoreClientTimeTests {
         Row(written: 5, now: 19, due: nil), Row(written: 5, now: 20, due: .ping),
         Row(transport: .serverSentEvents, written: 5, now: 20, due: .ping),
         Row(isReady: false, written: 5, now: 20, due: nil), Row(phase: .connecting, written: 0, now: 20, due: nil),
-        // A client that has pinged and is silent for 30 s; one that never pings is never taken for gone.
+        // A client that has sent a ping and is silent for 30 s; one that never sends a ping is never considered gone.
         Row(hasPinged: true, written: 29, heard: 0, now: 29, due: nil),
         Row(hasPinged: true, written: 29, heard: 0, now: 30, due: .timeout),
         Row(isReady: false, hasPinged: true, written: 29, heard: 0, now: 30, due: .timeout),
         Row(hasPinged: false, written: 299, heard: 0, now: 300, due: nil),
-        // A poll is answered after 90 s; between polls, or webSockets with stateful reconnect, there are 15 s.
+        // A poll is answered after 90 s; 15 s are allowed between polls, or between webSockets with stateful reconnect.
         Row(transport: .longPolling, written: 89, now: 89, due: nil),
         Row(transport: .longPolling, written: 89, now: 90, due: .emptyPoll),
         Row(transport: nil, written: 10, now: 24, due: nil), Row(transport: nil, written: 10, now: 25, due: .removal),
-        // 5 s for the last message and the client's goodbye.
+        // 5 s for the last message and the client's close.
         Row(phase: .over, over: 10, now: 14, due: nil), Row(phase: .over, over: 10, now: 15, due: .removal),
     ]
 
-    @Test("what is due", arguments: rows)
+    @Test("actions that are due", arguments: rows)
     private func due(row: Row) async {
         let client = CoreClient(
             session: Session(
@@ -84,7 +84,7 @@ struct CoreClientTimeTests {
         let isDone = await withCheckedContinuation { continuation in
             pending.add("1", until: Self.at(30), continuation)
             pending.expire(at: Self.at(29))
-            // Too late for one, in time for none other.
+            // Too late for this one, and there is no other.
             pending.resolve("2", acknowledged: true)
             pending.expire(at: Self.at(30))
             pending.resolve("1", acknowledged: true)
@@ -99,7 +99,7 @@ struct GapClosingsTests {
         .uptimeNanoseconds(1_000_000_000_000) + .milliseconds(milliseconds)
     }
 
-    /// A class, for `#expect` calls no mutating method.
+    /// A class, because `#expect` cannot call mutating methods.
     private final class Closings {
         private var value = GapClosings()
 
@@ -126,7 +126,7 @@ struct GapClosingsTests {
         #expect(closings.count == 0)
     }
 
-    @Test("a second gap adds those who came since, and delays nobody")
+    @Test("a second gap adds new clients, and delays none")
     func again() {
         let closings = Closings()
         closings.add(["a", "b"], at: Self.at(0), over: .seconds(30))
@@ -138,7 +138,7 @@ struct GapClosingsTests {
         #expect(closings.take(at: Self.at(50_000)) == ["c"])
     }
 
-    @Test("nobody is closed of nobody")
+    @Test("without clients nothing is due")
     func none() {
         let closings = Closings()
         closings.add([], at: Self.at(0), over: .seconds(30))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Stateful reconnect")
 struct StatefulReconnectTests {
-    /// A class, for `#expect` calls no mutating method.
+    /// A class, because `#expect` cannot call mutating methods.
     private final class Connection {
         private var value: StatefulReconnect
 
@@ -30,7 +30,7 @@ struct StatefulReconnectTests {
 
     // MARK: - To the client
 
-    @Test("what is not acknowledged is sent again, with the number of the first")
+    @Test("unacknowledged messages are sent again, with the number of the first")
     func sentAgain() {
         let stateful = Connection(limit: 100)
         for text in ["a", "b", "c"] { #expect(stateful.send(text)) }
@@ -61,7 +61,7 @@ struct StatefulReconnectTests {
         #expect(stateful.pending == [2, 2])
     }
 
-    @Test("a waiting message is not passed by a later one")
+    @Test("a later message does not overtake a waiting one")
     func order() {
         let stateful = Connection(limit: 4)
         #expect(stateful.send("12345"))
@@ -72,7 +72,7 @@ struct StatefulReconnectTests {
         #expect(stateful.acknowledge(1) == ["b", "c"])
     }
 
-    @Test("an ack of what was never sent frees what was, and no more")
+    @Test("an ack beyond the last message acknowledges all messages")
     func ackBeyond() {
         let stateful = Connection(limit: 100)
         #expect(stateful.send("a"))
@@ -87,7 +87,7 @@ struct StatefulReconnectTests {
 
     // MARK: - From the client
 
-    @Test("messages of the types 1 to 5 count, others do not")
+    @Test("messages of types 1 to 5 are counted, others are not")
     func counted() throws {
         let stateful = Connection(limit: 100)
         let counted: [CoreClientMessage] = [
@@ -102,7 +102,7 @@ struct StatefulReconnectTests {
         #expect(stateful.dueAck() == nil)
     }
 
-    @Test("after a new webSocket what comes before the sequence is ignored, and what came before is ignored again")
+    @Test("on a new webSocket messages before the sequence message, and repeated ones, are ignored")
     func comesAgain() throws {
         let stateful = Connection(limit: 100)
         #expect(try stateful.takes(Self.call))
@@ -113,13 +113,13 @@ struct StatefulReconnectTests {
         #expect(try !stateful.takes(.ping))
         #expect(try stateful.takes(.sequence(2)))
         #expect(try !stateful.takes(Self.call))
-        // It has not got the ack: it is told again.
+        // The client has not received the ack: it is sent again.
         #expect(stateful.dueAck() == 2)
         #expect(try stateful.takes(Self.call))
         #expect(stateful.dueAck() == 3)
     }
 
-    @Test("a client that leaves out messages is disconnected, as by a real node")
+    @Test("a client that skips messages is disconnected, like on a real node")
     func leftOut() throws {
         let stateful = Connection(limit: 100)
         #expect(try stateful.takes(Self.call))

@@ -94,7 +94,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("the switch: from one protocol to the other and back; who speaks the other one is reached, too")
+        @Test("the switch: from one protocol to the other and back; users of the other protocol are reached too")
         func switches() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, name: "node A", configure: Self.joinBoth) { a in
@@ -123,7 +123,7 @@ extension WithHubNodes {
                                         .contains(#/Connected[\s\S]*SignalR 2[\s\S]*event key/#) ? true : nil
                                 }
                                 try await talk(from: bob, to: alice, "now the same")
-                                // It is remembered.
+                                // The choice is remembered.
                                 try await alice.open("http://127.0.0.1:\(a)/?room=lobby")
                                 #expect(
                                     try await alice.text(
@@ -143,7 +143,7 @@ extension WithHubNodes {
                     configure: { if wire == "core" { Self.joinBoth(&$0) } else { $0.core = nil } },
                     { port in
                         try await Browser.with { alice in
-                            // What it does not serve is not taken from the address either.
+                            // A protocol that is not served is not accepted from the address either.
                             let other = wire == "core" ? "signalr2" : "core"
                             try await enter(alice, port: port, name: "Alice", wire: other, transport: "webSockets")
                             #expect(try await offered(alice) == "")
@@ -157,14 +157,14 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a node that closes the connection for good is said to have, and the page connects again on request")
+        @Test("a permanent close by the node is reported, and the page reconnects on request")
         func connectsAgain() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, name: "node A", configure: Self.joinBoth) { port in
                     try await Browser.with { alice in
                         try await enter(alice, port: port, name: "Alice", wire: "core", transport: "webSockets")
                         try await talk(from: alice, to: alice, "hello")
-                        // Nodes pass frames on as they are.
+                        // Nodes pass frames on unchanged.
                         let close = CorePayload.invocation(
                             CoreInvocation(
                                 excluded: [],
@@ -217,7 +217,7 @@ extension WithHubNodes {
             }
         }
 
-        /// The protocols that the page lets choose from.
+        /// The protocols that the page offers.
         private func offered(_ browser: Browser) async throws -> String {
             try await browser.text(
                 """

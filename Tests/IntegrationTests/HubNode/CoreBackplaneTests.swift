@@ -78,18 +78,18 @@ extension WithHubNodes {
             }
         }
 
-        /// What one application of the recordings was told to be like.
+        /// The configuration of one recorded application.
         private struct Setting: Sendable, CustomTestStringConvertible {
             let transcript: String
             let prefix: String
             let protocols: [HubProtocol]
-            /// Steps of it that cannot be held.
+            /// Steps of it that cannot be compared.
             let left: [String]
 
             var testDescription: String { transcript }
         }
 
-        /// A hub method of ours cannot write .NET's own types in MessagePack.
+        /// This node's hub methods cannot encode .NET's own types in MessagePack.
         private static let settings = [
             Setting(
                 transcript: "net8-json-msgpack-prefix", prefix: "orc", protocols: [.json, .messagePack],

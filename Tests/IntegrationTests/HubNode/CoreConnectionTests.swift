@@ -89,7 +89,7 @@ extension WithHubNodes {
                     """)
         }
 
-        @Test("reconnects after 0, 2, 10 and 30 s, then gives up; what waited is told")
+        @Test("reconnects after 0, 2, 10 and 30 s, then gives up; pending calls are rejected")
         func reconnects() async throws {
             try await RedisServer.with { redis in
                 try await Browser.with { browser in
@@ -105,7 +105,7 @@ extension WithHubNodes {
                                 connection.on('', 'answer', () => new Promise(() => {}));
                                 window.pending = connection.invoke('', 'ask', await connection.invoke('', 'whoAmI'), 'q')
                                   .catch((error) => error.message);
-                                // A second is a hundredth of one.
+                                // Seconds run a hundred times faster.
                                 window.setTimeout = (call, time) => {
                                   if ([0, 2_000, 10_000, 30_000].includes(time)) window.delays.push(time);
                                   return real(call, time / 100);
@@ -134,7 +134,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("pings while it has nothing to say, and takes a silent node for gone")
+        @Test("sends pings while idle, and detects a silent node")
         func keepsAlive() async throws {
             let answer = try await inPage(
                 """
@@ -172,7 +172,7 @@ extension WithHubNodes {
             "return (async () => { \(beginning)\(script) })()"
         }
 
-        /// What a script in the page of a new node returns.
+        /// The result of a script in the page of a new node.
         private func inPage(
             _ script: String, configure: (inout HubNodeConfiguration) -> Void = { _ in }
         ) async throws -> String {

@@ -80,7 +80,7 @@ extension WithHubNodes {
                         Issue.record(
                             "\(difference.exchange)\nexpected \(difference.expected)\ngot      \(difference.got)")
                     }
-                    // Stateful reconnect counts twice, once in each protocol.
+                    // Stateful reconnect occurs twice, once per protocol.
                     #expect(report.held.count == 91)
                     #expect(report.left == [])
                 }

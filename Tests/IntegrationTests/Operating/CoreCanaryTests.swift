@@ -4,26 +4,26 @@ import Redis
 import TestSupport
 import Testing
 
-/// What users write, and who they are, planted wherever the wire of ASP.NET Core carries it, and looked for wherever the
-/// whole program could show it.
+/// User data and names, placed wherever the wire of ASP.NET Core carries them, and searched for in every output of the
+/// program.
 @Suite("Canaries on the wire of ASP.NET Core", .serialized, .needs(.redisServer, .curl), .timeLimit(.minutes(3)))
 struct CoreCanaryTests {
-    /// None is a part of another, nor of anything that is written for other reasons.
+    /// None is part of another, or of anything else that is printed.
     private enum Canary {
         static let user = "canary-user@example.org"
         static let group = "canary-group:x"
         static let connection = "CanaryConnection-_4711"
         static let names = [user, group, connection]
-        /// In a member that `--redact-json-keys` names.
+        /// In a member named by `--redact-json-keys`.
         static let member = "canary-in-a-member"
         /// Elsewhere in an argument, a header, an error or a result.
         static let value = "canary-in-a-value"
     }
 
-    /// - Returns: whether a text holds it, as it is, as Base64 or as hexadecimal digits.
+    /// - Returns: whether a text contains it, plain, as Base64 or as hexadecimal digits.
     private static func holds(_ text: Data, _ canary: String) -> Bool {
         let data = Data(canary.utf8)
-        // Base64 at each of three places, without the digits that depend on what is around.
+        // Base64 at each of three offsets, without the digits that depend on neighbouring bytes.
         let encoded = (0..<3).map { shift in
             let base64 = (Data(repeating: 0, count: shift) + data).base64EncodedData()
             return base64.dropFirst(shift == 0 ? 0 : shift + 1).prefix((data.count - 2) * 4 / 3)
@@ -42,7 +42,7 @@ struct CoreCanaryTests {
         return length + writer.bytes
     }
 
-    /// A call in three protocols, of which the last is one that nobody else knows.
+    /// A call in three protocols; the last one is unknown to others.
     private static func call(_ value: String = Canary.value, asks: Bool = false) -> [UInt8] {
         let text =
             #"{"type":1,"target":"Say","headers":{"token":"\#(Canary.member)"},"arguments":["\#(value)",{"Token":"\#(Canary.member)","n":[{"token":{"deep":"\#(Canary.member)"}}]}]}"#
@@ -77,7 +77,7 @@ struct CoreCanaryTests {
         return invocation.encoded()
     }
 
-    /// Channel and payload, of each kind, some with bytes that nothing decodes.
+    /// Channel and payload of each kind, some with undecodable bytes.
     private static func traffic(_ value: String) -> [(channel: [UInt8], payload: [UInt8])] {
         func on(_ kind: CoreKind, _ name: String, _ payload: [UInt8]) -> (channel: [UInt8], payload: [UInt8]) {
             (hub.channel(kind, Array(name.utf8)), payload)
@@ -109,7 +109,7 @@ struct CoreCanaryTests {
     enum Policy: String, CaseIterable {
         case hash, none, keys
 
-        /// With `--names hash` each.
+        /// Each with `--names hash`.
         var options: [String] {
             let names = ["--names", "hash"]
             return switch self {
@@ -119,7 +119,7 @@ struct CoreCanaryTests {
             }
         }
 
-        /// What must be nowhere in clear.
+        /// The canaries that must not appear in clear.
         fileprivate var secrets: [String] {
             Canary.names + [Canary.member] + (self == .keys ? [] : [Canary.value])
         }
@@ -135,7 +135,7 @@ struct CoreCanaryTests {
                     "--core-connections", "--record", capture, "--compression", "none", "--log-level", "trace",
                 ]
                 var places: [String: Data] = [:]
-                // In this policy values stay: then there is none.
+                // With this policy values are kept, so there is none.
                 let traffic = Self.traffic(policy == .keys ? "a value" : Canary.value)
                 try await RelayProcess.with(arguments + policy.options) { relay in
                     let feed = try await ChildProcess.start(
@@ -143,7 +143,7 @@ struct CoreCanaryTests {
                         ["--silent", "--no-buffer", "http://127.0.0.1:\(relay.port)/live"], folder: folder)
                     do {
                         try await eventually("the feed is open") { feed.output.isEmpty ? nil : true }
-                        // The feed is a sample: each of them is in it some time.
+                        // The feed is a sample: each of them appears eventually.
                         var rounds = 0
                         try await eventually("the feed has shown each kind", within: .seconds(60)) {
                             for (channel, payload) in traffic {
@@ -191,7 +191,7 @@ struct CoreCanaryTests {
         }
     }
 
-    /// So that what finds nothing above would find something.
+    /// Shows that the search above would find them.
     @Test("without these options all of them are in the capture")
     func everywhere() async throws {
         try await RedisServer.with { redis in

@@ -1,4 +1,4 @@
-"""Compares what our commands say of envelopes of an ASP.NET Core hub with what msgpack and json read in them.
+"""Compares the output of the product's commands for envelopes of an ASP.NET Core hub with msgpack and json.
 
 usage: core_fields.py RELAY CAPTURE VECTORS PREFIX
 
@@ -42,7 +42,7 @@ def check(what, told, meant):
 
 
 def plain(value):
-    """As JSON has it."""
+    """In the form of JSON."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, msgpack.Timestamp):
@@ -63,7 +63,7 @@ def items(frame):
 
 
 class Meant:
-    """One envelope, read without us."""
+    """One envelope, read independently."""
 
     def __init__(self, line):
         vector = json.loads(line)
@@ -107,7 +107,7 @@ class Meant:
             self.value = plain(answer[4]) if self.has_value else None
 
     def message(self):
-        """As `cat --json` has it."""
+        """In the form of `cat --json`."""
         message = {"kind": self.kind, "hub": HUB}
         if self.target is not None:
             message["target"] = self.target
@@ -132,7 +132,7 @@ class Meant:
         return message
 
     def cell(self):
-        """What the column `value` holds, parsed; an error is text."""
+        """The parsed content of the column `value`; an error is text."""
         if self.kind == "group_command":
             return [self.action, self.about]
         if self.arguments is not None:

@@ -3,9 +3,9 @@
 usage: core_live.py CAPTURE VECTORS
 
 CAPTURE   a directory of .mcap files.
-VECTORS   what was published again and again, from the first envelope on.
+VECTORS   the payloads that were published repeatedly, from the first envelope on.
 
-Prints one JSON object: how many envelopes were read, and the number of the first that is not what was published.
+Prints one JSON object: how many envelopes were read, and the number of the first that differs from the published one.
 """
 
 import base64

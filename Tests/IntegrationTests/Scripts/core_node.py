@@ -1,13 +1,13 @@
-"""A node of ASP.NET Core SignalR as Redis sees one.
+"""A node of ASP.NET Core SignalR from Redis' point of view.
 
 usage: core_node.py PORT RESP MACHINE HUB...
 
-RESP      2: one connection for commands and one for subscriptions, as StackExchange.Redis 2 has them;
+RESP      2: one connection for commands and one for subscriptions, like StackExchange.Redis 2;
           3: `HELLO 3` and one connection for both, as StackExchange.Redis 3 has it.
-MACHINE   in the names of its server and its client.
+MACHINE   part of the names of its server and its client.
 HUB       channel prefix and type.
 
-Subscribes to what each node subscribes to, then prints "subscribed". Prints "message CHANNEL" for each message, and
+Subscribes like a real node, then prints "subscribed". Prints "message CHANNEL" for each message, and
 answers each group command by an ack, over its connection for commands.
 """
 
@@ -52,7 +52,7 @@ class Connection:
         return tuple(items) if kind == b">" or items[:1] in ([b"message"], [b"subscribe"]) else items
 
     def ask(self, *words):
-        """The reply to a command; messages that come before are handled."""
+        """The reply to a command; messages that arrive before it are handled."""
         self.send(*words)
         while True:
             reply = self.read()

@@ -101,7 +101,7 @@ class Socket:
         self.socket.close()
 
     def cut(self):
-        """The connection ends without a goodbye, as by a network that fails."""
+        """The connection ends without a close frame, as when the network fails."""
         raw = self.socket.socket
         raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
         raw.shutdown(sockets.SHUT_RDWR)
@@ -302,7 +302,7 @@ for number, line in section("second websocket"):
 
 # --- stateful reconnect
 def unpacked(message):
-    """A MessagePack message as its JSON would be."""
+    """The JSON equivalent of a MessagePack message."""
     start = 1 if message[0] < 0x80 else 2
     fields = msgpack.unpackb(message[start:])
     if fields[0] == 1:
@@ -313,7 +313,7 @@ def unpacked(message):
 
 
 def packed(text):
-    """The MessagePack message that says what a JSON message does."""
+    """The MessagePack equivalent of a JSON message."""
     fields = json.loads(text)
     if fields["type"] == 1:
         data = msgpack.packb([1, {}, fields["invocationId"], fields["target"], fields["arguments"], []])

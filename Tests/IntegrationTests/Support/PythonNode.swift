@@ -3,13 +3,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A node of ASP.NET Core as Redis sees one, in a process of its own: `Scripts/core_node.py`.
+/// A node of ASP.NET Core from Redis' point of view, in a separate process: `Scripts/core_node.py`.
 struct PythonNode {
     let child: ChildProcess
 
     /// - Parameters:
     ///   - resp: 3 for one connection that gets pushes, 2 for two connections.
-    ///   - machine: in the names of its server and client.
+    ///   - machine: part of the names of its server and client.
     static func with<Value>(
         _ hubs: [CoreHub], resp: Int = 2, machine: String, on redis: RedisServer,
         isolation: isolated (any Actor)? = #isolation, _ body: (PythonNode) async throws -> Value
@@ -31,7 +31,7 @@ struct PythonNode {
         }
     }
 
-    /// Channels of the messages that it has got.
+    /// Channels of the messages that it has received.
     var heard: [String] {
         child.output.split(separator: "\n").filter { $0.hasPrefix("message ") }.map { String($0.dropFirst(8)) }
     }

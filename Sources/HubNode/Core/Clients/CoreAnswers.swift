@@ -33,7 +33,7 @@ struct CoreAnswers {
         }
     }
 
-    /// - Returns: false if it was not waited for.
+    /// - Returns: false if nothing was waiting for it.
     mutating func fail(_ id: String, _ error: any Error) -> Bool {
         guard let waiting = waiting.removeValue(forKey: id) else { return false }
         waiting.continuation.resume(throwing: error)
@@ -42,7 +42,7 @@ struct CoreAnswers {
 
     /// The connection has ended: it gives no answer any more.
     ///
-    /// - Returns: how many results it owed.
+    /// - Returns: the number of its pending results.
     mutating func disconnected(_ connectionID: String) -> Int {
         let owed = waiting.filter { $0.value.connectionID == connectionID }
         for (id, answer) in owed {
@@ -52,7 +52,7 @@ struct CoreAnswers {
         return owed.count
     }
 
-    /// The node stops: also clients of other nodes are waited for no longer.
+    /// The node is stopping: results of other nodes' clients are no longer awaited either.
     mutating func giveUpAll() {
         let all = waiting.values
         waiting = [:]

@@ -77,7 +77,7 @@ extension CoreBroker: Publisher {
         }
     }
 
-    /// Nobody answers the call with this id.
+    /// The call with this id will not be answered.
     private func giveUp(_ id: String, _ error: any Error) {
         if answers.fail(id, error) { metrics.missingResults.increment() }
     }

@@ -3,9 +3,9 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// What time brings, and the end.
+/// Timed actions, and the shutdown.
 extension CoreBroker {
-    /// Looks after connections that are silent or gone; to be called every second or so.
+    /// Checks for silent and dead connections; call about once a second.
     func tick(at now: NIODeadline = .now()) {
         acknowledgements.expire(at: now)
         for client in clients.all {
@@ -32,8 +32,7 @@ extension CoreBroker {
         metrics.coreResultsWaiting.set(Double(answers.count))
     }
 
-    /// The subscription has ended and is there again: clients have missed what was published meanwhile, how much cannot
-    /// be known.
+    /// The subscription was lost and is back: clients have missed what was published meanwhile; how much is unknown.
     func noteGap(at now: NIODeadline = .now()) {
         metrics.coreGaps.increment()
         let connected = clients.connected
@@ -48,7 +47,7 @@ extension CoreBroker {
         gapClosings.add(connected.map(\.token), at: now, over: TimeAmount(settings.timing.gapSpread))
     }
 
-    /// Asks every client to reconnect, which leads it to another node.
+    /// Asks every client to reconnect, to another node.
     func drain() {
         isDraining = true
         for client in clients.all { close(client, allowReconnect: true) }
@@ -56,7 +55,7 @@ extension CoreBroker {
 
     var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
 
-    /// Ends all that waits.
+    /// Ends everything that is waiting.
     func shutDown() {
         for client in clients.all { remove(client) }
         acknowledgements.giveUpAll()

@@ -4,35 +4,35 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// The transports of connections: the first one, each poll, and the webSocket that takes the place of a broken one.
+/// The transports of connections: the first one, each poll, and a webSocket that replaces a broken one.
 extension CoreBroker {
     enum Admission {
         case admitted
         case notFound
-        /// The connection has a transport already.
+        /// The connection already has a transport.
         case conflict
-        /// It has one of another kind.
+        /// The connection has a transport of another kind.
         case otherTransport
     }
 
-    /// Whether a connection may be given this transport.
+    /// Whether a connection may use this transport.
     func admission(token: String, _ transport: TransportKind) -> Admission {
         guard let client = clients[token: token] else { return .notFound }
         guard client.transportSince != nil else { return .admitted }
         guard client.session.transport == transport else { return .otherTransport }
         switch transport {
         case .longPolling: return .admitted
-        // As at a real node, the webSocket before may still look alive here.
+        // Like on a real node, the previous webSocket may still look alive here.
         case .webSockets where client.stateful != nil && !client.isOver: return .admitted
         default: return .conflict
         }
     }
 
-    /// Gives a connection a transport; a poll takes the place of the one before, and so does a webSocket with stateful
+    /// Attaches a transport to a connection; a poll replaces the previous one, and so does a webSocket with stateful
     /// reconnect.
     ///
     /// - Parameter token: nil for a webSocket without negotiation.
-    /// - Returns: the connection's token and the number by which the transport speaks of itself; nil if it may not have it.
+    /// - Returns: the connection's token and the number that identifies the transport; nil if it may not have it.
     func open(token: String?, user: String, _ transport: TransportKind, line: Outlet.Line) -> CoreTransportID? {
         let now = NIODeadline.now()
         let client = token.map { clients[token: $0] } ?? makeClient(user: user)
@@ -53,12 +53,12 @@ extension CoreBroker {
         return id
     }
 
-    /// Sends again, on a new webSocket, what the client may not have.
+    /// Sends messages that the client may not have received again, on a new webSocket.
     private func resume(_ client: CoreClient, at now: NIODeadline) {
         guard let format = client.format, let (sequence, messages) = client.stateful?.resume() else { return }
         metrics.statefulReconnects.increment()
         client.lastReceived = now
-        // Of a message that came in part, the rest will not come.
+        // The rest of a partially received message will not arrive.
         client.inbox = CoreInbox(limit: settings.inboundMessageBytes)
         client.inbox.format = format
         client.session.outbox = Outbox(cursor: messageCount)
@@ -67,13 +67,13 @@ extension CoreBroker {
         pump(client)
     }
 
-    /// Waits for what a stream or a poll has to write next.
+    /// Waits for the next item of a stream or a poll.
     func nextDelivery(_ transport: CoreTransportID) async -> Outlet.Delivery {
         await withCheckedContinuation { continuation in
             guard let client = client(transport) else { return continuation.resume(returning: .end) }
             client.session.outlet?.line = .pull(waiting: continuation)
             if client.session.transport == .longPolling, !client.hasPolled {
-                // As a real node: the first poll is answered at once, and tells the client that it is connected.
+                // Like a real node: the first poll is answered immediately, which confirms the connection.
                 client.hasPolled = true
                 return writer.sendNothing(to: client.session)
             }
@@ -81,30 +81,30 @@ extension CoreBroker {
         }
     }
 
-    /// A webSocket can take more.
+    /// A webSocket can accept more.
     func becameWritable(_ transport: CoreTransportID) {
         if let client = client(transport) { pump(client) }
     }
 
-    /// A transport has ended, and with it the connection, unless it polls or has stateful reconnect.
+    /// A transport has ended, and with it the connection, unless it uses long polling or stateful reconnect.
     ///
-    /// - Parameter byClient: whether the client closed it, which ends the connection also with stateful reconnect.
+    /// - Parameter byClient: whether the client closed it, which ends the connection even with stateful reconnect.
     func closed(_ transport: CoreTransportID, byClient: Bool = false) {
         guard let client = client(transport) else { return }
         writer.give(.end, to: client.session)
         client.session.lastActive = .now()
         if client.session.transport == .longPolling { return }
         if client.stateful != nil, !client.isOver, !byClient {
-            // What it has not acknowledged is sent again on its next webSocket.
+            // Unacknowledged messages are sent again on its next webSocket.
             client.session.outbox = Outbox(cursor: messageCount)
         } else {
             remove(client)
         }
     }
 
-    /// The client ends its polls.
+    /// The client ends its long polling.
     ///
-    /// - Returns: false if it does not poll.
+    /// - Returns: false if it does not use long polling.
     func delete(token: String) -> Bool {
         guard let client = clients[token: token], client.session.transport == .longPolling else { return false }
         remove(client)

@@ -24,10 +24,10 @@ actor CoreBroker {
     /// Why the backplane is not available; nil if it is.
     var listening: String? = "not connected to Redis yet"
     var publishing: String? = "not connected to Redis yet"
-    /// Since when nothing is heard; nil while all is well, and before it was heard for the first time.
+    /// When the subscription was lost; nil if it exists, or before the first one.
     var deafSince: NIODeadline?
     var hasListened = false
-    /// Clients that are asked to reconnect, because they may have missed messages.
+    /// Clients to be asked to reconnect, because they may have missed messages.
     var gapClosings = GapClosings()
     private let executor: any SerialExecutor
 
@@ -71,8 +71,8 @@ actor CoreBroker {
     /// A new connection without a transport.
     ///
     /// - Parameters:
-    ///   - hasToken: false for clients of version 0, whose requests bear the connection's id.
-    ///   - offersStatefulReconnect: whether the client may have a new webSocket if this one breaks.
+    ///   - hasToken: false for clients of version 0, whose requests carry the connection's id instead.
+    ///   - offersStatefulReconnect: whether the client may open a new webSocket if this one fails.
     /// - Returns: its id and its token.
     func negotiate(
         user: String, hasToken: Bool, offersStatefulReconnect: Bool = false
@@ -121,8 +121,8 @@ actor CoreBroker {
     }
 
     /// - Parameters:
-    ///   - message: in the client's protocol.
-    ///   - isCounted: whether it must also arrive if the client's webSocket breaks and it has another one in time.
+    ///   - message: encoded in the client's protocol.
+    ///   - isCounted: whether it must arrive even if the client's webSocket fails and is replaced in time.
     func enqueue(_ message: ByteBuffer, isCounted: Bool, for client: CoreClient) {
         if !isCounted || client.stateful?.send(message) != false { append(message, to: client) }
         guard client.isBeyond(limits), !client.isOver else { return }
@@ -136,7 +136,7 @@ actor CoreBroker {
         remove(client)
     }
 
-    /// What is written next; without a webSocket nothing is, and what counts is sent again on the next one.
+    /// Writes the next messages; without a webSocket none, and counted ones are sent again on the next one.
     func append(_ message: ByteBuffer, to client: CoreClient) {
         guard client.stateful == nil || client.session.outlet != nil else { return }
         // Nothing is an envelope here: each message may go out in a frame of its own.

@@ -49,9 +49,9 @@ final class CoreClient {
     /// Whether long polling has had its first response, which is immediate.
     var hasPolled = false
     var overSince: NIODeadline?
-    /// Whether it was told in its negotiation that it may have stateful reconnect.
+    /// Whether the negotiation offered it stateful reconnect.
     let offersStatefulReconnect: Bool
-    /// nil for a client that did not ask for it: its connection ends with its webSocket.
+    /// Nil for a client without stateful reconnect: its connection ends with its webSocket.
     var stateful: StatefulReconnect?
     var lastReceived: NIODeadline
     /// A client that never sends a ping is never considered gone.
@@ -73,15 +73,15 @@ final class CoreClient {
     var isConnected: Bool { if case .connected = phase { true } else { false } }
     var isNew: Bool { if case .new = phase { true } else { false } }
 
-    /// Whether too much waits for it.
+    /// Whether too much is pending for it.
     func isBeyond(_ limits: HubNodeLimits) -> Bool {
         guard let pending = stateful?.pending else { return session.isBeyond(limits) }
-        // Once each: what its webSocket has not taken waits for acks, too.
+        // Each counts once: messages not accepted by the webSocket also wait for acks.
         return pending.messages > limits.outboundMessages || pending.bytes > limits.outboundBytes
             || session.isBeyond(limits)
     }
 
-    /// Whether it takes what it is sent more slowly than a transport takes at once.
+    /// Whether more is pending than a transport accepts at once.
     func isBehind(_ limit: Int) -> Bool { stateful?.isFull == true || session.outbox.byteCount > limit }
 
     /// Whether it has sent more than may wait.

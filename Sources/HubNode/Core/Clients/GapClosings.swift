@@ -1,14 +1,14 @@
 import DequeModule
 import NIOCore
 
-/// When each client is asked to reconnect after a gap: spread over a span of time, so that the other nodes are not overrun.
-/// Decision logic without I/O.
+/// Schedules when each client is asked to reconnect after a gap: spread over a period, so that the other nodes are not
+/// overloaded. No I/O.
 struct GapClosings {
     private var due: Deque<(token: String, time: NIODeadline)> = []
 
     var count: Int { due.count }
 
-    /// After a second gap, clients that still wait for their turn keep it.
+    /// After a second gap, clients that are still waiting keep their time.
     mutating func add(_ tokens: some Collection<String>, at now: NIODeadline, over span: TimeAmount) {
         let waiting = Set(due.map(\.token))
         let added = tokens.filter { !waiting.contains($0) }
@@ -19,7 +19,7 @@ struct GapClosings {
         if !waiting.isEmpty { due = Deque(due.sorted { $0.time < $1.time }) }
     }
 
-    /// - Returns: the clients whose turn it is.
+    /// - Returns: the clients that are due.
     mutating func take(at now: NIODeadline) -> [String] {
         var tokens: [String] = []
         while let next = due.first, next.time <= now {

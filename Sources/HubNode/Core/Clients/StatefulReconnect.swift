@@ -1,41 +1,41 @@
 import DequeModule
 import NIOCore
 
-/// What lets a connection outlive its webSocket: the messages that the client has not acknowledged, and how many of its
-/// own have arrived. Decision logic without I/O.
+/// The state that lets a connection survive its webSocket: unacknowledged messages to the client, and the number of
+/// messages received from it. No I/O.
 ///
-/// Only messages of the types 1 to 5 count, in each direction from 1.
+/// Only messages of types 1 to 5 are counted, from 1 in each direction.
 struct StatefulReconnect {
     private let limit: Int
     private var unacknowledged: Deque<ByteBuffer> = []
     private var unacknowledgedBytes = 0
-    /// The number of the first of them, or of the next message if there is none.
+    /// The number of the first one, or of the next message if there is none.
     private var first: Int64 = 1
     private var waiting: Deque<ByteBuffer> = []
     private var waitingBytes = 0
 
-    /// The number of the next message of the client, which may be one that it sends again.
+    /// The number of the next message from the client, which may be a repeated one.
     private var next: Int64 = 1
     private var received: Int64 = 0
     private var acknowledged: Int64 = 0
     private var awaitsSequence = false
 
-    /// - Parameter limit: bytes that are sent without an ack; further messages wait.
+    /// - Parameter limit: maximum number of unacknowledged bytes; further messages wait.
     init(limit: Int) {
         self.limit = limit
     }
 
     // MARK: - To the client
 
-    /// Messages and bytes that wait for acks, those that were sent included.
+    /// Messages and bytes waiting for acks, including those already sent.
     var pending: (messages: Int, bytes: Int) {
         (unacknowledged.count + waiting.count, unacknowledgedBytes + waitingBytes)
     }
 
-    /// Whether messages wait until the client has acknowledged others.
+    /// Whether messages are waiting until the client has acknowledged others.
     var isFull: Bool { !waiting.isEmpty }
 
-    /// Whether a message need not wait.
+    /// Whether a message can be sent immediately.
     var hasRoom: Bool { waiting.isEmpty && unacknowledgedBytes < limit }
 
     /// - Returns: false if the message must wait; ``acknowledge(_:)`` returns it later.
@@ -49,9 +49,9 @@ struct StatefulReconnect {
         return true
     }
 
-    /// The client has every message up to this number.
+    /// The client has received every message up to this number.
     ///
-    /// - Returns: messages that waited and are to be sent now.
+    /// - Returns: waiting messages that can be sent now.
     mutating func acknowledge(_ number: Int64) -> [ByteBuffer] {
         while first <= number, let message = unacknowledged.popFirst() {
             unacknowledgedBytes -= message.readableBytes
@@ -68,7 +68,7 @@ struct StatefulReconnect {
 
     /// The client has a new webSocket.
     ///
-    /// - Returns: what it is sent first: the number of the first message of those that follow, and they.
+    /// - Returns: the number of the first message to send again, and the messages.
     mutating func resume() -> (sequence: Int64, messages: Deque<ByteBuffer>) {
         awaitsSequence = true
         return (first, unacknowledged)
@@ -81,8 +81,8 @@ struct StatefulReconnect {
 
     // MARK: - From the client
 
-    /// - Returns: false if the message is to be ignored: it has arrived before, or comes before the client has said, on
-    ///   its new webSocket, which one is first.
+    /// - Returns: false if the message must be ignored: it was received before, or it arrives on a new webSocket before
+    ///   the client has sent the number of its first message.
     mutating func takes(_ message: CoreClientMessage) throws(CoreClientMessage.Malformed) -> Bool {
         if case .sequence(let number) = message {
             guard number <= next else { throw .sequence }
@@ -94,7 +94,7 @@ struct StatefulReconnect {
         guard message.isCounted else { return true }
         defer { next += 1 }
         guard next > received else {
-            // The client has not got the ack.
+            // The client has not received the ack.
             acknowledged = min(acknowledged, received - 1)
             return false
         }
@@ -102,7 +102,8 @@ struct StatefulReconnect {
         return true
     }
 
-    /// The number that the client is told in an ack; nil if it knows it. Real nodes send one a second at most.
+    /// The number for the next ack to the client; nil if it has already been sent. Real nodes send at most one per
+    /// second.
     mutating func dueAck() -> Int64? {
         guard received > acknowledged else { return nil }
         acknowledged = received

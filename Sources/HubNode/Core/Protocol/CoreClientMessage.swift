@@ -33,7 +33,7 @@ enum CoreClientMessage: Equatable, Sendable {
         case error(String)
     }
 
-    /// Whether stateful reconnect counts it.
+    /// Whether it is counted for stateful reconnect.
     var isCounted: Bool {
         switch self {
         case .invocation, .streamItem, .completion, .cancelInvocation: true
@@ -47,7 +47,7 @@ enum CoreClientMessage: Equatable, Sendable {
 
         static let json = Malformed(detail: "InvalidDataException: Error reading JSON.")
         static let messagePack = Malformed(detail: "InvalidDataException: Error reading MessagePack.")
-        /// The client counts on messages that have not arrived.
+        /// The client's numbers include messages that have not arrived.
         static let sequence = Malformed(
             detail: "InvalidOperationException: Sequence ID greater than amount of messages we've received.")
     }

@@ -8,7 +8,7 @@ struct CoreHandshake: Equatable {
     let version: Int
 
     static let highestVersion = 2
-    /// From here on a client has stateful reconnect, if it negotiated it.
+    /// From this version on a client has stateful reconnect, if it negotiated it.
     static let statefulVersion = 2
     /// What a client that is accepted gets.
     static let accepted = Array("{}\u{1E}".utf8)

@@ -110,7 +110,7 @@ export class Link {
     this.signal = this.#life.signal;
     this.ended = new Promise((resolve) => onAbort(this.signal, resolve));
     this.#failed = new Promise((_, reject) => onAbort(this.signal, reject));
-    // Whoever waits gets the rejection; without a waiter it is not an error.
+    // Waiters get the rejection; without one it is not an error.
     this.#failed.catch(() => {});
   }
 
@@ -122,7 +122,7 @@ export class Link {
   async open(endpoint) {
     await this.#within(this.#times.open, transports[this.transport](this, endpoint));
     await this.#within(this.#times.handshake, this.#shakeHands());
-    // A poll is a sign of life by itself.
+    // A poll counts as activity by itself.
     if (this.transport !== "longPolling") this.#watch = setInterval(() => this.#look(), this.#times.ping / 15);
   }
 
@@ -162,7 +162,7 @@ export class Link {
     } catch {
       this.end(new Error("The node sent something that is not a message."));
     }
-    // A timer of a hidden page may fire once a minute only; what the node sends does not wait for it.
+    // A timer of a hidden page may fire once a minute only; received data does not depend on it.
     if (this.#watch !== null) this.#pingIfDue();
   }
 

@@ -1,4 +1,4 @@
-// How the text of ASP.NET Core SignalR goes to and fro.
+// The transports of ASP.NET Core SignalR's text protocol.
 
 import { onAbort } from "./web.js";
 
@@ -19,7 +19,7 @@ export const transports = {
   serverSentEvents(link, endpoint) {
     const source = new EventSource(endpoint.streamURL);
     source.onmessage = ({ data }) => link.receive(data);
-    // Left alone, an EventSource asks again with an id that has ended.
+    // By itself, an EventSource would reconnect with an id that has ended.
     source.onerror = () => link.end(new Error("The event stream was closed."));
     onAbort(link.signal, () => source.close());
     link.write = posting(link, endpoint);
@@ -27,7 +27,7 @@ export const transports = {
   },
 
   async longPolling(link, endpoint) {
-    // The first poll is answered at once, with nothing.
+    // The first poll is answered immediately, without messages.
     await endpoint.poll(link.signal);
     link.write = posting(link, endpoint);
     poll(link, endpoint);
@@ -43,7 +43,7 @@ async function poll(link, endpoint) {
       link.receive(text);
     }
   } catch (error) {
-    // The node has let go of it already.
+    // The node has already dropped it.
     if (!link.signal.aborted) forget();
     link.end(error);
   }

@@ -9,7 +9,7 @@
 // The same shape as HubConnection in signalr.js; the hub's name is ignored, because a path serves one hub.
 //
 // A Link is one connection: negotiated, its transport open, its handshake done. The protocol has no cursor: when a link
-// ends, the next one is a new connection without its groups, and what was sent in between is lost. As Microsoft's
+// ends, the next one is a new connection without its groups, and messages sent in between are lost. Like Microsoft's
 // client, it reconnects after 0, 2, 10 and 30 s and then gives up; it does not when the node closes the connection
 // without `allowReconnect`, nor when the first connection fails.
 
@@ -88,7 +88,7 @@ export class CoreConnection extends EventTarget {
     });
   }
 
-  // MARK: The way of a connection
+  // MARK: Connecting
 
   async #run(signal) {
     this.#become("connecting");
@@ -164,7 +164,7 @@ export class CoreConnection extends EventTarget {
     this.dispatchEvent(new CustomEvent("statechange", { detail: { state, transport, fresh, reason, final } }));
   }
 
-  // MARK: What arrives
+  // MARK: Receiving
 
   #receive(message, link) {
     switch (message.type) {

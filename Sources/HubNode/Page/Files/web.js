@@ -1,4 +1,4 @@
-// What both clients need of the browser: requests whose errors can be shown, and waits that can be called off.
+// Shared by both clients: requests whose errors can be shown, and waits that can be cancelled.
 
 export const compact = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value != null));
 
