@@ -1,9 +1,9 @@
 package import Backplane
 
-/// Hubs whose names are so close that one is taken for the other: by an application whose nodes then do not meet, or by
-/// the patterns of a relay.
+/// Finds hubs with names that are easily confused: by the application, whose nodes then do not receive each other's
+/// messages, or by the patterns of a relay.
 package struct HubNeighbours: Sendable {
-    /// What is wrong with three hundred hubs is wrong with the first ten.
+    /// Maximum number of sentences: ten examples are enough to find the cause.
     private static let most = 10
 
     private let prefix: String
@@ -13,16 +13,16 @@ package struct HubNeighbours: Sendable {
         self.prefix = prefix
     }
 
-    /// Hubs that an application may take for one, and whose nodes do not meet.
+    /// Hubs that look like the same hub to the application, although their nodes do not receive each other's messages.
     ///
     /// - Parameters:
     ///   - watched: watched hubs.
-    ///   - others: hubs of the same Redis that are not watched, as far as known.
+    ///   - others: the known hubs on the same Redis that are not watched.
     /// - Returns: a sentence that names both hubs for each pair; the first ten.
     package func strangers(watched: [CoreHub], others: [CoreHub]) -> [String] {
         var sentences: [String] = []
         var told: Set<Set<[UInt8]>> = []
-        // The same roots as those of watched hubs, read with their own prefixes, are no other hubs.
+        // The same root with another prefix is the same hub.
         for hub in watched {
             for other in watched + others where other.root != hub.root && sentences.count < Self.most {
                 guard let sentence = difference(hub, other), told.insert([hub.root, other.root]).inserted else {
@@ -34,7 +34,7 @@ package struct HubNeighbours: Sendable {
         return sentences
     }
 
-    /// Hubs whose channels are matched by patterns of watched ones.
+    /// Hubs whose channels are matched by patterns of watched hubs.
     ///
     /// - Returns: as ``strangers(watched:others:)``.
     package func covered(watched: [CoreHub], others: [CoreHub]) -> [String] {
@@ -54,9 +54,9 @@ package struct HubNeighbours: Sendable {
         [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
     }
 
-    /// Why two hubs that look like one are two; nil if they do not look like one.
+    /// How two similar hubs differ, as a sentence; nil if they are not easily confused.
     private func difference(_ hub: CoreHub, _ other: CoreHub) -> String? {
-        // The prefix of another is a guess.
+        // The prefix of a hub that was found is a guess.
         let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
         if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
             sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
@@ -67,7 +67,7 @@ package struct HubNeighbours: Sendable {
         let type = Array(hub.type.utf8)
         guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
         let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
-        // `ChatHub` beside `GroupChatHub` are two types.
+        // `ChatHub` and `GroupChatHub` are two types, not one type with two prefixes.
         guard sibling == nil || hub.type.contains(".") else { return nil }
         // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
         if let last = otherPrefix.last, last == "." || last == "+" { return nil }
