@@ -34,7 +34,7 @@ package struct HubNeighbours: Sendable {
         return sentences
     }
 
-    /// Hubs whose channels are matched by patterns of watched ones.
+    /// Hubs whose channels are matched by patterns of watched hubs.
     ///
     /// - Returns: like ``strangers(watched:others:)``.
     package func covered(watched: [CoreHub], others: [CoreHub]) -> [String] {
