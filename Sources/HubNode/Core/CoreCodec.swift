@@ -19,30 +19,29 @@ struct CoreCodec: ClientCodec {
 
 /// One message for many clients, in each protocol in which it was published; encoded once per protocol.
 struct CoreFanOut {
-    let json: ByteBuffer?
-    let messagePack: ByteBuffer?
-    private var shared: [EncodedFrame?] = [nil, nil]
+    /// A class: a delivery counts one reference instead of those of two buffers.
+    final class Form: Sendable {
+        let frame: EncodedFrame
 
-    init(json: ByteBuffer?, messagePack: ByteBuffer?) {
-        self.json = json
-        self.messagePack = messagePack
+        init(_ message: [UInt8], _ format: CoreFormat) {
+            frame = EncodedFrame(capacity: message.count, isBinary: format == .messagePack) { $0.writeBytes(message) }
+        }
+
+        /// The message as the protocol writes it.
+        var message: ByteBuffer { frame.content }
     }
 
+    private let json: Form?
+    private let messagePack: Form?
+
     init(_ frames: [CoreInvocation.Frame]) {
-        func buffer(_ format: CoreFormat) -> ByteBuffer? {
-            frames.first { $0.protocolName == format.name }.map { ByteBuffer(bytes: $0.bytes) }
+        func form(_ format: CoreFormat) -> Form? {
+            frames.first { $0.protocolName == format.name }.map { Form($0.bytes, format) }
         }
-        self.init(json: buffer(.json), messagePack: buffer(.messagePack))
+        json = form(.json)
+        messagePack = form(.messagePack)
     }
 
     /// - Returns: nil if the sender did not encode it in this protocol.
-    func message(_ format: CoreFormat) -> ByteBuffer? { format == .json ? json : messagePack }
-
-    mutating func encoded(_ format: CoreFormat) -> EncodedFrame? {
-        let index = Int(format.rawValue)
-        if let frame = shared[index] { return frame }
-        guard let message = message(format) else { return nil }
-        shared[index] = CoreCodec(messages: format).encoded(Frame(cursor: 0, messages: [message]))
-        return shared[index]
-    }
+    func form(_ format: CoreFormat) -> Form? { format == .json ? json : messagePack }
 }

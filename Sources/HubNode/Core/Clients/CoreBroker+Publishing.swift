@@ -100,14 +100,13 @@ extension CoreBroker: Publisher {
     private func deliver(
         _ message: CoreFanOut, to receivers: some Collection<CoreClient>, except excluded: [String] = []
     ) {
-        var message = message
         let excluded = Set(excluded.map { OrdinalName($0) })
         let now = NIODeadline.now()
         var count = 0
         for client in Array(receivers) {
             guard !client.isOver, let format = client.format else { continue }
             guard excluded.isEmpty || !excluded.contains(OrdinalName(client.id)) else { continue }
-            guard let frame = message.encoded(format), let own = message.message(format) else {
+            guard let form = message.form(format) else {
                 // Like a real node: a client that would otherwise miss messages silently is disconnected.
                 metrics.missingProtocols.increment()
                 logger.error(
@@ -116,14 +115,12 @@ extension CoreBroker: Publisher {
                 remove(client)
                 continue
             }
-            if client.session.outbox.isIdle, client.session.outlet?.isReady == true,
-                client.stateful?.hasRoom != false
-            {
-                _ = client.stateful?.send(own)
-                writer.write(frame, to: client.session, at: now)
+            let session = client.session
+            if session.outbox.isIdle, session.outlet?.isReady == true, client.keeps(form) {
+                writer.write(form.frame, to: session, at: now)
                 count += 1
             } else {
-                enqueue(own, isCounted: true, for: client)
+                enqueue(form.message, isCounted: true, for: client)
                 pump(client)
             }
         }

@@ -84,6 +84,15 @@ final class CoreClient {
     /// Whether more is pending than a transport accepts at once.
     func isBehind(_ limit: Int) -> Bool { stateful?.isFull == true || session.outbox.byteCount > limit }
 
+    /// Keeps a message that is sent at once until it is acknowledged, with stateful reconnect.
+    ///
+    /// - Returns: false if the message must wait.
+    func keeps(_ form: CoreFanOut.Form) -> Bool {
+        guard stateful != nil else { return true }
+        guard stateful?.hasRoom == true else { return false }
+        return stateful?.send(form.message) == true
+    }
+
     /// Whether it has sent more than may wait.
     func isFull(_ limit: Int) -> Bool { pendingBytes > limit }
 
