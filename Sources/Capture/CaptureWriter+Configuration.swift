@@ -46,23 +46,27 @@ extension CaptureWriter {
             backplanes += more
             channels += more.map(\.name)
         }
-    }
 
-    /// The MCAP channels of envelopes and events.
-    var mcapChannels: [Channel] {
-        let envelopes = configuration.backplanes.enumerated().map { index, channel in
-            let id = Self.firstEnvelopeChannel + UInt16(index)
-            return switch channel {
-            case .signalR2(let key):
-                Channel(id: id, topic: key, messageEncoding: CaptureMetadata.envelopeEncoding)
-            case .core(let hub): CoreCapture.channel(id, of: hub)
+        static let firstEnvelopeChannel: UInt16 = 1
+        /// Id of the MCAP channel of events, after those of envelopes.
+        var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(channels.count) }
+
+        /// The MCAP channels of envelopes and events.
+        var mcapChannels: [Channel] {
+            let envelopes = backplanes.enumerated().map { index, channel in
+                let id = Self.firstEnvelopeChannel + UInt16(index)
+                return switch channel {
+                case .signalR2(let key):
+                    Channel(id: id, topic: key, messageEncoding: CaptureMetadata.envelopeEncoding)
+                case .core(let hub): CoreCapture.channel(id, of: hub)
+                }
             }
+            return envelopes + [
+                Channel(
+                    id: eventsChannel, topic: CaptureMetadata.eventsTopic,
+                    messageEncoding: CaptureMetadata.eventsEncoding)
+            ]
         }
-        return envelopes + [
-            Channel(
-                id: eventsChannel, topic: CaptureMetadata.eventsTopic,
-                messageEncoding: CaptureMetadata.eventsEncoding)
-        ]
     }
 }
 
@@ -129,4 +133,27 @@ extension CaptureWriterObserver {
     package func segmentEnded(path: String) {}
     /// Ignored by default.
     package func segmentLost(_ loss: SegmentLoss) {}
+}
+
+/// What is lost of the open segment because its file was changed from outside.
+package struct SegmentLoss: Sendable, Equatable {
+    /// Why the segment could not be written on.
+    package enum Cause: String, Sendable, CaseIterable {
+        /// The file was deleted or replaced.
+        case removed = "segment_removed"
+        /// The file was cut.
+        case truncated = "segment_truncated"
+        /// The file or its directory was renamed: intact, but no longer in the capture.
+        case moved = "segment_moved"
+    }
+
+    /// Of the open segment, as it was created.
+    package var path: String
+    /// What was done to the file.
+    package var cause: Cause
+    /// By channel index.
+    package var lost: [ChannelTally]
+
+    /// Envelopes that were lost with it.
+    package var envelopes: Int { lost.reduce(0) { $0 + $1.envelopes } }
 }

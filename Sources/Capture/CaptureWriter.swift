@@ -2,12 +2,6 @@ package import Backplane
 import MCAP
 package import Time
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Writes a capture: envelopes into a chunk, chunks into the open segment, segment after segment.
 ///
 /// Not thread-safe. ``append(channel:id:publishTime:receivedAt:payload:)`` is the hot path: it copies into memory and
@@ -21,18 +15,11 @@ package struct CaptureWriter: ~Copyable {
     }
     /// A chunk is flushed at this age, in nanoseconds: 200 ms are promised, the rest is for compression and writing.
     static let chunkAge: UInt64 = 150_000_000
-    /// How often the file is checked by name, in nanoseconds.
-    static let lookInterval: UInt64 = 1_000_000_000
-    static let firstEnvelopeChannel: UInt16 = 1
 
-    private(set) var configuration: Configuration
-    let observer: any CaptureWriterObserver
-    var source: CaptureSource
-    /// Distinguishes segments of this process from those of another; nil in segments of earlier versions.
-    var recordingID: String? = String(UInt64.random(in: 0...UInt64.max), radix: 36)
-
+    /// The disk side. Not private for tests only.
+    var segments: SegmentWriter
     private var chunkSize: Int
-    var chunk = ChunkBuilder()
+    private(set) var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
     /// Events in the chunk that are needed to know what is missing: they survive a discarded chunk, and their ranges go
@@ -41,21 +28,14 @@ package struct CaptureWriter: ~Copyable {
     private var lastLogTime: UInt64 = 0
     /// By channel index: number of envelopes on a wire without ids; nil if there are ids.
     private var counts: [UInt32?]
-
-    /// Fill of the queue that supplies envelopes, 0 to 1: see ``CompressionChoice``.
-    package var backlog = 0.0
-    var choice = CompressionChoice()
-    var segment: OpenSegment?
-    var previousSegment: String?
-    /// Up to the last written chunk.
-    var writtenEnds: RecordingEnds
+    private var eventsChannel: UInt16
     /// Including the chunk in memory.
     private var ends: RecordingEnds
     /// By channel index: envelopes of the chunk already included in ``ends``.
     private var noted: [Int]
-    var unsyncedSince: UInt64?
-    /// When the open segment's file was last checked by name, on the monotonic clock.
-    var lookedAt: UInt64 = 0
+
+    /// Fill of the queue that supplies envelopes, 0 to 1: see ``CompressionChoice``.
+    package var backlog = 0.0
 
     /// - Parameters:
     ///   - previous: the earlier contents of the directory, from ``CaptureDirectory/prepare(_:at:)``.
@@ -65,25 +45,24 @@ package struct CaptureWriter: ~Copyable {
         observer: any CaptureWriterObserver
     ) {
         precondition(configuration.channels.count < Int(UInt16.max) - 1)
-        self.configuration = configuration
-        self.source = source
-        self.observer = observer
         chunkSize = Self.chunkSize(channels: configuration.channels.count)
-        previousSegment = previous.segment
         let channels = Set(
             configuration.backplanes.filter { $0.dialect == .signalR2 }.map { OrdinalName($0.name) })
         counts = configuration.backplanes.map { $0.dialect == .core ? 0 : nil }
+        eventsChannel = configuration.eventsChannel
         ends = RecordingEnds(
             lastIDs: previous.lastIDs.filter { channels.contains(OrdinalName($0)) },
             doubts: previous.doubts.filter { channels.contains(OrdinalName($0)) })
-        writtenEnds = ends
         noted = Array(repeating: 0, count: configuration.channels.count)
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
+        segments = SegmentWriter(
+            configuration: configuration, source: source, ends: ends, previousSegment: previous.segment,
+            observer: observer)
         registerChannels()
     }
 
     private mutating func registerChannels() {
-        for channel in mcapChannels {
+        for channel in segments.configuration.mcapChannels {
             chunk.register(channel, schema: channel.schemaID == 0 ? nil : CoreCapture.schema)
         }
     }
@@ -92,17 +71,16 @@ package struct CaptureWriter: ~Copyable {
     ///
     /// - Precondition: the segment is closed, since each says at its start which channels it holds.
     package mutating func attach(_ channels: [BackplaneChannel]) {
-        precondition(segment == nil && chunk.isEmpty, "channels come between segments")
-        configuration.attach(channels)
-        chunkSize = Self.chunkSize(channels: configuration.channels.count)
+        precondition(chunk.isEmpty, "channels come between segments")
+        segments.attach(channels)
+        chunkSize = Self.chunkSize(channels: segments.configuration.channels.count)
+        eventsChannel = segments.configuration.eventsChannel
         counts += channels.map { $0.dialect == .core ? 0 : nil }
         noted += Array(repeating: 0, count: channels.count)
         chunkTallies += Array(repeating: ChannelTally(), count: channels.count)
         chunk = ChunkBuilder()
         registerChannels()
     }
-
-    var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
 
     // MARK: - Filling the chunk
 
@@ -126,7 +104,7 @@ package struct CaptureWriter: ~Copyable {
         at now: Moment
     ) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
-        // Never backwards: readers expect log_time to ascend. A clock step is an event of its own.
+        // Never backwards: readers expect log_time to ascend. A clock step is recorded as an event.
         if receivedAt > lastLogTime { lastLogTime = receivedAt }
         var sequence = UInt32(truncatingIfNeeded: id ?? 0)
         if id == nil, let count = counts[channel] {
@@ -134,7 +112,7 @@ package struct CaptureWriter: ~Copyable {
             counts[channel] = sequence
         }
         chunk.append(
-            channelID: Self.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel), sequence: sequence,
+            channelID: Configuration.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel), sequence: sequence,
             logTime: lastLogTime,
             publishTime: publishTime ?? lastLogTime, data: payload)
         chunkTallies[channel].add(id: id, bytes: payload.count)
@@ -166,7 +144,7 @@ package struct CaptureWriter: ~Copyable {
         for index in chunkTallies.indices where chunkTallies[index].envelopes > noted[index] {
             noted[index] = chunkTallies[index].envelopes
             guard let id = chunkTallies[index].lastID else { continue }
-            ends.recorded(configuration.channels[index], id: id)
+            ends.recorded(segments.configuration.channels[index], id: id)
         }
     }
 
@@ -174,34 +152,14 @@ package struct CaptureWriter: ~Copyable {
 
     /// When ``tick(_:)`` is next due, on the monotonic clock; nil if nothing is pending.
     package var nextDeadline: UInt64? {
-        var deadline: UInt64?
-        func consider(_ moment: UInt64) { deadline = min(deadline ?? moment, moment) }
-        if !chunk.isEmpty { consider(chunkOpenedAt + Self.chunkAge) }
-        if let unsyncedSince, case .interval(let interval) = configuration.durability {
-            consider(unsyncedSince + interval)
-        }
-        if let openedAt = segmentAge {
-            let (due, never) = openedAt.addingReportingOverflow(configuration.rotation.segmentDuration)
-            if !never { consider(due) }
-        }
-        return deadline
-    }
-
-    /// Age of the open segment, if it contains anything worth a rotation.
-    var segmentAge: UInt64? {
-        guard let segment, segment.holdsEnvelopes else { return nil }
-        return segment.openedAt
+        SegmentWriter.earlier(chunk.isEmpty ? nil : chunkOpenedAt + Self.chunkAge, segments.nextDeadline)
     }
 
     /// Performs due work: flushes an aged chunk, syncs, starts a new segment.
     package mutating func tick(_ now: Moment) throws(CaptureError) {
-        if now.monotonic >= lookedAt + Self.lookInterval { examineFile(byName: true, now) }
+        if segments.isLookDue(now) { examineFile(byName: true, now) }
         if !chunk.isEmpty, now.monotonic >= chunkOpenedAt + Self.chunkAge { try flush(now) }
-        if case .interval(let interval) = configuration.durability, let since = unsyncedSince,
-            now.monotonic >= since + interval
-        {
-            try sync()
-        }
+        if segments.isSyncDue(now) { try segments.sync() }
         try rotateIfDue(now)
     }
 
@@ -209,54 +167,47 @@ package struct CaptureWriter: ~Copyable {
     package mutating func flush(_ now: Moment) throws(CaptureError) {
         guard !chunk.isEmpty else { return }
         examineFile(byName: false, now)
-        let segment = try openedSegment(now)
-        let start = Moment.now().monotonic
-        let written: Int
-        let compresses: Bool
+        try openSegment(now)
+        let written: SegmentWriter.Written?
         do throws(CaptureError) {
-            compresses = encodeChunk(into: segment, at: start)
-            let encoded = Moment.now().monotonic
-            written = try segment.writeEncoded()
-            choice.wrote(written, nanoseconds: Moment.now().monotonic - encoded)
+            written = try segments.write(chunk, backlog: backlog)
         } catch {
             examineFile(byName: true, now)
-            abandonSegment()
+            segments.abandon()
             throw error
         }
+        guard let written else { return }
         noteChunk()
-        writtenEnds = ends
-        segment.committed(chunkTallies, events: chunkRanges)
-        var total = ChannelTally()
+        segments.committed(written, chunkTallies, events: chunkRanges, ends: ends, at: now)
+        chunk.reset()
+        chunkRanges.removeAll()
         for index in chunkTallies.indices where chunkTallies[index].envelopes > 0 {
-            total.envelopes += chunkTallies[index].envelopes
-            total.bytes += chunkTallies[index].bytes
             chunkTallies[index] = ChannelTally()
             noted[index] = 0
         }
-        chunkRanges.removeAll()
-        chunk.reset()
-        if !compresses { observer.chunkLeftUncompressed() }
-        observer.chunkWritten(
-            bytes: written, envelopes: total.envelopes, payloadBytes: total.bytes,
-            nanoseconds: Moment.now().monotonic - start)
-        if unsyncedSince == nil { unsyncedSince = now.monotonic }
-        if configuration.durability == .eachFlush { try sync() }
+        if segments.configuration.durability == .eachFlush { try segments.sync() }
         try rotateIfDue(now)
     }
 
-    /// - Returns: whether the chunk was compressed, if compression is on.
-    private mutating func encodeChunk(into segment: OpenSegment, at start: UInt64) -> Bool {
-        let compresses = configuration.compression == .none || choice.compresses(backlog: backlog, at: start)
-        segment.writer.encodeChunk(chunk, compressing: compresses)
-        choice.encoded(
-            chunk.byteCount, into: segment.writer.output.count, compressing: compresses,
-            nanoseconds: Moment.now().monotonic - start)
-        return compresses
+    private mutating func examineFile(byName: Bool, _ now: Moment) {
+        for event in segments.examine(byName: byName, now) { append(event, at: now) }
+    }
+
+    private mutating func openSegment(_ now: Moment) throws(CaptureError) {
+        if let event = try segments.open(now) { append(event, at: now) }
+    }
+
+    private mutating func rotateIfDue(_ now: Moment) throws(CaptureError) {
+        guard segments.isRotationDue(now) else { return }
+        // A flush returns here with an empty chunk.
+        guard chunk.isEmpty else { return try flush(now) }
+        try segments.close(.goesOn, now)
+        try openSegment(now)
     }
 
     /// After a failure: starts a new segment if none is open, and writes the chunk into it.
     package mutating func reopen(_ now: Moment) throws(CaptureError) {
-        _ = try openedSegment(now)
+        try openSegment(now)
         try flush(now)
     }
 
@@ -275,26 +226,46 @@ package struct CaptureWriter: ~Copyable {
         return (chunkTallies, chunkRanges)
     }
 
-    /// Forces written data to the disk.
-    mutating func sync() throws(CaptureError) {
-        unsyncedSince = nil
-        guard let segment else { return }
-        let start = Moment.now().monotonic
-        do throws(CaptureError) {
-            try segment.file.sync()
-        } catch {
-            // After a failed fdatasync the kernel may have dropped the pages: only a new file can be trusted.
-            abandonSegment()
-            throw error
-        }
-        let duration = Moment.now().monotonic - start
-        choice.wrote(0, nanoseconds: duration)
-        observer.synced(nanoseconds: duration)
-    }
-
     /// Writes pending data and forces it to the disk, regardless of the durability setting.
     package mutating func flushNow(_ now: Moment) throws(CaptureError) {
         try flush(now)
-        try sync()
+        try segments.sync()
+    }
+
+    // MARK: - Segments
+
+    /// Sets the server of the next segment, while none is open.
+    package mutating func setServer(runID: String?, redisVersion: String?) {
+        segments.setServer(runID: runID, redisVersion: redisVersion)
+    }
+
+    /// The server was (re)connected. A different run_id starts a new segment, so that each segment is from one server
+    /// process.
+    package mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
+        if segments.isOpen(otherThan: runID) {
+            try flush(now)
+            try segments.close(.goesOn, now)
+        }
+        segments.setServer(runID: runID, redisVersion: redisVersion)
+        try openSegment(now)
+    }
+
+    /// Closes the open segment and starts the next one.
+    package mutating func rotateNow(_ now: Moment) throws(CaptureError) {
+        try close(now, .goesOn)
+        try openSegment(now)
+    }
+
+    /// Flushes and closes. The writer can be used again and then starts a new segment.
+    ///
+    /// - Parameter ending: recorded in the segment.
+    package mutating func close(
+        _ now: Moment, _ ending: SegmentEnding = .stopped(checkedIDs: [:])
+    ) throws(CaptureError) {
+        try flush(now)
+        examineFile(byName: true, now)
+        // A loss found now is recorded in a new segment.
+        try flush(now)
+        try segments.close(ending, now)
     }
 }

@@ -132,7 +132,7 @@ final class HubMetrics: Sendable {
         )
         coreGapDisconnects = registry.counter(
             "backplane_relay_hub_core_gap_disconnects_total",
-            help: "Clients asked to reconnect after such a gap (--reconnect-after-gap).")
+            help: "Clients asked to reconnect after such a gap; by default none are.")
         statefulReconnects = registry.counter(
             "backplane_relay_hub_core_stateful_reconnects_total",
             help: "New webSockets in the place of broken ones: the client missed nothing.")

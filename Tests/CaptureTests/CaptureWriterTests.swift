@@ -142,7 +142,7 @@ import Time
         let directory = try TemporaryDirectory()
         let previous = CaptureDirectory.Previous(segment: "old.mcap", lastIDs: ["chat": 41, "elsewhere": 9])
         var writer = makeWriter(directory.path, channels: ["chat", "game"], previous: previous)
-        let recordingID = writer.recordingID ?? ""
+        let recordingID = writer.segments.recordingID ?? ""
         #expect(!recordingID.isEmpty)
         try writer.connected(runID: "a1", redisVersion: "7.2.4", at: .start)
         writer.append(.gap(channel: "chat", from: 42, to: 43, cause: .notRecording), at: .start)

@@ -97,8 +97,8 @@ import Time
         let log = WriterLog()
         var writer = makeWriter(directory.path, log: log)
         // Far beyond any measurement error of this machine.
-        writer.choice.encoded(1_000, into: 250, compressing: true, nanoseconds: 1_000_000_000_000)
-        writer.choice.wrote(1_000, nanoseconds: 1)
+        writer.segments.choice.encoded(1_000, into: 250, compressing: true, nanoseconds: 1_000_000_000_000)
+        writer.segments.choice.wrote(1_000, nanoseconds: 1)
         var now = Moment.start
         for (index, backlog) in [0, 1, 0.1, 0].enumerated() {
             writer.backlog = backlog

@@ -24,7 +24,7 @@ private let goldenDirectory = ProcessInfo.processInfo.environment["GOLDEN"]
     ) throws -> CaptureWriter {
         var writer = makeWriter(
             try path(kind), channels: channels, compression: compression, rotation: rotation, source: source)
-        writer.recordingID = kind
+        writer.segments.recordingID = kind
         return writer
     }
 

@@ -24,7 +24,7 @@ import Time
         var writer = makeWriter(
             directory, channels: [channel],
             previous: .init(segment: previous, lastIDs: lastID.map { [channel: $0] } ?? [:]))
-        if isOld { writer.recordingID = nil }
+        if isOld { writer.segments.recordingID = nil }
         return writer
     }
 

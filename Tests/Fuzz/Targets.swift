@@ -26,6 +26,8 @@ package.targets += [
         name: "FuzzSupport", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/Support", swiftSettings: house + watching),
     fuzzer("FuzzEnvelope", ["Backplane"]),
     fuzzer("FuzzCore", ["Backplane"]),
+    fuzzer(
+        "FuzzCoreHub", ["JSON", "HubNode", "Backplane", .product(name: "NIOCore", package: "swift-nio")]),
     fuzzer("FuzzJSON", ["JSON", "Backplane", "Capture"]),
     fuzzer(
         "FuzzMCAP", ["MCAP", "TestSupport"],

@@ -1,8 +1,8 @@
 /// The Lua script that a node publishes with: `KEYS[1]` is the event key, `ARGV[1]` the blob.
 ///
-/// Counting and publishing happen in one atomic step; only that makes ids dense, and a gap mean loss. Lua writes
-/// numbers with 14 digits, so once the counter passes 10^14 ids come out as `1e+14` and nodes throw. Both scripts share
-/// that with the real one.
+/// Counting and publishing happen in one atomic step. Only for this reason are ids dense, and does a gap mean a loss.
+/// Lua writes numbers with 14 digits, so ids from 10^14 on are published as `1e+14`, on which nodes throw. The scripts
+/// here behave the same.
 ///
 /// Source: `RedisMessageBus.cs` (publish) and `RedisConnection.cs` (restore) of
 /// Microsoft.AspNet.SignalR.StackExchangeRedis.

@@ -78,8 +78,8 @@ package enum EnvelopeID {
 
 /// Removes the captured id from a payload, so that the target's own script can assign a new one.
 ///
-/// Publishing a captured id again would make real nodes deliver endlessly or go deaf: the target's counter must stay
-/// dense and ascending.
+/// With a captured id, real nodes would deliver messages endlessly or not at all: the target's counter must stay dense
+/// and ascending.
 package enum Reissue {
     /// The blob after the id.
     ///

@@ -87,7 +87,7 @@ package struct MessageView {
 
 /// How an envelope differs from what nodes write, although nodes decode it.
 ///
-/// Worth a count: somebody other than a node, or a node of another make, publishes on the event key.
+/// Worth a count: the publisher is not a node, or a node of another implementation.
 package struct EnvelopeOddities: Oddities {
     /// One bit for each oddity, in the order of ``names``.
     package let rawValue: UInt8

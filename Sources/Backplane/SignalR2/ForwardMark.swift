@@ -1,4 +1,4 @@
-/// The places a forwarded envelope has passed, to keep it from looping forever between forwarders.
+/// The places that have forwarded an envelope, so that forwarders do not pass it around forever.
 ///
 /// Each place is an additional entry in the messages' filters, `backplane-relay:<place>`. A filter lists signals
 /// excluded from a message, and no client has this one: every decoder reads the envelope, and nothing else changes.
@@ -9,14 +9,14 @@ package enum ForwardMark {
     package enum Outcome: Equatable, Sendable {
         /// The blob including the mark.
         case marked([UInt8])
-        /// It has passed one of these places before.
+        /// One of the given places has forwarded it before.
         case returned
     }
 
     /// - Parameters:
     ///   - blob: the argument of the publish script.
-    ///   - place: the place that it leaves, printable ASCII without `|`.
-    ///   - places: where it must not have been.
+    ///   - place: the place that forwards the envelope, printable ASCII without `|`.
+    ///   - places: if one of them has forwarded the envelope before, the outcome is ``Outcome/returned``.
     /// - Throws: the blob's error; a blob without messages cannot be marked and is refused.
     package static func mark(
         _ blob: UnsafeRawBufferPointer, leaving place: String, unlessBeenAt places: [String]

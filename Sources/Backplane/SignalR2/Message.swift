@@ -1,4 +1,4 @@
-/// One SignalR message, copied out of its envelope. Equal are those with the same bytes.
+/// One SignalR message, copied out of its envelope. Messages with the same bytes are equal.
 ///
 /// Source: `Messaging/Message.cs` of SignalR 2.
 package struct Message: Equatable, Sendable {
@@ -50,7 +50,7 @@ package struct Message: Equatable, Sendable {
             && first.filter.isSameOrdinally(as: second.filter)
     }
 
-    /// The key, taken apart.
+    /// The parsed key.
     package var signal: Signal { Signal(key: key) }
 
     /// What it is for.

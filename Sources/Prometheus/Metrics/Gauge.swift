@@ -20,7 +20,7 @@ package final class Gauge: Sendable {
         current.add(delta)
     }
 
-    /// As it was set last.
+    /// The current value.
     @inlinable
     package var value: Double {
         current.load(ordering: .relaxed)

@@ -126,8 +126,7 @@ package struct HistogramAccumulator: Sendable {
     var buckets = InlineArray<32, Int>(repeating: 0)
     @usableFromInline
     var sum = 0.0
-    /// The bucket of the last value, and what belongs into it: above `low`, up to `high`. What comes next is mostly
-    /// alike.
+    /// The bucket of the last value, for values above `low` and up to `high`. Consecutive values are mostly similar.
     @usableFromInline
     var last = 0
     @usableFromInline

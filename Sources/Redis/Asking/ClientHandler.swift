@@ -77,7 +77,7 @@ final class ClientHandler: ChannelInboundHandler {
         giveUp(machine.tls.noAnswer(seconds: seconds))
     }
 
-    // MARK: - What the machine says
+    // MARK: - Actions of the machine
 
     private func handle(_ input: ClientMachine<Caller>.Input) {
         if let action = machine.handle(input) { perform(action) }

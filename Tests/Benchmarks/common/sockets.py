@@ -47,11 +47,12 @@ def delivered_text(size):
 class Listeners(Child):
     """listeners.c: `count` webSockets to `port`, all connected once the constructor returns.
 
-    `message` is the frame that makes the server broadcast, `window` the number of broadcasts in flight."""
+    `message` is the frame that makes the server broadcast, `window` the number of broadcasts in flight, each from another
+    webSocket: calls of one client of ASP.NET Core run one after the other."""
 
     def __init__(self, programs, folder, port, count, message, window, options=()):
-        super().__init__("listeners", [os.path.join(programs, "listeners"), "-w", window, *options, port, count, MARKER,
-                                       message], folder, stdin=subprocess.PIPE)
+        super().__init__("listeners", [os.path.join(programs, "listeners"), "-w", window, "-s", window, *options, port,
+                                       count, MARKER, message], folder, stdin=subprocess.PIPE)
         try:
             self.wait_for_lines(1)
         except BaseException:

@@ -1,6 +1,7 @@
-/* Many webSockets in one process: connects them, broadcasts over the first one, counts what all of them receive.
+/* Many webSockets in one process: connects them, broadcasts over the first ones, counts what all of them receive.
  *
- * usage: listeners [-b] [-g GREETING] [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE
+ * usage: listeners [-b] [-g GREETING] [-s SENDERS] [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER
+ * MESSAGE
  *
  * COUNT      webSockets to 127.0.0.1:PORT, connected one after another.
  * MARKER     what is counted wherever it arrives; its first character must not come again in it.
@@ -8,6 +9,7 @@
  *            of the broadcast, in eight digits.
  * -b         sends MESSAGE in a binary frame.
  * -g GREETING  text of a frame that each webSocket sends when it is open.
+ * -s SENDERS number of webSockets that broadcast in turn (default 1).
  * -t FILE    one request target a line, for each webSocket its own (default: all ask for "/").
  * -r READY   a webSocket is connected once this has arrived (default: the end of the HTTP head).
  * -w WINDOW  maximum number of broadcasts in flight, counted in deliveries (default 1).
@@ -47,6 +49,7 @@ struct listeners {
     struct listener *all;
     int64_t count;
     int64_t window;
+    int64_t senders;
     const char *marker;
     uint8_t *frame;
     size_t frame_size;
@@ -203,9 +206,10 @@ static void make_frame(struct listeners *listeners, bool is_binary, const char *
 }
 
 static void broadcast(struct listeners *listeners, int64_t index) {
+    int sender = listeners->all[index % listeners->senders].socket;
     for (int digit = number_digits - 1; digit >= 0; digit--, index /= 10)
         listeners->number[digit] = (char)('0' + index % 10);
-    send_all(listeners->all[0].socket, listeners->frame, listeners->frame_size);
+    send_all(sender, listeners->frame, listeners->frame_size);
 }
 
 // MARK: receiving
@@ -287,13 +291,14 @@ static void run_as_told(struct listeners *listeners) {
 }
 
 int main(int argc, char **argv) {
-    struct listeners listeners = {.window = 1};
+    struct listeners listeners = {.window = 1, .senders = 1};
     const char *targets = NULL, *greeting = NULL, *ready = "\r\n\r\n";
     bool wrong = false, is_binary = false;
-    for (int option; (option = getopt(argc, argv, "bg:t:r:w:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "bg:s:t:r:w:")) != -1;) {
         switch (option) {
         case 'b': is_binary = true; break;
         case 'g': greeting = optarg; break;
+        case 's': listeners.senders = number(optarg, 1); break;
         case 't': targets = optarg; break;
         case 'r': ready = optarg; break;
         case 'w': listeners.window = number(optarg, 1); break;
@@ -301,11 +306,12 @@ int main(int argc, char **argv) {
         }
     }
     if (wrong || argc - optind != 4) {
-        fprintf(stderr, "usage: listeners [-b] [-g GREETING] [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE\n");
+        fprintf(stderr, "usage: listeners [-b] [-g GREETING] [-s SENDERS] [-t FILE] [-r READY] [-w WINDOW] PORT COUNT MARKER MESSAGE\n");
         return 64;
     }
     char **arguments = argv + optind;
     listeners.count = number(arguments[1], 1);
+    if (listeners.senders > listeners.count) listeners.senders = listeners.count;
     listeners.marker = arguments[2];
     if (listeners.marker[0] == 0 || strchr(listeners.marker + 1, listeners.marker[0])) {
         fprintf(stderr, "listeners: the first character of '%s' comes again in it\n", listeners.marker);

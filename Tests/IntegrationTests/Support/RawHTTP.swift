@@ -25,7 +25,8 @@ final class RawHTTP {
     /// Sends one request and runs `body` with the response, then closes the connection.
     static func with<Value: Sendable>(
         port: Int, _ method: String, _ target: String, headers: [(String, String)] = [], form: String? = nil,
-        isolation: isolated (any Actor)? = #isolation, _ body: (RawHTTP) async throws -> Value
+        contentType: String = "application/x-www-form-urlencoded", isolation: isolated (any Actor)? = #isolation,
+        _ body: (RawHTTP) async throws -> Value
     ) async throws -> Value {
         let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
@@ -38,7 +39,7 @@ final class RawHTTP {
         return try await connection.executeThenClose { inbound, outbound in
             var fields = HTTPHeaders([("Host", "127.0.0.1")] + headers)
             if let form {
-                fields.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+                fields.add(name: "Content-Type", value: contentType)
                 fields.add(name: "Content-Length", value: "\(form.utf8.count)")
             } else if method == "POST" {
                 fields.add(name: "Content-Length", value: "0")

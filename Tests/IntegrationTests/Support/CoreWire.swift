@@ -1,0 +1,202 @@
+import JSON
+import NIOCore
+import NIOPosix
+import Redis
+import Synchronization
+import TestSupport
+
+/// A webSocket to a hub node, message by message: it sends nothing that the test does not, and answers nothing.
+final class CoreWire: Sendable {
+    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private let channel: any Channel
+    /// JSON messages in their order, without the byte 1e; then `<closed CODE>` and `<end>`.
+    private let messages = Mutex<[String]>([])
+
+    private init(_ channel: any Channel, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
+        self.channel = channel
+        self.outbound = outbound
+    }
+
+    /// Opens a webSocket and runs `body` with it; the connection ends with it.
+    ///
+    /// - Parameter query: such as `?id=TOKEN`; none for a connection without negotiation.
+    @discardableResult
+    static func with<Value: Sendable>(
+        port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
+        _ body: (CoreWire) async throws -> Value
+    ) async throws -> Value {
+        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await connection.executeThenClose { inbound, outbound in
+            let wire = CoreWire(connection.channel, outbound)
+            let reading = Task { await wire.read(inbound) }
+            defer { reading.cancel() }
+            try await outbound.write(
+                ByteBuffer(
+                    string: "GET /chathub\(query) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                        + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                        + "Sec-WebSocket-Version: 13\r\n\r\n"))
+            let status = try await wire.hear("HTTP/1.1 ")
+            guard status.hasPrefix("HTTP/1.1 101") else { throw TestFailure("no webSocket: \(status)") }
+            return try await body(wire)
+        }
+    }
+
+    /// The same, with the handshake done.
+    @discardableResult
+    static func connected<Value: Sendable>(
+        port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
+        _ body: (CoreWire) async throws -> Value
+    ) async throws -> Value {
+        try await with(port: port, query, isolation: isolation) { wire in
+            try await wire.shakeHands()
+            return try await body(wire)
+        }
+    }
+
+    func shakeHands(version: Int = 1) async throws {
+        try await send(#"{"protocol":"json","version":\#(version)}"#)
+        try await hear("{}")
+    }
+
+    /// Sends one message.
+    func send(_ message: String) async throws {
+        let bytes = Array(message.utf8) + [0x1E]
+        var frame = ByteBuffer()
+        frame.writeInteger(UInt8(0x81))
+        if bytes.count < 126 {
+            frame.writeInteger(0x80 | UInt8(bytes.count))
+        } else {
+            frame.writeInteger(UInt8(0xFE))
+            frame.writeInteger(UInt16(bytes.count))
+        }
+        // The mask of zeros leaves the bytes as they are.
+        frame.writeRepeatingByte(0, count: 4)
+        frame.writeBytes(bytes)
+        try await outbound.write(frame)
+    }
+
+    /// Calls a hub method.
+    ///
+    /// - Parameter arguments: JSON values, separated by commas.
+    /// - Returns: the completion.
+    @discardableResult
+    func call(_ id: String, _ target: String, _ arguments: String = "") async throws -> String {
+        try await send(#"{"type":1,"invocationId":"\#(id)","target":"\#(target)","arguments":[\#(arguments)]}"#)
+        return try await hear(#"{"type":3,"invocationId":"\#(id)""#)
+    }
+
+    /// The first message that begins like this, as soon as it is there.
+    @discardableResult
+    func hear(_ beginning: String, count: Int = 1) async throws -> String {
+        do {
+            return try await eventually("'\(beginning)'") {
+                let found = heard.filter { $0.hasPrefix(beginning) }
+                return found.count >= count ? found[count - 1] : nil
+            }
+        } catch {
+            throw TestFailure("\(error); heard \(heard)")
+        }
+    }
+
+    var heard: [String] { messages.withLock { $0 } }
+
+    /// Ends the connection without a goodbye.
+    func cut() async throws { try await channel.close() }
+
+    private func read(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async {
+        var bytes = ByteBuffer()
+        var isUpgraded = false
+        var text = ""
+        do {
+            for try await part in inbound {
+                bytes.writeImmutableBuffer(part)
+                if !isUpgraded {
+                    let head = String(buffer: bytes)
+                    guard let end = head.firstRange(of: "\r\n\r\n") else { continue }
+                    isUpgraded = true
+                    bytes.moveReaderIndex(forwardBy: head.utf8.distance(from: head.startIndex, to: end.upperBound))
+                    add(String(head[..<(head.firstRange(of: "\r\n")?.lowerBound ?? head.endIndex)]))
+                }
+                while let (opcode, payload) = Self.frame(&bytes) {
+                    if opcode == 8 {
+                        add("<closed \(payload.getInteger(at: payload.readerIndex, as: UInt16.self) ?? 0)>")
+                        continue
+                    }
+                    text += String(buffer: payload)
+                    let parts = text.split(separator: "\u{1E}", omittingEmptySubsequences: false)
+                    for message in parts.dropLast() { add(String(message)) }
+                    text = String(parts.last ?? "")
+                }
+            }
+        } catch {}
+        add("<end>")
+    }
+
+    private func add(_ message: String) { messages.withLock { $0.append(message) } }
+
+    private static func frame(_ bytes: inout ByteBuffer) -> (opcode: UInt8, payload: ByteBuffer)? {
+        let start = bytes.readerIndex
+        guard let first = bytes.readInteger(as: UInt8.self), let second = bytes.readInteger(as: UInt8.self) else {
+            bytes.moveReaderIndex(to: start)
+            return nil
+        }
+        let length: Int? =
+            switch second {
+            case 127: bytes.readInteger(as: UInt64.self).map { Int($0) }
+            case 126: bytes.readInteger(as: UInt16.self).map { Int($0) }
+            default: Int(second)
+            }
+        guard let length, let payload = bytes.readSlice(length: length) else {
+            bytes.moveReaderIndex(to: start)
+            return nil
+        }
+        return (first & 0x0F, payload)
+    }
+}
+
+/// What Redis says of the channels of a hub's nodes.
+struct CoreChannels {
+    let redis: RedisServer
+    var prefix = "app:"
+    var hub = "Chat.Hubs.ChatHub"
+
+    /// The end of each subscribed channel's name, without the ids that a node gives itself, in order.
+    func subscribed() async throws -> [String] {
+        let reply = try await redis.command(["PUBSUB", "CHANNELS", "*"])
+        return (reply.array ?? []).compactMap(\.text).filter { $0.hasPrefix(prefix + hub) }
+            .map { String($0.dropFirst(prefix.count + hub.count)) }.sorted()
+    }
+
+    /// Waits until exactly these are subscribed; `*` stands for whatever the rest of a name is.
+    func wait(for names: [String]) async throws {
+        var last: [String] = []
+        do {
+            try await eventually("the channels are subscribed") {
+                last = (try? await subscribed()) ?? []
+                let shapes = last.map { name in
+                    names.first { $0.hasSuffix("*") && name.hasPrefix($0.dropLast()) } ?? name
+                }
+                return shapes.sorted() == names.sorted() ? true : nil
+            }
+        } catch {
+            throw TestFailure("\(error): \(last) are, not \(names)")
+        }
+    }
+
+    /// How many PUBLISH Redis has executed.
+    func publishes() async throws -> Int {
+        let text = try await redis.command(["INFO", "commandstats"]).text ?? ""
+        return text.firstMatch(of: #/cmdstat_publish:calls=(\d+)/#).flatMap { Int($0.1) } ?? 0
+    }
+
+    @discardableResult
+    func publish(_ payload: [UInt8], _ name: String) async throws -> Int {
+        let channel = Array((prefix + hub + name).utf8)
+        return Int(try await redis.command(["PUBLISH", .bytes(channel), .bytes(payload)]).integer ?? 0)
+    }
+}
