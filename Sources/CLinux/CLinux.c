@@ -83,7 +83,7 @@ static void take(int number, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(number, NULL, &previous[number]);
-    // What somebody chose to ignore stays ignored.
+    // A signal that the caller ignores stays ignored.
     if (previous[number].sa_handler != SIG_IGN) sigaction(number, &action, NULL);
 }
 

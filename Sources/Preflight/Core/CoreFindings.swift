@@ -60,7 +60,7 @@ extension CoreReport {
         }
         if report.nodes == 0, let count = listeners(report, clients) {
             return .warning(
-                "\(name) has \(count) \(count == 1 ? "subscriber" : "subscribers") to '\(report.hub.channel(.all))' but no nodes: each node also subscribes to a channel of its own, '\(report.hub.channel(.ack, "..."))', and nobody does; what else subscribes there?"
+                "\(name) has \(count) \(count == 1 ? "subscriber" : "subscribers") to '\(report.hub.channel(.all))' but no nodes: each node also subscribes to a channel of its own, '\(report.hub.channel(.ack, "..."))', but none of these does; what else subscribes there?"
             )
         }
         if report.nodes == 0 {
