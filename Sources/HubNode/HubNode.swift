@@ -193,12 +193,11 @@ public struct HubNode: Service {
                 serverName: "backplane-relay", backlog: HTTPLimits.backlog),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
-                logger.info(
-                    "listening",
-                    metadata: [
-                        "page": "http://\(configuration.listenHost):\(port)/",
-                        "hubs": "http://\(configuration.listenHost):\(port)\(configuration.path)",
-                    ])
+                let address = "http://\(configuration.listenHost):\(port)"
+                var metadata: Logger.Metadata = ["page": "\(address)/"]
+                if configuration.joinsSignalR2 { metadata["hubs"] = "\(address)\(configuration.path)" }
+                if let core = configuration.core { metadata["core"] = "\(address)\(core.path)" }
+                logger.info("listening", metadata: metadata)
                 onListening(port)
             },
             eventLoopGroupProvider: .shared(group),
