@@ -90,7 +90,11 @@ final class WatchedBackplane: Sendable {
             }
             do {
                 let hub = try await start(
-                    RelayProcess.path(), ["hub", "--listen", "127.0.0.1:0", "--redis", redis.url, "--channel", busy])
+                    RelayProcess.path(),
+                    [
+                        "hub", "--listen", "127.0.0.1:0", "--redis", redis.url, "--channel", busy, "--core-hub",
+                        "Chat.Hubs.ChatHub",
+                    ])
                 let probe = try await start(
                     RelayProcess.path(),
                     [
