@@ -75,11 +75,16 @@ package struct RelayAccess: Sendable {
     private let includesConnections: Bool
     private let channels: [String]
     private let hasReadOnlyKeys: Bool
+    private let pings: Bool
 
     /// - Parameters:
     ///   - channels: event keys of SignalR 2.
+    ///   - pings: whether it pings nodes, which publishes on channels that it subscribes to anyway.
     ///   - server: from INFO; nil if not permitted.
-    package init(hubs: [CoreHub], includesConnections: Bool, channels: [String], server: RedisServerInfo?) {
+    package init(
+        hubs: [CoreHub], includesConnections: Bool, channels: [String], pings: Bool = false, server: RedisServerInfo?
+    ) {
+        self.pings = pings
         self.hubs = hubs
         self.includesConnections = includesConnections
         self.channels = channels
@@ -96,6 +101,6 @@ package struct RelayAccess: Sendable {
             keys + names.map { "&" + $0 }
             + hubs.map { CoreWatch($0, connections: includesConnections).aclRules }
         return
-            "ACL SETUSER relay on >SECRET resetkeys resetchannels \(rules.joined(separator: " ")) \(Self.commands)\(channels.isEmpty ? "" : Self.counterCommands)"
+            "ACL SETUSER relay on >SECRET resetkeys resetchannels \(rules.joined(separator: " ")) \(Self.commands)\(channels.isEmpty ? "" : Self.counterCommands)\(pings ? " +publish" : "")"
     }
 }

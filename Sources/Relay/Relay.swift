@@ -182,6 +182,7 @@ package struct Relay: Service {
             add { try await services.web.run() }
             add { [limit = configuration.maxChannelScan] in await services.watch.run(maxChannelScan: limit) }
             add { await services.census.run() }
+            if let pinger = services.pinger { add { await pinger.run() } }
             if let follower = services.follower {
                 add {
                     await follower.follow { hubs in
@@ -244,6 +245,8 @@ package struct RelayConfiguration: Sendable {
     package var web: WebConfiguration
     /// Maximum number of channels for which Redis is asked for names, if a channel has no other subscribers.
     package var maxChannelScan: Int
+    /// How often to ping nodes of the hubs of ASP.NET Core, which publishes; nil for never.
+    package var pingInterval: Duration?
     /// Whether to compare the counters with the received ids when stopping too, which may take seconds.
     package var looksAtStop = true
     /// The relay's version, for metrics, captures and the live page.

@@ -22,6 +22,8 @@ package struct RelayParts: Sendable {
     /// Redis' data about channels and subscribers.
     package let watch: WatchMetrics
     let storage: StorageMetrics
+    /// nil if nothing is pinged.
+    let ping: PingMetrics?
     let intake: Intake
 
     /// Opens nothing and starts nothing.
@@ -38,6 +40,7 @@ package struct RelayParts: Sendable {
             recording.watch(directory, context.status, registry)
         }
         storage = StorageMetrics(registry)
+        ping = configuration.pingInterval == nil ? nil : PingMetrics(registry)
         watch = WatchMetrics(registry, channels: observing.channels)
         registry.registerProcess(version: configuration.version)
     }
@@ -95,6 +98,8 @@ struct RelayServices {
     let follower: HubFollower?
     let watch: RedisWatch
     let census: CounterCensus
+    /// nil if nothing is pinged.
+    let pinger: CorePinger?
     let web: RelayWeb
     /// nil if nothing is recorded.
     let housekeeper: Housekeeper?
@@ -124,6 +129,8 @@ struct RelayServices {
             redis: configuration.redis, channels: context.attached.keys,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton
         ) { intake.command($0) }
+        pinger = CorePinger(
+            configuration, parts.ping, context: context, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         web = RelayWeb(configuration: configuration.web, context: context, pages: pages) {
             supervisor?.started(port: $0)
         }

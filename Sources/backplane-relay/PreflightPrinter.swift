@@ -12,6 +12,8 @@ struct PreflightPrinter {
     /// Description of the forward target; nil if nothing is forwarded.
     var forward: String?
     var listen: String?
+    /// How often nodes are pinged; nil for never.
+    var ping: String?
 
     var passed: Bool { !findings.contains { $0.severity == .problem } }
 
@@ -134,7 +136,11 @@ struct PreflightPrinter {
                     : "not watched: the result of PUBLISH for nodes is unchanged"))
         let access = RelayAccess(
             hubs: core.hubs.map(\.hub), includesConnections: attachment.includesConnections,
-            channels: report.channels.map(\.name), server: report.server)
+            channels: report.channels.map(\.name), pings: ping != nil, server: report.server)
+        if let ping {
+            lines.append(
+                line("ping", "every \(ping): PUBLISH to the nodes of each hub, which needs +publish on its channels"))
+        }
         lines.append(line("acl", access.command))
         return lines
     }

@@ -27,8 +27,9 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --check-only --redis redis.example --channel chat
               backplane-relay run --redis redis.example,channelPrefix=app: --core
 
-            It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
-            it first writes what was received, and reads the counters so that the capture shows what was lost.
+            It subscribes and reads. It publishes nothing into the Redis that it watches, except with --ping. SIGTERM \
+            or SIGINT stops it; it first writes what was received, and reads the counters so that the capture shows \
+            what was lost.
 
             SIGHUP starts a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 writes \
             pending envelopes and syncs them to disk.
@@ -45,6 +46,14 @@ struct RunCommand: AsyncParsableCommand {
     var channel: [String] = []
 
     @OptionGroup(title: "ASP.NET Core SignalR") var core: CoreOptions
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Ping nodes of ASP.NET Core SignalR at this interval, 1s or longer, and measure the time to their acks. It \
+            publishes group commands that change nothing. Off by default.
+            """, valueName: "duration"))
+    var ping: TimeSpan?
 
     @Option(
         help: ArgumentHelp(
@@ -67,6 +76,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         try watched.validate()
+        try validatePing()
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
@@ -74,6 +84,19 @@ struct RunCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; use only one of them"
             )
+        }
+    }
+
+    private func validatePing() throws {
+        guard let ping else { return }
+        guard core.isGiven else {
+            throw ValidationError(
+                "--ping: pings nodes of ASP.NET Core SignalR; watch their hubs as well (--core, or --core-hub TYPE)")
+        }
+        try ping.require(.milliseconds(1_000)...(.hours(24)), "--ping")
+        guard scan.maxChannelScan > 0 else {
+            throw ValidationError(
+                "--ping: finds connections by the names of their channels, which --max-channel-scan 0 does not ask for")
         }
     }
 
@@ -97,15 +120,15 @@ struct RunCommand: AsyncParsableCommand {
             ])
         notice.log(to: log.logger)
         let supervisor = SystemdNotifier()
-        let parts = RelayParts(
-            RelayConfiguration(
-                redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
-                recording: recording.writer(channels: channel),
-                payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
-                bufferBytes: buffer.bytes,
-                web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
-                maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
-            logger: log.logger)
+        var configuration = RelayConfiguration(
+            redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
+            recording: recording.writer(channels: channel),
+            payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
+            bufferBytes: buffer.bytes,
+            web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
+            maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current())
+        configuration.pingInterval = ping.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
+        let parts = RelayParts(configuration, logger: log.logger)
         let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
         let page = LivePage(
             LivePageConfiguration(
@@ -144,7 +167,7 @@ struct RunCommand: AsyncParsableCommand {
             findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))
                 + problems.map { .problem($0) } + web.warnings().map { .warning($0) },
             forward: forward.map { "\($0.endpoint)\($0.server.map { ", \($0.title), \($0.mode)" } ?? "")" },
-            listen: web.listen.defaultValueDescription)
+            listen: web.listen.defaultValueDescription, ping: ping?.description)
         try StandardOutput.print(lines: printer.lines)
         guard printer.passed else { throw ExitCode.failure }
     }

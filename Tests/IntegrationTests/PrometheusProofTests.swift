@@ -29,6 +29,7 @@ extension WithHubNodes {
                     // Slow faults, on separate channels or files: they run in parallel with the others.
                     async let acks: Void = missingAck(scene, queries)
                     async let results: Void = missingResult(scene, queries)
+                    async let pings: Void = unansweredPing(scene, queries)
                     async let silence: Void = silence(scene, queries)
                     async let archive: Void = failingArchive(scene, queries)
                     try await faultsOfIDs(scene, queries)
@@ -41,6 +42,7 @@ extension WithHubNodes {
                     // Before the relay misses envelopes: an ack may be among them, and pending commands are forgotten.
                     try await acks
                     try await results
+                    try await pings
                     try await faultsOfConnections(scene, queries)
                     try await faultsOfTheDisk(scene, queries)
                     try await faultsOfServers(scene, queries)
@@ -199,6 +201,21 @@ extension WithHubNodes {
                     frames: Self.frames,
                     reply: CoreInvocation.Reply(invocationID: "nobody", channel: hub.type + ":internal:return:web1_1"))
                 try await scene.publish(payload: invocation.encoded(), on: hub.channel(.connection, "gone"))
+            }
+        }
+
+        private func unansweredPing(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
+            let hub = WatchedBackplane.hubOfCore
+            let fault = InjectedFault(
+                name: "node that does not answer pings", limit: .seconds(45),
+                alerts: [.init(name: "BackplanePingUnanswered", labels: ["channel": hub.topic, "backplane": "core"])],
+                changes: [
+                    .init(dashboard: "backplane", panel: "Pings unanswered", labels: ["channel": hub.topic])
+                ])
+            try await scene.redis.withClient { node in
+                try await fault.prove(by: scene.prometheus, queries: queries) {
+                    try await node.send(["SUBSCRIBE", .text(hub.channel(.connection, "hung"))])
+                }
             }
         }
 

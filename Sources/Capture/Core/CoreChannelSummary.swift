@@ -92,6 +92,9 @@ struct CoreChannelCounter {
             }
             sets[set, default: 0] += 1
         case .completion(let completion): _ = note(completion.protocolName)
+        // A relay's pings ask connections that may have ended.
+        case .groupCommand(let command) where CorePing.isSender(command.server): break
+        case .ack where CorePing.isSender(view.name.name): break
         case .groupCommand(let command): commands.command(server: command.server, id: command.id, at: time)
         case .ack(let ack): _ = commands.ack(server: view.name.name, id: ack.id, at: time)
         }

@@ -258,7 +258,8 @@ package struct FoundHub: Sendable, Equatable {
     /// - Parameter channel: one of this hub.
     mutating func note(_ channel: String) {
         Array(channel.utf8).withUnsafeBytes { channel in
-            guard let name = hub.parse(channel) else { return }
+            // A relay subscribes to such a channel for the acks of its pings.
+            guard let name = hub.parse(channel), name.kind != .ack || !CorePing.isSender(name.name) else { return }
             counts[name.kind, default: 0] += 1
             if name.kind == .ack, servers.count < Self.keptServers { servers.append(name.nameText) }
         }

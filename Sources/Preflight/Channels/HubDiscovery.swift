@@ -101,12 +101,13 @@ package struct HubScanPace: Sendable, Equatable {
 
 /// The names of channels that match a pattern, queried periodically at the pace of ``HubScanPace``.
 package struct PacedChannelScan {
-    private let pattern: [UInt8]
+    /// For `PUBSUB CHANNELS`.
+    package var pattern: [UInt8]
     private var pace: HubScanPace
     private var last: Result<[[UInt8]], ChannelsUnknown> = .success([])
 
     /// - Parameters:
-    ///   - pattern: for `PUBSUB CHANNELS`.
+    ///   - pattern: see ``pattern``.
     ///   - limit: maximum number of channels; 0 never asks.
     package init(pattern: [UInt8], limit: Int = ChannelScanPolicy.defaultLimit) {
         self.pattern = pattern

@@ -27,15 +27,19 @@ package final class RedisClient: Sendable {
 
     /// Connects to the master, logs in, names the connection and selects the database.
     ///
-    /// - Parameter loginTimeout: the longest time from the TCP connection to the last reply of the login; nil for the
+    /// - Parameters:
+    ///   - loginTimeout: the longest time from the TCP connection to the last reply of the login; nil for the
     ///   configuration's limit.
+    ///   - onMessage: receives messages after a SUBSCRIBE, on the event loop.
     /// - Throws: ``RedisError``; `CancellationError` soon after cancellation.
     package static func connect(
-        to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil
+        to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil,
+        onMessage: (@Sendable (RESPValue) -> Void)? = nil
     ) async throws -> RedisClient {
         try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
             try await connect(
-                to: server, of: configuration, purpose: .server, on: eventLoopGroup.next(), loginTimeout: loginTimeout)
+                to: server, of: configuration, purpose: .server, on: eventLoopGroup.next(), loginTimeout: loginTimeout,
+                onMessage: onMessage)
         }
     }
 

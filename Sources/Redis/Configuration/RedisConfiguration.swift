@@ -118,7 +118,7 @@ public struct RedisConfiguration: Sendable, Equatable {
 
     /// Whether a subscription with this name in `CLIENT LIST` only observes.
     package static func isObserver(clientName name: String) -> Bool {
-        [defaultClientName, defaultClientName + "-tail"].contains { name == $0 || name.hasSuffix("-" + $0) }
+        [defaultClientName, defaultClientName + "-tail", defaultClientName + "-ping"].contains { name == $0 || name.hasSuffix("-" + $0) }
     }
 
     static let prefixIgnored =

@@ -148,6 +148,8 @@ struct CoreObserver {
     private mutating func observe(_ command: CoreGroupCommandView, at time: UInt64) {
         // Nodes ignore other actions, and acknowledge none of them.
         guard let action = command.action else { return }
+        // A relay's ping is no change of a group, and is sent to connections that may have ended.
+        guard !CorePing.isSender(command.server) else { return }
         counts.command(Int(action.rawValue) - 1)
         counts.asked(key(command.server, command.id), at: time)
     }

@@ -1,6 +1,7 @@
 import Backplane
 import Foundation
 import JSON
+import NIOPosix
 import Redis
 import SignalRClient
 import Synchronization
@@ -74,6 +75,7 @@ final class WatchedBackplane: Sendable {
         let arguments = [
             "--redis", redis.url, "--channel", busy, "--channel", quiet, "--channel", still,
             "--channel-prefix", hubOfCore.prefix, "--core-hub", hubOfCore.type, "--core-connections",
+            "--ping", "1s",
             // Small, so that segments are rotated within seconds.
             "--record", recordDirectory, "--segment-duration", "2s", "--retain-size", "200KiB", "--min-free-disk",
             "1MiB",
@@ -88,7 +90,11 @@ final class WatchedBackplane: Sendable {
             }
             do {
                 let hub = try await start(
-                    RelayProcess.path(), ["hub", "--listen", "127.0.0.1:0", "--redis", redis.url, "--channel", busy])
+                    RelayProcess.path(),
+                    [
+                        "hub", "--listen", "127.0.0.1:0", "--redis", redis.url, "--channel", busy, "--core-hub",
+                        "Chat.Hubs.ChatHub",
+                    ])
                 let probe = try await start(
                     RelayProcess.path(),
                     [
@@ -150,6 +156,7 @@ final class WatchedBackplane: Sendable {
             group.addTask { await self.publish() }
             group.addTask { await self.call() }
             group.addTask { await self.publishOfCore() }
+            group.addTask { await self.acknowledgePings() }
         }
     }
 
@@ -165,6 +172,45 @@ final class WatchedBackplane: Sendable {
                 }
             }
             try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Holds one connection of ``hubOfCore`` like a node, and acknowledges group commands for it.
+    private func acknowledgePings() async {
+        while !Task.isCancelled {
+            let (messages, continuation) = AsyncStream.makeStream(of: RESPValue.self)
+            let listener = try? await RedisClient.connect(
+                to: redis.configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+            ) { continuation.yield($0) }
+            if let listener {
+                let watch = Task {
+                    await listener.waitUntilClosed()
+                    continuation.finish()
+                }
+                try? await redis.withClient { try await acknowledge(messages, from: listener, by: $0) }
+                await listener.close()
+                await watch.value
+            }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private func acknowledge(
+        _ messages: AsyncStream<RESPValue>, from listener: RedisClient, by publisher: RedisClient
+    ) async throws {
+        let connection = "held"
+        for channel in [Self.hubOfCore.channel(.groupCommand), Self.hubOfCore.channel(.connection, connection)] {
+            try await listener.send(["SUBSCRIBE", .text(channel)])
+        }
+        for await message in messages {
+            guard let parts = message.array, parts.count == 3, case .bulk(let payload) = parts[2],
+                case .groupCommand(let command)? = try? CorePayload(decoding: payload, as: .groupCommand),
+                command.connection == connection
+            else { continue }
+            try await publisher.send([
+                "PUBLISH", .text(Self.hubOfCore.channel(.ack, command.server)),
+                .bytes(CorePayload.ack(id: command.id).encoded()),
+            ])
         }
     }
 

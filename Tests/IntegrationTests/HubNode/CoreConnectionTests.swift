@@ -63,6 +63,45 @@ extension WithHubNodes {
                     """)
         }
 
+        @Test("follows redirects with their token, takes messages in any parts, and says why a handshake failed")
+        func negotiates() async throws {
+            let answer = try await inPage(
+                """
+                const fetchReally = window.fetch;
+                const asked = [];
+                window.fetch = (url, options) => {
+                  const { pathname, search } = new URL(url);
+                  asked.push([options.method, pathname + search, options.headers.Authorization ?? '']);
+                  if (asked.length > 1) return fetchReally(url, options);
+                  const answer = { url: `${location.origin}/chathub?tenant=1`, accessToken: 'a b' };
+                  return Promise.resolve(new Response(JSON.stringify(answer)));
+                };
+                let address;
+                let answers = ['{', '}\\u001e{"type":1,"target":"say","argu', 'ments":[1]}\\u001e{"type":6}\\u001e'];
+                window.WebSocket = class {
+                  constructor(url) { address = new URL(url); setTimeout(() => this.onopen()); }
+                  send() { for (const data of answers.splice(0)) this.onmessage({ data }); }
+                  close() { this.onclose(); }
+                };
+                const said = [];
+                const connection = connect({ transports: ['webSockets'], query: { user: 'ü' } });
+                connection.on('', 'say', (value) => said.push(value));
+                await until('connected', connection);
+                connection.stop();
+                const token = address.searchParams.get('access_token');
+                answers = ['{"error":"No."}\\u001e'];
+                connect({ transports: ['webSockets'] });
+                while (!seen.at(-1).endsWith('No.')) await sleep(10);
+                return JSON.stringify([...asked.slice(0, 2), token, said, seen.at(-1)]);
+                """)
+            #expect(
+                answer == """
+                    [["POST","/chathub/negotiate?user=%C3%BC&negotiateVersion=1",""],\
+                    ["POST","/chathub/negotiate?tenant=1&user=%C3%BC&negotiateVersion=1","Bearer a b"],\
+                    "a b",[1],"disconnected: No."]
+                    """)
+        }
+
         @Test("falls back from transport to transport")
         func fallsBack() async throws {
             let answer = try await inPage(

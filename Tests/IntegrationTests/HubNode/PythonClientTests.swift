@@ -40,21 +40,29 @@ extension WithHubNodes {
             let broadcasts: [[String]]
             let group: [[String]]
             let errors: [String]
+            let totals: [[Int]]
             let opened: Int
         }
 
-        /// The chat hub's methods that the scripts call, and one that ends the connection.
+        /// The chat hub's methods that the scripts call, one that ends the connection, and one that says a sum to all:
+        /// neither client has a call with an answer that takes a stream.
         private static let hub = Hub("chatHub") { hub in
             hub = .chat
             hub.on("end") { (call: HubCall) in try await call.abort() }
+            hub.on("total") { (call: HubCall, numbers: HubStream<Int>) in
+                var sum = 0
+                for try await number in numbers { sum += number }
+                try await call.clients.all.invoke("total", sum)
+            }
         }
 
-        private static let clients: [(script: String, name: String, protocolName: String, opened: Int)] = [
-            ("core_pysignalr", "py", "json", 2), ("core_pysignalr", "py", "messagepack", 2),
-            ("core_signalrcore", "core", "json", 1), ("core_signalrcore", "core", "messagepack", 1),
+        private static let clients: [(script: String, name: String, protocolName: String)] = [
+            ("core_pysignalr", "py", "json"), ("core_pysignalr", "py", "messagepack"),
+            ("core_signalrcore", "core", "json"), ("core_signalrcore", "core", "messagepack"),
         ]
 
-        @Test("connect, call, stream, receive calls, and reconnect", arguments: clients.indices)
+        @Test(
+            "connect, call, stream both ways, receive calls, and reconnect", arguments: clients.indices)
         func driveNode(index: Int) async throws {
             let client = Self.clients[index]
             let script = try #require(
@@ -67,8 +75,13 @@ extension WithHubNodes {
                     let json = try #require(finished.lines.last)
                     let seen = try JSONDecoder().decode(Seen.self, from: Data(json.utf8))
                     #expect(seen.broadcasts == [[client.name, "hello 日本 <&> 👍"]])
-                    #expect(seen.group == [["room", client.name, "in the room"]])
-                    #expect(seen.opened == client.opened)
+                    #expect(seen.group == [["room", client.name, "in the room"], ["room", client.name, "back"]])
+                    #expect(seen.opened == 2)
+                    // signalrcore writes no valid MessagePack for a call that takes a stream.
+                    let uploads = client.name == "py" || client.protocolName == "json"
+                    #expect(seen.totals == (uploads ? [[42]] : []))
+                    // The other cannot answer the node's calls.
+                    if client.name == "py" { #expect(json.contains(#""re: q""#), "\(json)") }
                     #expect(
                         seen.errors.contains {
                             $0.contains(

@@ -11,7 +11,7 @@ from pysignalr.protocol.json import JSONProtocol
 from pysignalr.protocol.messagepack import MessagepackProtocol
 
 url, protocol = sys.argv[1:3]
-seen = {"broadcasts": [], "group": [], "answers": [], "items": [], "errors": [], "opened": 0}
+seen = {"broadcasts": [], "group": [], "answers": [], "items": [], "errors": [], "totals": [], "opened": 0}
 
 
 async def main():
@@ -29,12 +29,20 @@ async def main():
         seen[name].append(value)
 
     async def answer(message):
-        seen["answers"].append(message.result)
+        # It is called for errors, too.
+        if not message.error:
+            seen["answers"].append(message.result)
 
     client.on_open(on_open)
     client.on_error(lambda message: note("errors", message.error))
     client.on("broadcastMessage", lambda arguments: note("broadcasts", arguments))
     client.on("groupMessage", lambda arguments: note("group", arguments))
+    client.on("total", lambda arguments: note("totals", arguments))
+
+    async def result(arguments):
+        return f"re: {arguments[0]}"
+
+    client.on("answer", result)
     running = asyncio.create_task(client.run())
     await until(lambda: seen["opened"] == 1)
     await client.send("send", ["py", "hello 日本 <&> \U0001f44d"])
@@ -46,11 +54,25 @@ async def main():
     await until(lambda: seen["broadcasts"] and seen["group"] and len(seen["items"]) == 4)
     await client.send("fail", ["as asked"], answer)
     await until(lambda: seen["errors"])
+    # Items up, and a result of the client.
+    async with client.client_stream("total") as stream:
+        for item in [40, 2]:
+            await stream.send(item)
+    await until(lambda: seen["totals"])
+    await client.send("whoAmI", [], answer)
+    await until(lambda: len(seen["answers"]) == 3)
+    await client.send("ask", [seen["answers"].pop(), "q"], answer)
+    await until(lambda: len(seen["answers"]) == 3)
     # The node ends the connection, and the client reconnects automatically.
     await client.send("end", [])
     await until(lambda: seen["opened"] == 2)
     await client.send("echo", ["again"], answer)
     await until(lambda: seen["answers"][-1] == "again")
+    # Its groups are gone with the connection before: it joins again, and is called.
+    await client.send("joinGroup", ["room"], answer)
+    await until(lambda: len(seen["answers"]) == 5)
+    await client.send("sendToGroup", ["room", "py", "back"])
+    await until(lambda: len(seen["group"]) == 2)
     running.cancel()
 
 

@@ -7,10 +7,11 @@ import sys
 import time
 
 from signalrcore.hub_connection_builder import HubConnectionBuilder
+from signalrcore.subject import Subject
 from signalrcore.protocol.messagepack_protocol import MessagePackHubProtocol
 
 url, protocol = sys.argv[1:3]
-seen = {"broadcasts": [], "group": [], "answers": [], "items": [], "errors": [], "opened": 0}
+seen = {"broadcasts": [], "group": [], "answers": [], "items": [], "errors": [], "totals": [], "opened": 0}
 builder = HubConnectionBuilder().with_url(url + "?user=core")
 if protocol == "messagepack":
     builder = builder.with_hub_protocol(MessagePackHubProtocol())
@@ -35,6 +36,7 @@ hub.on_reconnect(opened)
 hub.on_error(lambda error: seen["errors"].append(str(getattr(error, "error", error))))
 hub.on("broadcastMessage", lambda arguments: seen["broadcasts"].append(arguments))
 hub.on("groupMessage", lambda arguments: seen["group"].append(arguments))
+hub.on("total", lambda arguments: seen["totals"].append(arguments))
 hub.start()
 until(lambda: seen["opened"] == 1)
 answer = lambda message: seen["answers"].append(message.result)
@@ -51,6 +53,24 @@ hub.stream("countTo", [3]).subscribe({
 until(lambda: seen["broadcasts"] and seen["group"] and len(seen["items"]) == 4)
 hub.send("fail", ["as asked"], answer)
 until(lambda: seen["errors"])
+# Items up; results of clients it does not know. In MessagePack it leaves out the invocation's id, which no server reads.
+if protocol == "json":
+    subject = Subject()
+    hub.send("total", subject)
+    for item in [40, 2]:
+        subject.next(item)
+    subject.complete()
+    until(lambda: seen["totals"])
+# The node ends the connection, and the client comes back by itself.
+hub.send("end", [])
+until(lambda: seen["opened"] == 2)
+hub.send("echo", ["again"], answer)
+until(lambda: seen["answers"][-1] == "again")
+# Its groups are gone with the connection before: it joins again, and is called.
+hub.send("joinGroup", ["room"], answer)
+until(lambda: len(seen["answers"]) == 4)
+hub.send("sendToGroup", ["room", "core", "back"])
+until(lambda: len(seen["group"]) == 2)
 hub.stop()
 print(json.dumps(seen, ensure_ascii=False), flush=True)
 import os

@@ -22,6 +22,9 @@ import Testing
         ]
         #expect(CoreNodes.count(channels, of: [Self.room, Self.chat]) == [1, 2])
         #expect(CoreNodes.count([], of: [Self.chat]) == [0])
+        // Where a relay waits for the acks of its pings.
+        let own = Self.chat.channel(.ack, Array(CorePing().server.utf8))
+        #expect(CoreNodes.count(channels + [own], of: [Self.room, Self.chat]) == [1, 2])
     }
 
     @Test func thePatternMatchesOnlyTheNodesOfAPrefix() {

@@ -176,7 +176,10 @@ package enum CoreNodes {
     package static func count(_ channels: [[UInt8]], of hubs: [CoreHub]) -> [Int] {
         var nodes: [ArraySlice<UInt8>: Int] = [:]
         for channel in channels {
-            if let root = root(channel) { nodes[root, default: 0] += 1 }
+            guard let root = root(channel) else { continue }
+            // A relay subscribes to such a channel for the acks of its pings.
+            guard !CorePing.isSender(channel[(root.count + CoreKind.ack.infixBytes.count)...]) else { continue }
+            nodes[root, default: 0] += 1
         }
         return hubs.map { nodes[$0.root[...]] ?? 0 }
     }

@@ -1,0 +1,164 @@
+import Backplane
+import Logging
+import NIOCore
+import Preflight
+import Redis
+
+/// Pings nodes of the watched hubs of ASP.NET Core, for the round trip through the backplane.
+///
+/// The only part of a relay that publishes into the Redis that it watches; it runs only on request.
+struct CorePinger: Sendable {
+    /// The longest wait for an ack. A node itself gives up after 30 s.
+    static let longestWait = Duration.seconds(10)
+    private static let retryDelay = Duration.seconds(5)
+
+    private let redis: RedisConfiguration
+    private let prefix: String
+    private let interval: Duration
+    private let limit: Int
+    private let metrics: PingMetrics
+    private let attached: AttachedChannels
+    private let eventLoopGroup: any EventLoopGroup
+    private let logger: Logger
+
+    /// - Returns: nil if nothing is pinged.
+    init?(
+        _ configuration: RelayConfiguration, _ metrics: PingMetrics?, context: RelayContext,
+        eventLoopGroup: any EventLoopGroup
+    ) {
+        guard let interval = configuration.pingInterval, let core = configuration.core, let metrics else { return nil }
+        var redis = configuration.redis
+        redis.clientName += "-ping"
+        self.redis = redis
+        prefix = core.prefix
+        self.interval = interval
+        limit = configuration.maxChannelScan
+        self.metrics = metrics
+        attached = context.attached
+        self.eventLoopGroup = eventLoopGroup
+        logger = context.logger
+    }
+
+    /// Runs until the task is cancelled.
+    func run() async {
+        var isFailing = false
+        var rounds = Rounds(scan: PacedChannelScan(pattern: [], limit: limit), sample: PingSample(prefix: prefix))
+        while !Task.isCancelled {
+            do {
+                let line = try await PingLine.connect(to: redis, eventLoopGroup: eventLoopGroup)
+                isFailing = false
+                let failure = await ping(over: line, &rounds)
+                await line.close()
+                if let failure { throw failure }
+            } catch is CancellationError {
+                return
+            } catch {
+                metrics.failed()
+                if !isFailing {
+                    logger.warning("cannot ping the nodes, trying again", metadata: ["cause": "\(error)"])
+                }
+                isFailing = true
+                // On cancellation the loop condition ends it.
+                try? await Task.sleep(for: Self.retryDelay)
+            }
+        }
+    }
+
+    /// What outlives a connection.
+    private struct Rounds {
+        var scan: PacedChannelScan
+        var sample: PingSample
+        var health = PingHealth()
+        var isUnknown = false
+        var attached: Set<CoreHub> = []
+    }
+
+    /// - Returns: why the connection has failed.
+    private func ping(over line: PingLine, _ rounds: inout Rounds) async -> (any Error)? {
+        do {
+            while true {
+                try Task.checkCancellation()
+                try await round(line, &rounds)
+                try await Task.sleep(for: interval)
+            }
+        } catch {
+            return error
+        }
+    }
+
+    private func round(_ line: PingLine, _ rounds: inout Rounds) async throws {
+        let hubs = attached.all.compactMap(\.hub)
+        for hub in hubs where rounds.attached.insert(hub).inserted { metrics.attach(hub) }
+        try await line.listen(to: hubs)
+        var generator = SystemRandomNumberGenerator()
+        if rounds.scan.nextDelay == .zero {
+            rounds.scan.pattern = rounds.sample.pattern(using: &generator)
+            switch try await rounds.scan.look(line.client) {
+            case .success(let names):
+                rounds.isUnknown = false
+                rounds.sample.found(names)
+            case .failure(let reason):
+                if !rounds.isUnknown {
+                    logger.warning(
+                        "nodes are not pinged: the connections of the hubs are unknown",
+                        metadata: ["cause": "\(reason)"])
+                }
+                rounds.isUnknown = true
+            }
+        }
+        guard !rounds.isUnknown else { return }
+        let chosen = rounds.sample.choose(of: hubs, using: &generator)
+        let outcomes = try await outcomes(chosen, line)
+        for hub in hubs {
+            let own = outcomes.filter { $0.hub == hub }
+            note(hub, own.map { ($0.connection, $0.outcome) }, &rounds.health)
+        }
+    }
+
+    private typealias Outcome = (hub: CoreHub, connection: String, outcome: PingOutcome)
+
+    private func outcomes(_ chosen: [(hub: CoreHub, connection: String)], _ line: PingLine) async throws -> [Outcome] {
+        let timeout = min(interval, Self.longestWait)
+        return try await withThrowingTaskGroup(of: Outcome.self) { group in
+            for (hub, connection) in chosen {
+                group.addTask {
+                    (hub, connection, try await line.ping(hub, connection: connection, timeout: timeout))
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    private func note(
+        _ hub: CoreHub, _ outcomes: [(connection: String, outcome: PingOutcome)], _ health: inout PingHealth
+    ) {
+        // Cancelled: what did not answer had no time to.
+        guard !Task.isCancelled else { return }
+        var silent: [String] = []
+        var answered = 0
+        for (connection, outcome) in outcomes {
+            switch outcome {
+            case .answered(let nanoseconds):
+                answered += 1
+                metrics.answered(hub, nanoseconds: nanoseconds)
+            case .timedOut:
+                silent.append(connection)
+                metrics.timedOut(hub)
+            case .gone, .notHeard, .notSent: break
+            }
+        }
+        switch health.round(hub, answered: answered, timedOut: silent.count) {
+        case .stopped:
+            logger.warning(
+                "a node does not answer the backplane ping: it does not hear Redis, hangs, or cannot publish; its log names the connection",
+                metadata: [
+                    "hub": "\(hub.topic)", "connection": "\(silent[0])", "unanswered": "\(silent.count)",
+                    "answered": "\(answered)",
+                ])
+        case .recovered:
+            logger.notice(
+                "the backplane ping is answered again", metadata: ["hub": "\(hub.topic)", "answered": "\(answered)"])
+        case nil: break
+        }
+    }
+}

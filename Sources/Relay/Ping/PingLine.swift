@@ -1,0 +1,158 @@
+package import Backplane
+import NIOConcurrencyHelpers
+package import NIOCore
+package import Redis
+import Time
+
+/// Two connections for backplane pings: one listens for acks, the other publishes and asks. Nothing else is published
+/// by it than ``CorePing``.
+package final class PingLine: Sendable {
+    private let ping: CorePing
+    private let publisher: RedisClient
+    private let listener: RedisClient
+    private let state: NIOLockedValueBox<State>
+
+    private struct State {
+        var pending = PendingPings()
+        /// Waits for the ack; called once, with nanoseconds, or nil if none came in time.
+        var waiting: [Int32: CheckedContinuation<UInt64?, Never>] = [:]
+        /// Acks that came before anyone waited.
+        var early: [Int32: UInt64] = [:]
+        var hubs: Set<CoreHub> = []
+
+        mutating func answered(_ id: Int32, at now: UInt64) -> (CheckedContinuation<UInt64?, Never>, UInt64)? {
+            guard let duration = pending.answered(id, at: now) else { return nil }
+            if let waiting = waiting.removeValue(forKey: id) { return (waiting, duration) }
+            early[id] = duration
+            return nil
+        }
+    }
+
+    private init(ping: CorePing, publisher: RedisClient, listener: RedisClient, state: NIOLockedValueBox<State>) {
+        self.ping = ping
+        self.publisher = publisher
+        self.listener = listener
+        self.state = state
+    }
+
+    /// - Throws: `RedisError` if Redis cannot be reached or refuses.
+    package static func connect(
+        to redis: RedisConfiguration, eventLoopGroup: any EventLoopGroup
+    ) async throws -> PingLine {
+        let state = NIOLockedValueBox(State())
+        let listener = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) { message in
+            let now = Moment.now().monotonic
+            guard let id = Self.acknowledged(message) else { return }
+            let answered = state.withLockedValue { $0.answered(id, at: now) }
+            if let (waiting, duration) = answered { waiting.resume(returning: duration) }
+        }
+        do {
+            let publisher = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+            return PingLine(ping: CorePing(), publisher: publisher, listener: listener, state: state)
+        } catch {
+            await listener.close()
+            throw error
+        }
+    }
+
+    /// What asks of Redis besides.
+    package var client: RedisClient { publisher }
+
+    package func close() async {
+        await listener.close()
+        await publisher.close()
+    }
+
+    /// Listens for the acks of these hubs' nodes.
+    ///
+    /// - Throws: `RedisError`
+    package func listen(to hubs: [CoreHub]) async throws {
+        for hub in hubs where state.withLockedValue({ !$0.hubs.contains(hub) }) {
+            try await listener.send(["SUBSCRIBE", .bytes(ackChannel(hub))])
+            state.withLockedValue { _ = $0.hubs.insert(hub) }
+        }
+        // Notices a connection that is dead and silent: pings would seem to be unanswered.
+        try await listener.send(["PING"])
+    }
+
+    /// Pings the node that holds a connection.
+    ///
+    /// - Parameters:
+    ///   - hub: one that is listened to.
+    ///   - timeout: the longest wait for the ack.
+    /// - Throws: `RedisError` if Redis refuses or the connection has failed.
+    package func ping(_ hub: CoreHub, connection: String, timeout: Duration) async throws -> PingOutcome {
+        let id = state.withLockedValue { $0.pending.hasRoom ? $0.pending.begin(at: Moment.now().monotonic) : nil }
+        guard let id else { return .notSent }
+        defer {
+            state.withLockedValue {
+                $0.pending.forget(id)
+                $0.early[id] = nil
+            }
+        }
+        try await publisher.send([
+            "PUBLISH", .bytes(hub.channel(.groupCommand, [])), .bytes(ping.command(id: id, connection: connection)),
+        ])
+        if let duration = await answer(id, within: timeout) { return .answered(nanoseconds: duration) }
+        return try await reason(hub, connection)
+    }
+
+    private func answer(_ id: Int32, within timeout: Duration) async -> UInt64? {
+        let timer = Task {
+            // Cancelled: then nobody waits any longer.
+            try? await Task.sleep(for: timeout)
+            state.withLockedValue { $0.waiting.removeValue(forKey: id) }?.resume(returning: nil)
+        }
+        defer { timer.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let early: UInt64?? = state.withLockedValue { state in
+                    if let early = state.early.removeValue(forKey: id) { return .some(early) }
+                    if Task.isCancelled { return .some(nil) }
+                    state.waiting[id] = continuation
+                    return nil
+                }
+                if let early { continuation.resume(returning: early) }
+            }
+        } onCancel: {
+            timer.cancel()
+        }
+    }
+
+    /// Why no ack came.
+    private func reason(_ hub: CoreHub, _ connection: String) async throws -> PingOutcome {
+        let names = [hub.channel(.connection, Array(connection.utf8)), ackChannel(hub)]
+        do {
+            let parts = try await publisher.send(["PUBSUB", "NUMSUB"] + names.map { .bytes($0) }).array ?? []
+            guard parts.count == 4 else { return .timedOut }
+            if parts[1].integer == 0 { return .gone }
+            return parts[3].integer == 0 ? .notHeard : .timedOut
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return .timedOut
+        }
+    }
+
+    private func ackChannel(_ hub: CoreHub) -> [UInt8] { hub.channel(.ack, Array(ping.server.utf8)) }
+
+    /// - Returns: nil if it is no ack.
+    private static func acknowledged(_ message: RESPValue) -> Int32? {
+        guard let parts = message.array, parts.count == 3, case .bulk(let payload) = parts[2],
+            case .ack(let id)? = try? CorePayload(decoding: payload, as: .ack)
+        else { return nil }
+        return id
+    }
+}
+
+/// What became of a ping.
+package enum PingOutcome: Sendable, Equatable {
+    /// Nanoseconds from the PUBLISH to the ack.
+    case answered(nanoseconds: UInt64)
+    /// No ack, though a node listens for the connection.
+    case timedOut
+    /// No ack, and no node listens for the connection: it has ended.
+    case gone
+    /// No ack, because our own subscription is gone.
+    case notHeard
+    /// Too many wait.
+    case notSent
+}
