@@ -186,7 +186,7 @@ let package = Package(
         .target(
             name: "SignalRClient",
             dependencies: [
-                "JSON", "TLS", "Time",
+                "Backplane", "JSON", "TLS", "Time",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -214,7 +214,7 @@ let package = Package(
         .target(
             name: "Check",
             dependencies: [
-                "Backplane", "Capture", "HTTPGuard", "JSON", "Loopback", "Prometheus", "Redis", "Relay",
+                "Backplane", "Capture", "HTTPGuard", "HubNode", "JSON", "Loopback", "Prometheus", "Redis", "Relay",
                 "SignalRClient", "Time",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -228,7 +228,8 @@ let package = Package(
         .target(
             name: "Demo",
             dependencies: [
-                "Backplane", "Capture", "JSON", "LivePage", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
+                "Backplane", "Capture", "HubNode", "JSON", "LivePage", "Loopback", "Preflight", "Redis", "Relay",
+                "Replay", "SignalRClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -382,12 +383,14 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Bench", "Check", "Demo", "HubNode", "JSON", "Loopback", "Prometheus", "Redis",
+                "Backplane", "Bench", "Check", "Demo", "HubNode", "JSON", "Loopback", "Prometheus", "Redis",
                 "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house),

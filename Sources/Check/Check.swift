@@ -1,3 +1,5 @@
+package import Backplane
+import HubNode
 package import Logging
 import Loopback
 import NIOCore
@@ -30,6 +32,7 @@ package struct Check: Sendable {
     ///   Redis or the node; a failed delivery is an outcome, not an error.
     package func run() async throws -> CheckOutcome {
         try await RedisProbe.require(configuration.redis)
+        if let core = configuration.core { return try await run(core) }
         let text = CheckText.random()
         let observer = PublishObserver()
         let counter = CounterRecord()
@@ -53,13 +56,35 @@ package struct Check: Sendable {
             ) { try await run(nodes, text: text, observer: observer, counter: counter) }
     }
 
+    /// The same for clients of ASP.NET Core SignalR.
+    private func run(_ core: CoreCheckSettings) async throws -> CheckOutcome {
+        let (text, observer, counter) = (CheckText.random(), PublishObserver(), CounterRecord())
+        guard !configuration.hubs.isEmpty else {
+            let nodes = InProcessNodes(
+                count: configuration.nodeCount, redis: configuration.redis, channel: "",
+                core: CoreBackplaneSettings(hubType: core.hub.type, channelPrefix: core.hub.prefix),
+                version: configuration.version, logger: logger)
+            return try await nodes.run(onPublished: { _, _, _ in }) { nodes in
+                try await run(nodes, text: text, observer: observer, counter: counter)
+            }
+        }
+        let nodes = configuration.hubs.enumerated().map { index, url in
+            CheckedNode(name: "node \(index + 1)", url: url, log: nil)
+        }
+        return try await ChannelListening(redis: configuration.redis, channel: configuration.channel, logger: logger)
+            .run(core.hub, onPublished: observer.published) {
+                try await run(nodes, text: text, observer: observer, counter: counter)
+            }
+    }
+
     private func run(
         _ nodes: [CheckedNode], text: CheckText, observer: PublishObserver, counter: CounterRecord
     ) async throws -> CheckOutcome {
         let network = SignalRNetwork()
         do {
             let outcome = try await RedisProbe.whileAnswered(
-                by: configuration.redis, counter: configuration.channel, onCounter: counter.read
+                by: configuration.redis, counter: configuration.core == nil ? configuration.channel : nil,
+                onCounter: counter.read
             ) {
                 try await run(nodes, text: text, observer: observer, counter: counter, network: network)
             }
@@ -76,16 +101,21 @@ package struct Check: Sendable {
         network: SignalRNetwork
     ) async throws -> CheckOutcome {
         let start = ContinuousClock.now
-        let plan = ClientPlan(nodes: nodes.map(\.name), transports: configuration.transports, run: text.run)
+        let names = nodes.map(\.name)
+        let plan =
+            configuration.core.map {
+                ClientPlan(coreNodes: names, transports: configuration.transports, formats: $0.formats, run: text.run)
+            } ?? ClientPlan(nodes: names, transports: configuration.transports, run: text.run)
         let deliveryLog = DeliveryLog(homes: plan.clients.map(\.node), text: text)
         observer.deliver(to: deliveryLog)
         let connector = ClientConnector(
             nodes: nodes, deliveryLog: deliveryLog, network: network, redis: configuration.redis,
-            channel: configuration.channel, counter: counter)
-        for node in nodes { report("\(node.name) at \(node.url)") }
+            channel: configuration.channel, counter: counter, core: configuration.core)
+        for node in nodes { report("\(node.name) at \(configuration.core == nil ? node.url : node.coreURL)") }
         let participants = try await connector.admit(plan.clients)
         let session = CheckSession(
-            nodes: nodes, participants: participants, deliveryLog: deliveryLog, redis: configuration.redis,
+            generation: configuration.core == nil ? .signalR2 : .core, nodes: nodes, participants: participants,
+            deliveryLog: deliveryLog, redis: configuration.redis,
             channel: configuration.channel, messages: configuration.messages, counter: counter)
         let progress: CheckSteps.Progress
         do {
@@ -94,7 +124,7 @@ package struct Check: Sendable {
             await Self.stop(participants)
             throw error
         }
-        let evaluator = Evaluator(facts: CheckFacts(session), progress: progress)
+        let evaluator = Evaluator(facts: CheckFacts(session, clients: plan.clients), progress: progress)
         let outcome = evaluator.outcome(duration: ContinuousClock.now - start)
         await Self.stop(participants)
         return outcome
@@ -104,6 +134,27 @@ package struct Check: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for participant in participants { group.addTask { await participant.client.stop() } }
         }
+    }
+}
+
+/// What is checked of ASP.NET Core SignalR.
+package struct CoreCheckSettings: Sendable {
+    /// Prefix and .NET type of the hub, as they begin its channels in Redis.
+    package var hub: CoreHub
+    package var formats: [CoreFormat]
+    /// Sent to the nodes as `Authorization: Bearer`; a secret.
+    package var accessToken: String?
+    /// Sent to the nodes with every request.
+    package var headers: [(name: String, value: String)]
+
+    package init(
+        hub: CoreHub, formats: [CoreFormat] = CoreFormat.allCases, accessToken: String? = nil,
+        headers: [(name: String, value: String)] = []
+    ) {
+        self.hub = hub
+        self.formats = formats
+        self.accessToken = accessToken
+        self.headers = headers
     }
 }
 
@@ -123,6 +174,19 @@ package struct CheckConfiguration: Sendable {
     package var messages: Int
     /// Of the program, for metrics.
     package var version: String
+    /// Check ASP.NET Core SignalR instead of SignalR 2; the addresses in ``hubs`` are then those of the hub itself.
+    package var core: CoreCheckSettings?
+
+    /// For ASP.NET Core SignalR.
+    package init(
+        redis: RedisConfiguration, core: CoreCheckSettings, nodeCount: Int = 2, hubs: [NodeURL] = [],
+        transports: [ClientTransport] = ClientTransport.allCases, messages: Int = 100, version: String
+    ) {
+        self.init(
+            redis: redis, channel: core.hub.topic, nodeCount: nodeCount, hubs: hubs, transports: transports,
+            messages: messages, version: version)
+        self.core = core
+    }
 
     package init(
         redis: RedisConfiguration, channel: String, nodeCount: Int = 2, hubs: [NodeURL] = [],

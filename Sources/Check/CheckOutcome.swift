@@ -79,24 +79,38 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
 
     /// What happened to the counter, as a sentence; nil if it only rose.
     package let counter: String?
+    /// What its node tells of itself at the time when the message was sent; nil if nothing. Of ASP.NET Core SignalR,
+    /// whose messages have no ids.
+    package var gap: String?
+    /// False on a backplane whose messages have none.
+    package var hasID = true
+
+    private enum CodingKeys: CodingKey {
+        case check, message, method, envelope, envelopeAtMost, client, transport, node, nodeTells, missedFrom, missedTo,
+            counter, gap
+    }
 
     /// Whether its node reported it as missed: a loss of the backplane, not of the node.
-    package var isExplained: Bool { missedFrom != nil }
+    package var isExplained: Bool { missedFrom != nil || gap != nil }
 
     package var description: String {
         let which: String
-        if let envelope {
-            which = "envelope \(envelope)"
+        if !hasID {
+            which = ""
+        } else if let envelope {
+            which = ", envelope \(envelope)"
         } else if let envelopeAtMost {
-            which = "envelope \(envelopeAtMost) or one shortly before"
+            which = ", envelope \(envelopeAtMost) or one shortly before"
         } else {
-            which = "envelope unknown"
+            which = ", envelope unknown"
         }
         let why: String
         if let missedFrom, let missedTo {
             why =
                 missedFrom == missedTo
                 ? "\(node) was deaf for id \(missedFrom)" : "\(node) was deaf for ids \(missedFrom)..\(missedTo)"
+        } else if let gap {
+            why = "\(node) \(gap)"
         } else {
             why =
                 counter
@@ -104,7 +118,7 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
                     ? "\(node) did not report it as missed"
                     : "look for a lost connection to Redis in the log of \(node)")
         }
-        return "\(check.title): message \(message) (\(method), \(which)) did not reach \(client): \(why)"
+        return "\(check.title): message \(message) (\(method)\(which)) did not reach \(client): \(why)"
     }
 }
 

@@ -18,6 +18,7 @@ struct CheckSession: Sendable {
     /// How long the check waits for a node that receives nothing.
     private static let fencing: Duration = .seconds(30)
 
+    var generation = CheckGeneration.signalR2
     let nodes: [CheckedNode]
     let participants: [Participant]
     let deliveryLog: DeliveryLog
@@ -26,7 +27,10 @@ struct CheckSession: Sendable {
     let messages: Int
     let counter: CounterRecord
 
-    var everyone: Set<Int> { Set(participants.indices) }
+    var everyone: Set<Int> { Set(participants.map(\.index)) }
+
+    /// Whether there are clients whose connection outlives a webSocket.
+    var hasStateful: Bool { participants.contains(where: \.isStateful) }
 
     // MARK: - Sending
 
@@ -52,8 +56,9 @@ struct CheckSession: Sendable {
                     step: expected.step, method: expected.method, sender: sender.index, recipients: expected.recipients,
                     sentAt: expected.isMeasured ? NIODeadline.now().uptimeNanoseconds : nil))
             do {
-                try await sender.client.invoke(
-                    Self.hub, expected.call, expected.arguments + [.string(deliveryLog.text.text(message))])
+                try await sender.client.call(
+                    expected.call, expected.arguments + [.string(deliveryLog.text.text(message))])
+                deliveryLog.answered(message)
             } catch {
                 deliveryLog.release(message)
                 throw error
@@ -77,7 +82,7 @@ struct CheckSession: Sendable {
                     isDue: false))
             sent.insert(message)
             do {
-                try await sender.client.invoke(Self.hub, "send", ["fence", .string(deliveryLog.text.text(message))])
+                try await sender.client.call("send", ["fence", .string(deliveryLog.text.text(message))])
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
@@ -120,8 +125,8 @@ struct CheckSession: Sendable {
     func abandon(_ step: CheckStep, because error: SetupError) {
         deliveryLog.fault(step, "could not prove \(step.proof): \(error)")
         // Clients that should have returned are still away.
-        if step == .reconnect || step == .otherNode { deliveryLog.release(all: step) }
-        let left = CheckStep.allCases.drop { $0 != step }.dropFirst().map(\.title)
+        if [.reconnect, .statefulReconnect, .otherNode].contains(step) { deliveryLog.release(all: step) }
+        let left = generation.steps.drop { $0 != step }.dropFirst().map(\.title)
         if !left.isEmpty { deliveryLog.note("skipped after that: \(left.joined(separator: ", "))") }
     }
 
@@ -161,8 +166,8 @@ struct CheckSession: Sendable {
         case is CallError: true
         case let error as SignalRClientError:
             switch error {
-            case .timedOut, .notInitialized, .transportLost, .notConnected, .stopped: true
-            case .badURL, .cannotConnect, .refused, .badAnswer, .misuse: false
+            case .timedOut, .notInitialized, .transportLost, .closedByHub, .notConnected, .stopped: true
+            case .badURL, .cannotConnect, .refused, .badAnswer, .notCore, .refusedByHub, .misuse: false
             }
         default: false
         }

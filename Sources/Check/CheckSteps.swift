@@ -19,8 +19,8 @@ struct CheckSteps: Sendable {
     /// - Throws: `RedisError` if Redis cannot be reached; `CancellationError`.
     func run() async throws -> Progress {
         var progress = Progress(
-            calls: [.backplane: CallTally(), .results: CallTally(), .errors: CallTally(), .progress: CallTally()])
-        for step in CheckStep.allCases {
+            calls: Dictionary(uniqueKeysWithValues: CheckStep.withAnswers.map { ($0, CallTally()) }))
+        for step in session.generation.steps where step != .statefulReconnect || session.hasStateful {
             report(step.title)
             do {
                 try await run(step, progress.calls[step] ?? CallTally())
@@ -41,10 +41,19 @@ struct CheckSteps: Sendable {
         case .groups: try await session.groups()
         case .users: try await session.users()
         case .others: try await session.others()
+        case .connection: try await session.connections()
         case .results: try await session.results(tally)
+        case .clientResults: try await session.clientResults(tally)
+        case .streams: try await session.streams(tally)
         case .errors: try await session.errors(tally)
         case .progress: try await session.progress(tally)
-        case .reconnect: try await session.reconnect()
+        case .reconnect:
+            if session.generation.isCore {
+                try await session.replaceConnections()
+            } else {
+                try await session.reconnect()
+            }
+        case .statefulReconnect: try await session.resumeConnections()
         case .otherNode: if session.nodes.count > 1 { try await session.changeNode() }
         }
     }
@@ -64,19 +73,38 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
     case users
     /// Everyone but the caller.
     case others
+    /// The client of a connection id, and no other, receives a message to it.
+    case connection
     /// Return values arrive unchanged.
     case results
+    /// What a client answers to a node that asks it, through another node too, arrives unchanged.
+    case clientResults
+    /// Items of streams arrive in order, to clients and from them.
+    case streams
     /// The text of a HubException arrives, marked as one.
     case errors
     /// Progress reports arrive in order.
     case progress
-    /// A client whose transport was lost receives what was sent meanwhile.
+    /// A client whose transport was lost receives what was sent meanwhile. In ASP.NET Core: its new connection receives
+    /// what is sent from then on, and is in its groups once it has joined them again.
     case reconnect
+    /// A connection that outlives its webSocket keeps its id and its groups, and receives what was sent meanwhile.
+    case statefulReconnect
     /// A client that reconnects to another node misses nothing and keeps its groups.
     case otherNode
 
     /// Title in the table.
-    package var title: String { self == .otherNode ? "other node" : rawValue }
+    package var title: String {
+        switch self {
+        case .clientResults: "answers"
+        case .statefulReconnect: "stateful"
+        case .otherNode: "other node"
+        default: rawValue
+        }
+    }
+
+    /// Those that count answers, not messages.
+    static let withAnswers: [CheckStep] = [.backplane, .results, .clientResults, .streams, .errors, .progress]
 
     /// What remains unproven if the step could not be carried out.
     var proof: String {
@@ -87,11 +115,39 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
         case .groups: "that members of a group, and only they, receive its messages"
         case .users: "that every client of a user, and no other, receives the user's messages"
         case .others: "that everyone but the caller receives a message to others"
+        case .connection: "that the client of a connection id, and no other, receives a message to it"
         case .results: "that results arrive unchanged"
+        case .clientResults: "that clients' answers arrive unchanged"
+        case .streams: "that the items of streams arrive in order"
         case .errors: "that errors arrive"
         case .progress: "that progress reports arrive in order"
-        case .reconnect: "that a client whose transport was lost receives what was sent meanwhile"
+        case .reconnect: "that a client whose transport was lost receives again"
+        case .statefulReconnect: "that a connection that outlives its webSocket misses nothing"
         case .otherNode: "that a client that reconnects to another node misses nothing and keeps its groups"
+        }
+    }
+}
+
+/// Which clients and which backplane are checked.
+enum CheckGeneration: Sendable {
+    case signalR2
+    case core
+
+    var isCore: Bool { self == .core }
+
+    /// In this order.
+    var steps: [CheckStep] {
+        switch self {
+        case .signalR2:
+            [
+                .connect, .backplane, .broadcast, .groups, .users, .others, .results, .errors, .progress, .reconnect,
+                .otherNode,
+            ]
+        case .core:
+            [
+                .connect, .backplane, .broadcast, .groups, .users, .others, .connection, .results, .clientResults,
+                .streams, .errors, .reconnect, .statefulReconnect,
+            ]
         }
     }
 }

@@ -26,19 +26,51 @@ struct CheckFacts {
     let notes: [String]
     let resets: [CounterReset]
     let latency: LatencySummary?
+    var generation = CheckGeneration.signalR2
+    /// Clients that could not connect; why is among the faults.
+    var absent = 0
+    /// Whether there are clients whose connection outlives a webSocket.
+    var hasStateful = false
 
     /// In-process nodes were given the channel, and report what they publish.
     var isInProcess: Bool { nodes.allSatisfy { $0.log != nil } }
 }
 
 extension CheckFacts {
-    init(_ session: CheckSession) {
+    /// - Parameter clients: all that were planned.
+    init(_ session: CheckSession, clients: [ClientPlan.PlannedClient]) {
         self.init(
-            nodes: session.nodes.map { Node(name: $0.name, url: "\($0.url)", log: $0.log?.current) },
-            clients: session.participants.map { Client(name: $0.name, transport: $0.transport) },
+            nodes: session.nodes.map { node in
+                Node(
+                    name: node.name, url: "\(session.generation.isCore ? node.coreURL : node.url)",
+                    log: node.log?.current)
+            },
+            clients: clients.map { Client(name: $0.name, transport: $0.transport) },
             channel: session.channel, ledger: session.deliveryLog.ledger, faults: session.deliveryLog.faults,
             notes: session.deliveryLog.notes, resets: session.resets,
-            latency: LatencySummary(nanoseconds: session.deliveryLog.latency))
+            latency: LatencySummary(nanoseconds: session.deliveryLog.latency), generation: session.generation,
+            absent: clients.count - session.participants.count, hasStateful: session.hasStateful)
+    }
+}
+
+/// Whether a gap that a node tells of explains a lost message of ASP.NET Core SignalR, which has no id. No I/O.
+enum GapText {
+    /// A node notices a lost connection later than it happens, more so on a busy machine.
+    static let noticing: UInt64 = 1_000_000_000
+    /// The longest that a message without an answer may have been under way.
+    private static let underWay: UInt64 = 5_000_000_000
+
+    /// - Returns: as a sentence without the node; nil if the message was sent when the node heard.
+    static func explaining(_ entry: Ledger.Entry, by gaps: [NodeGap]) -> String? {
+        guard let calledAt = entry.calledAt else { return nil }
+        let end = entry.answeredAt ?? calledAt + underWay
+        let gap = gaps.first { gap in
+            gap.from <= end + noticing && (gap.to ?? .max) >= calledAt
+        }
+        guard let gap else { return nil }
+        guard let to = gap.to else { return "was cut off from Redis when it was sent (\(gap.reason))" }
+        let milliseconds = (to > gap.from ? to - gap.from : 0) / 1_000_000
+        return "was cut off from Redis for \(milliseconds) ms when it was sent (\(gap.reason))"
     }
 }
 
@@ -65,7 +97,7 @@ struct Evaluator {
                 faults.append(fault(finding, ledger: ledger))
             }
         }
-        let rows = CheckStep.allCases.compactMap { row($0, ledger: ledger, losses: losses, faults: faults) }
+        let rows = facts.generation.steps.compactMap { row($0, ledger: ledger, losses: losses, faults: faults) }
         let verdict: CheckVerdict =
             rows.contains { $0.verdict == .fail } ? .fail : losses.isEmpty ? .pass : .passWithLoss
         return CheckOutcome(
@@ -81,7 +113,8 @@ struct Evaluator {
     ) -> CheckRow? {
         if step == .otherNode, facts.nodes.count < 2 { return nil }
         if step == .backplane, facts.isInProcess { return nil }
-        let steps = CheckStep.allCases
+        if step == .statefulReconnect, !facts.hasStateful { return nil }
+        let steps = facts.generation.steps
         if let end = progress.unproven.flatMap(steps.firstIndex), let index = steps.firstIndex(of: step), index > end {
             return nil
         }
@@ -92,7 +125,7 @@ struct Evaluator {
         }
         if step == .connect {
             expected += facts.clients.count
-            received += facts.clients.count
+            received += facts.clients.count - facts.absent
         }
         let losses = losses.filter { $0.check == step }
         let faults = faults.count { $0.step == step }
@@ -121,13 +154,16 @@ struct Evaluator {
             envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
             transport: participant.transport, node: facts.nodes[node].name, nodeTells: facts.nodes[node].log != nil,
             missedFrom: missed?.lowerBound,
-            missedTo: missed?.upperBound, counter: CounterRecord.text(of: facts.resets, channel: facts.channel))
+            missedTo: missed?.upperBound, counter: CounterRecord.text(of: facts.resets, channel: facts.channel),
+            gap: facts.nodes[node].log.flatMap { GapText.explaining(entry, by: $0.gaps) },
+            hasID: !facts.generation.isCore)
     }
 
     private func fault(_ finding: Finding, ledger: Ledger) -> (step: CheckStep, text: String) {
         func name(_ client: Int) -> String { facts.clients[client].name }
         func message(_ number: Int) -> String {
             let entry = ledger.entries[number]
+            guard !facts.generation.isCore else { return "message \(number) (\(entry.method))" }
             let envelope = entry.envelope.map { "envelope \($0)" } ?? "envelope unknown"
             return "message \(number) (\(entry.method), \(envelope))"
         }

@@ -19,7 +19,9 @@ enum Comparison {
     }
 
     /// - Returns: the first differences as sentences; empty if there are none.
-    static func differences(expected: [Witness.Heard], actual: [Witness.Heard], what: String) -> [String] {
+    static func differences(expected: [Witness.Heard], actual: [Witness.Heard], what: String)
+        -> [String]
+    {
         differences(expected, actual, what: what, unit: "call") { expected, actual in
             expected == actual ? nil : "\(actual) instead of \(expected)"
         }
@@ -31,7 +33,8 @@ enum Comparison {
     ) -> [String] {
         var differences: [String] = []
         if expected.count != actual.count {
-            differences.append("\(what): \(Quantity.text(actual.count, unit)) instead of \(expected.count)")
+            differences.append(
+                "\(what): \(Quantity.text(actual.count, unit)) instead of \(expected.count)")
         }
         for (index, pair) in zip(expected, actual).enumerated() {
             guard differences.count < listed else { break }

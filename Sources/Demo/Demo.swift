@@ -1,36 +1,55 @@
 import Backplane
 import Capture
+import HubNode
 import LivePage
 package import Logging
 import Loopback
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Preflight
 import Redis
 package import Relay
 package import Replay
 import SignalRClient
 
-/// The whole system on this machine: two hub nodes with chatting clients, a relay that records their backplane, a
-/// second Redis that receives the replay, two hub nodes there, and the proof that their clients receive what a client
-/// of the first nodes received.
+/// The whole system on this machine: two hub nodes with chatting clients of SignalR 2 and of ASP.NET Core SignalR, a
+/// relay that records both backplanes, a second Redis that receives the replay, two hub nodes there, and the proof that
+/// their clients receive what a client of the same generation received at the first nodes.
 package struct Demo: Sendable {
     static let hub = "chatHub"
     static let rooms = ["lobby", "support", "ops", "部屋1"]
     /// User name of the client that listens to everything.
     static let witness = "witness"
-    private static let channel = "chat"
+    static let channel = "chat"
+    /// Of ASP.NET Core SignalR.
+    static let coreHub = CoreHub(type: "Demo.ChatHub")
     private static let chatters = 12
+    private static let lastWords = "the chat is over"
+
+    /// How a client of ASP.NET Core SignalR talks to its node.
+    struct CoreTransport: Sendable {
+        let transport: ClientTransport
+        let format: CoreFormat
+    }
+
+    static let coreWays = [
+        CoreTransport(transport: .webSockets, format: .json),
+        CoreTransport(transport: .webSockets, format: .messagePack),
+        CoreTransport(transport: .serverSentEvents, format: .json),
+        CoreTransport(transport: .longPolling, format: .json),
+        CoreTransport(transport: .longPolling, format: .messagePack),
+    ]
 
     private let duration: Duration
-    private let directory: String
+    let directory: String
     private let version: String
     private let hostName: String
     private let access: WebAccess
-    private let logger: Logger
-    private let report: @Sendable (String) -> Void
+    let logger: Logger
+    let report: @Sendable (String) -> Void
     private let keepRunning: (@Sendable () async -> Void)?
-    private let speed: ReplaySchedule.Speed
+    let speed: ReplaySchedule.Speed
 
     /// - Parameters:
     ///   - duration: of the traffic.
@@ -40,7 +59,8 @@ package struct Demo: Sendable {
     ///   - speed: of the replay.
     ///   - report: called with each line of progress.
     package init(
-        duration: Duration, directory: String, version: String, hostName: String, access: WebAccess = WebAccess(),
+        duration: Duration, directory: String, version: String, hostName: String,
+        access: WebAccess = WebAccess(),
         logger: Logger,
         speed: ReplaySchedule.Speed = .maximum, keepRunning: (@Sendable () async -> Void)? = nil,
         report: @escaping @Sendable (String) -> Void
@@ -77,11 +97,16 @@ package struct Demo: Sendable {
 
     // MARK: - The live part
 
-    private struct Live: Sendable {
+    struct Live: Sendable {
         /// In the order of their ids.
         var published: [[UInt8]] = []
         /// By the witness.
         var heard: [Witness.Heard] = []
+        /// Records of ASP.NET Core SignalR, in the order in which Redis delivered them.
+        var corePublished: [[UInt8]] = []
+        var coreHeard: [Witness.Heard] = []
+
+        var count: Int { published.count + corePublished.count }
     }
 
     /// Runs the relay while clients chat on two nodes.
@@ -89,33 +114,56 @@ package struct Demo: Sendable {
         let links = LiveLinks()
         let parts = RelayParts(
             RelayConfiguration(
-                redis: source, backplanes: [.signalR2(key: Self.channel)],
+                redis: source, backplanes: [.signalR2(key: Self.channel), .core(Self.coreHub)],
+                core: CoreAttachment(hubs: [Self.coreHub.type]),
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
                 web: WebConfiguration(port: 0, access: access), version: version, hostName: hostName),
             logger: logger)
         let page = LivePage(LivePageConfiguration(links: links), of: parts)
-        return try await InProcessRelay.run(parts, consumers: [page], pages: page, logger: logger) { running in
+        return try await InProcessRelay.run(parts, consumers: [page], pages: page, logger: logger) {
+            running in
             report("live page     http://127.0.0.1:\(running.port)/")
             report("metrics       http://127.0.0.1:\(running.port)/metrics")
             try await running.waitUntilReady()
-            let relay = ScrapedRelay(port: running.port, channel: Self.channel)
+            let relay = ScrapedRelay(
+                port: running.port, channel: Self.channel, hub: Self.coreHub.topic)
             let live = try await nodes(on: source).run(onPublished: { _, _, _ in }) { nodes in
-                links.set(nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
+                links.set(
+                    nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
                 return try await chat(at: nodes, on: source, relay: relay, network: network)
             }
-            try await relay.waitUntilReceived(live.published.count)
+            try await relay.waitUntilReceived(live.count)
             return live
         }
     }
 
-    private func nodes(on redis: RedisConfiguration, count: Int = 2) -> InProcessNodes {
+    func nodes(on redis: RedisConfiguration, count: Int = 2) -> InProcessNodes {
         InProcessNodes(
-            count: count, title: "node", acknowledgement: .seconds(30), redis: redis, channel: Self.channel,
-            version: version, logger: logger)
+            count: count, title: "node", acknowledgement: .seconds(30), redis: redis,
+            channel: Self.channel,
+            core: CoreBackplaneSettings(hubType: Self.coreHub.type), version: version, logger: logger)
+    }
+
+    /// A subscriber of everything that a witness of ASP.NET Core SignalR hears.
+    func coreSubscriber(of redis: RedisConfiguration, into sink: EnvelopeCollector) -> RedisSubscriber {
+        let hub = Self.coreHub
+        let channels =
+            [hub.channel(.all), hub.channel(.user, Self.witness)]
+            + Self.rooms.map { hub.channel(.group, $0) }
+        return RedisSubscriber(
+            configuration: redis,
+            names: channels.map { SubscribedName(channel: Array($0.utf8), index: 0, keepsName: true) },
+            header: MessageHeader(
+                count: { CoreRecord.headerCount(channel: $0, payload: $1) },
+                write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) }),
+            keepsAll: true, title: { hub.topic }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            sink: sink,
+            logger: logger)
     }
 
     private func chat(
-        at nodes: [CheckedNode], on source: RedisConfiguration, relay: ScrapedRelay, network: SignalRNetwork
+        at nodes: [CheckedNode], on source: RedisConfiguration, relay: ScrapedRelay,
+        network: SignalRNetwork
     ) async throws -> Live {
         report("chat pages    " + nodes.map { "http://\($0.url.authority)/" }.joined(separator: "   "))
         let collector = EnvelopeCollector()
@@ -125,8 +173,15 @@ package struct Demo: Sendable {
         let listening = Task { try await subscriber.run() }
         defer { listening.cancel() }
         try await collector.waitUntilSubscribed()
+        let coreCollector = EnvelopeCollector()
+        let coreSubscriber = coreSubscriber(of: source, into: coreCollector)
+        let coreListening = Task { try await coreSubscriber.run() }
+        defer { coreListening.cancel() }
+        try await coreCollector.waitUntilSubscribed()
         let witness = Witness(node: nodes[0].url, transport: .webSockets, network: network)
         try await witness.enter()
+        let coreWitness = Witness(coreNode: nodes[0].coreURL, Self.coreWays[0], network: network)
+        try await coreWitness.enter()
 
         let chatters = try await enter(nodes, network: network)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -148,14 +203,22 @@ package struct Demo: Sendable {
             try Task.checkCancellation()
         }
         for chatter in chatters { await chatter.client.stop() }
+        // The last message of all: what was published before it is on its way before it.
+        try await coreWitness.say(Self.lastWords)
 
-        let published = try await collector.everything(beyond: 0, countedBy: source, channel: Self.channel)
+        let published = try await collector.everything(
+            beyond: 0, countedBy: source, channel: Self.channel)
         let expected = Witness.expected(of: published)
         let heard = await witness.heard(awaiting: expected.count, within: .seconds(10))
+        let corePublished = await coreCollector.payloads(upTo: Self.lastWords, timeout: .seconds(10))
+        let coreExpected = Witness.expected(ofCore: corePublished)
+        let coreHeard = await coreWitness.heard(awaiting: coreExpected.count, within: .seconds(10))
+        await coreWitness.leave()
         await witness.leave()
         // The abort of the witness is the last envelope.
-        let all = try await collector.everything(beyond: published.count, countedBy: source, channel: Self.channel)
-        return Live(published: all, heard: heard)
+        let all = try await collector.everything(
+            beyond: published.count, countedBy: source, channel: Self.channel)
+        return Live(published: all, heard: heard, corePublished: corePublished, coreHeard: coreHeard)
     }
 
     /// Half of the people at each node, in turn over each transport.
@@ -166,109 +229,27 @@ package struct Demo: Sendable {
             let client = SignalRClient(
                 configuration: SignalRClientConfiguration(
                     node: nodes[number % nodes.count].url, hubs: [Self.hub],
-                    transport: ClientTransport.allCases[number / nodes.count % ClientTransport.allCases.count],
+                    transport: ClientTransport.allCases[
+                        number / nodes.count % ClientTransport.allCases.count],
                     query: [("user", name)]),
                 network: network)
             try await client.start()
             chatters.append(Chatter(name: name, client: client, seed: UInt64(number)))
         }
+        for number in 0..<Self.coreWays.count * nodes.count {
+            let name = "coreUser\(number)"
+            let way = Self.coreWays[number / nodes.count]
+            let client = CoreSignalRClient(
+                configuration: CoreClientConfiguration(
+                    node: nodes[number % nodes.count].coreURL, transport: way.transport, format: way.format,
+                    query: [("user", name)]),
+                network: network)
+            try await client.start()
+            chatters.append(Chatter(name: name, client: client, seed: UInt64(Self.chatters + number)))
+        }
         report(
-            "chatting      \(Quantity.text(chatters.count, "client")) on \(Quantity.text(nodes.count, "node")) over webSockets, serverSentEvents and longPolling"
-        )
+            "chatting      \(Self.chatters) clients of SignalR 2 and \(chatters.count - Self.chatters) of ASP.NET Core on "
+                + "\(Quantity.text(nodes.count, "node")) over webSockets, serverSentEvents and longPolling")
         return chatters
     }
-
-    // MARK: - The replayed part
-
-    private func replay(
-        _ live: Live, into target: RedisConfiguration, network: SignalRNetwork
-    ) async throws -> DemoOutcome {
-        let capture = try CaptureReader(paths: [directory])
-        var differences: [String] = []
-        var recorded: [[UInt8]] = []
-        let read = try capture.forEach { item in
-            if case .envelope(let envelope) = item { recorded.append(Array(envelope.payload)) }
-        }
-        for damage in read.damage { differences.append("damage in the capture: \(damage)") }
-        differences += Comparison.differences(
-            expected: live.published.map { .payload($0) }, actual: recorded.map { .payload($0) }, what: "recorded")
-        report(
-            "recorded      \(Quantity.grouped(recorded.count)) of \(Quantity.text(live.published.count, "published envelope"))"
-        )
-        differences += Comparison.differences(
-            expected: Witness.expected(of: live.published), actual: live.heard, what: "the client at the first Redis")
-
-        let listener = EnvelopeCollector()
-        let subscriber = RedisSubscriber(
-            configuration: target, channels: [Self.channel],
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: listener, logger: logger)
-        let listening = Task { try await subscriber.run() }
-        defer { listening.cancel() }
-        try await listener.waitUntilSubscribed()
-        let (replay, heard, received) = try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
-            // Each on another node or transport than the previous one.
-            let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {
-                Witness(node: $0.url, transport: $1, network: network)
-            }
-            for witness in witnesses { try await witness.enter() }
-            // Their own joins are not part of the replay.
-            _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
-            listener.forget()
-            let replay = try await Replayer(
-                capture: capture, target: target, options: ReplayOptions(speed: speed)
-            ).run()
-            var heard: [[Witness.Heard]] = []
-            for witness in witnesses {
-                heard.append(await witness.heard(awaiting: live.heard.count, within: .seconds(20)))
-            }
-            return (replay, heard, await listener.payloads(awaiting: replay.sent, timeout: .seconds(10)))
-        }
-        differences += Comparison.differences(
-            expected: live.published.map { .content($0) }, actual: received.map { .content($0) }, what: "replayed")
-        let pace = replay.drift.map { "with a drift of \(percent($0))" } ?? "at full speed"
-        report("replayed      \(Quantity.text(replay.sent, "envelope")) \(pace) into the second Redis")
-        report(
-            "heard         \(Quantity.text(live.heard.count, "call")) by a client at the first Redis, "
-                + "\(heard.map { Quantity.grouped($0.count) }.joined(separator: ", ")) by clients of two nodes at the second"
-        )
-        for (transport, heard) in zip(ClientTransport.allCases, heard) {
-            differences += Comparison.differences(
-                expected: live.heard, actual: heard, what: "the client at the second Redis over \(transport.rawValue)")
-        }
-
-        let segments = capture.segments
-        return DemoOutcome(
-            published: live.published.count, recorded: recorded.count, heard: heard.first?.count ?? 0, replay: replay,
-            segments: segments.map(\.path), segmentBytes: segments.reduce(0) { $0 + $1.size },
-            payloadBytes: recorded.reduce(0) { $0 + $1.count }, differences: differences)
-    }
-
-    /// `0.0 %`
-    private func percent(_ share: Double) -> String {
-        let tenths = Int((abs(share) * 1_000).rounded())
-        return "\(tenths / 10).\(tenths % 10) %"
-    }
-}
-
-/// The result of a demo.
-package struct DemoOutcome: Sendable {
-    /// Envelopes that a separate subscriber received from the first Redis.
-    package let published: Int
-    /// Envelopes in the capture.
-    package let recorded: Int
-    /// Calls received by the client at the first Redis.
-    package let heard: Int
-    /// Of the capture into the second Redis.
-    package let replay: ReplayReport
-    /// Paths of the capture's segment files, which stay.
-    package let segments: [String]
-    /// Size of these files.
-    package let segmentBytes: UInt64
-    /// Payload bytes in the capture, before compression.
-    package let payloadBytes: Int
-    /// Each difference found, as a sentence; empty if there are none.
-    package let differences: [String]
-
-    /// True if every envelope was recorded, replayed and received unchanged.
-    package var passed: Bool { differences.isEmpty }
 }

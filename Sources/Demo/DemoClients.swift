@@ -11,26 +11,38 @@ struct Witness: Sendable {
         let method: String
         let arguments: [JSONTree]
 
-        init(_ invocation: ClientInvocation) {
-            method = invocation.method
-            arguments = invocation.arguments
-        }
-
         var description: String { "\(method)\(JSONTree.array(arguments))" }
     }
 
+    /// `webSockets`, `longPolling, messagepack`
+    let title: String
     private let memory = NIOLockedValueBox<[Heard]>([])
-    private let client: SignalRClient
+    private let client: any HubConnection
 
+    /// Of SignalR 2.
     init(node: NodeURL, transport: ClientTransport, network: SignalRNetwork) {
-        let memory = memory
+        title = transport.rawValue
         client = SignalRClient(
             configuration: SignalRClientConfiguration(
                 node: node, hubs: [Demo.hub], transport: transport, query: [("user", Demo.witness)]),
-            network: network
-        ) { event in
-            guard case .invocation(let invocation) = event else { return }
-            memory.withLockedValue { $0.append(Heard(invocation)) }
+            network: network, onEvent: Self.recorder(memory))
+    }
+
+    /// Of ASP.NET Core SignalR.
+    init(coreNode node: NodeURL, _ way: Demo.CoreTransport, network: SignalRNetwork) {
+        title = "\(way.transport.rawValue) in \(way.format.name)"
+        client = CoreSignalRClient(
+            configuration: CoreClientConfiguration(
+                node: node, transport: way.transport, format: way.format, query: [("user", Demo.witness)]),
+            network: network, onEvent: Self.recorder(memory))
+    }
+
+    private static func recorder(
+        _ memory: NIOLockedValueBox<[Heard]>
+    ) -> @Sendable (SignalRClientEvent) -> Void {
+        { event in
+            guard case .invocation(let call) = event else { return }
+            memory.withLockedValue { $0.append(Heard(method: call.method, arguments: call.arguments)) }
         }
     }
 
@@ -38,7 +50,12 @@ struct Witness: Sendable {
 
     func enter() async throws {
         try await client.start()
-        for room in Demo.rooms { try await client.invoke(Demo.hub, "joinGroup", [.string(room)]) }
+        for room in Demo.rooms { try await client.call("joinGroup", [.string(room)]) }
+    }
+
+    /// To everyone, itself among them.
+    func say(_ text: String) async throws {
+        try await client.call("send", [.string(Demo.witness), .string(text)])
     }
 
     func leave() async {
@@ -51,7 +68,7 @@ struct Witness: Sendable {
     func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
         let deadline = ContinuousClock.now + limit
         while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
-            // Events arrive on another thread.
+            // The events come on another thread's loop: look again shortly.
             try? await Task.sleep(for: .milliseconds(10))
         }
         return heard
@@ -70,9 +87,32 @@ struct Witness: Sendable {
                     let value = try? JSONTree(parsing: String(decoding: message.value, as: UTF8.self)),
                     let method = value["M"]?.string, let arguments = value["A"]?.array
                 else { return nil }
-                return Heard(
-                    ClientInvocation(hub: Demo.hub, method: method, arguments: arguments, cursor: ""))
+                return Heard(method: method, arguments: arguments)
             }
+        }
+    }
+
+    /// The same for records of the channels of all clients, of the rooms, and of the witness, in ASP.NET Core SignalR.
+    static func expected(ofCore records: [[UInt8]]) -> [Heard] {
+        records.flatMap { record in record.withUnsafeBytes { calls(in: $0) } }
+    }
+
+    private static func calls(in bytes: UnsafeRawBufferPointer) -> [Heard] {
+        guard let record = try? CoreRecord(bytes),
+            case .invocation(let invocation)? = try? CorePayload(decoding: record.payload, as: .all),
+            let frame = invocation.frames.first(where: { $0.protocolName == CoreFormat.json.name })
+        else { return [] }
+        return frame.bytes.withUnsafeBytes { bytes in
+            var walk = CoreHubMessageWalk(bytes, .json)
+            var calls: [Heard] = []
+            while let message = try? walk.next() {
+                let arguments = message.arguments?.json() ?? []
+                guard let target = message.target?.text,
+                    let values = arguments.withUnsafeBytes({ try? JSONTree(parsing: $0) })?.array
+                else { continue }
+                calls.append(Heard(method: target, arguments: values))
+            }
+            return calls
         }
     }
 }
@@ -80,7 +120,7 @@ struct Witness: Sendable {
 /// A simulated user: sends messages to everyone, to a room and to one other user, and changes rooms.
 struct Chatter: Sendable {
     let name: String
-    let client: SignalRClient
+    let client: any HubConnection
     let seed: UInt64
 
     /// Chats until `isOver`. Pending calls are finished, because a message without a response could not be accounted
@@ -111,6 +151,6 @@ struct Chatter: Sendable {
     }
 
     private func call(_ method: String, _ arguments: [JSONTree]) async throws {
-        _ = try await client.invoke(Demo.hub, method, arguments)
+        _ = try await client.call(method, arguments)
     }
 }

@@ -40,6 +40,20 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
+    /// Returns the payloads once one contains this text, or what came within `timeout`.
+    func payloads(upTo text: String, timeout: Duration) async -> [[UInt8]] {
+        let deadline = ContinuousClock.now + timeout
+        let bytes = Array(text.utf8)
+        while ContinuousClock.now < deadline {
+            let isThere = received.withLockedValue {
+                $0.suffix(20).contains { $0.firstRange(of: bytes) != nil }
+            }
+            if isThere { break }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return received.withLockedValue { $0 }
+    }
+
     /// Returns the payloads once none has arrived for a while: the last one cannot be recognized.
     func payloads(quietFor pause: Duration, timeout: Duration) async -> [[UInt8]] {
         let deadline = ContinuousClock.now + timeout
@@ -70,7 +84,9 @@ final class EnvelopeCollector: EnvelopeSink {
     }
 
     /// The counter in Redis once it no longer changes, or after 10 s.
-    private static func counted(beyond count: Int, of channel: String, by client: RedisClient) async throws -> Int {
+    private static func counted(beyond count: Int, of channel: String, by client: RedisClient)
+        async throws -> Int
+    {
         let deadline = ContinuousClock.now + .seconds(10)
         var counted = -1
         var last: Int

@@ -5,13 +5,18 @@ import Loopback
 struct ScrapedRelay: Sendable {
     let port: Int
     private let channel: String
-    private let envelopesSeries: String
+    /// Of each channel.
+    private let envelopesSeries: [String]
 
-    /// - Parameter channel: its event key.
-    init(port: Int, channel: String) {
+    /// - Parameters:
+    ///   - channel: its event key.
+    ///   - hub: its hub of ASP.NET Core.
+    init(port: Int, channel: String, hub: String) {
         self.port = port
         self.channel = #"{channel="\#(channel)",backplane="signalr2"}"#
-        envelopesSeries = "signalr_backplane_envelopes_total" + self.channel
+        envelopesSeries = [self.channel, #"{channel="\#(hub)",backplane="core"}"#].map {
+            "signalr_backplane_envelopes_total" + $0
+        }
     }
 
     /// Returns once it has received this many envelopes, or after 10 s.
@@ -19,9 +24,14 @@ struct ScrapedRelay: Sendable {
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
             let scrape = try await MetricsScrape.read(port: port)
-            if scrape[envelopesSeries] ?? 0 >= Double(count) { return }
+            if envelopes(scrape) >= count { return }
             try await Task.sleep(for: .milliseconds(20))
         }
+    }
+
+    /// Of both backplanes.
+    private func envelopes(_ scrape: MetricsScrape) -> Int {
+        envelopesSeries.reduce(0) { $0 + Int(scrape[$1] ?? 0) }
     }
 
     /// Reports the live numbers each second, until the task is cancelled.
@@ -33,7 +43,7 @@ struct ScrapedRelay: Sendable {
             let scrape = try await MetricsScrape.read(port: port)
             func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
             // From one scrape, so that the numbers are consistent.
-            let seen = value(envelopesSeries)
+            let seen = envelopes(scrape)
             let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
             let now = ContinuousClock.now
             let rate = Int((Double(seen - last) / ((now - lastAt) / .seconds(1))).rounded())

@@ -127,7 +127,10 @@ public struct HubNode: Service {
             if let core, let coreBus = core.bus {
                 tasks.addTask {
                     await Self.result {
-                        try await coreBus.run { event in core.assumeIsolated { $0.handle(event) } }
+                        try await coreBus.run { [observer] event in
+                            observer?.noted(event)
+                            core.assumeIsolated { $0.handle(event) }
+                        }
                     }
                 }
             }
@@ -274,4 +277,21 @@ package protocol HubNodeObserver: Sendable {
     func missed(from: UInt64, to: UInt64)
     /// The counter was set back.
     func counterReset(from: UInt64, to: UInt64)
+    /// The node hears the backplane of ASP.NET Core SignalR from now on.
+    func coreOpened()
+    /// The node's subscription to the backplane of ASP.NET Core SignalR has ended: until ``coreOpened()`` it is deaf.
+    func coreClosed(reason: String)
+}
+
+extension HubNodeObserver {
+    package func coreOpened() {}
+    package func coreClosed(reason: String) {}
+
+    fileprivate func noted(_ event: CoreBusEvent) {
+        switch event {
+        case .subscribed: coreOpened()
+        case .unsubscribed(let reason): coreClosed(reason: reason)
+        case .canPublish, .cannotPublish, .batch, .oversized: break
+        }
+    }
 }

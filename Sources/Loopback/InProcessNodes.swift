@@ -1,7 +1,5 @@
-package import Backplane
-import HubNode
+package import HubNode
 package import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 package import Redis
@@ -22,8 +20,10 @@ package struct InProcessNodes: Sendable {
     package let acknowledgement: Duration
     /// The Redis of their backplane.
     package let redis: RedisConfiguration
-    /// Their event key.
+    /// The event key; empty for nodes that serve no clients of SignalR 2.
     package let channel: String
+    /// The backplane of ASP.NET Core SignalR; nil: its clients meet on their node only.
+    package let core: CoreBackplaneSettings?
     /// Shown on their pages.
     package let version: String
     /// For their log lines.
@@ -32,13 +32,15 @@ package struct InProcessNodes: Sendable {
     /// - Parameter count: at least 1.
     package init(
         count: Int, title: String = "check node", acknowledgement: Duration = Self.shortAcknowledgement,
-        redis: RedisConfiguration, channel: String, version: String, logger: Logger
+        redis: RedisConfiguration, channel: String, core: CoreBackplaneSettings? = nil, version: String,
+        logger: Logger
     ) {
         self.count = count
         self.title = title
         self.acknowledgement = acknowledgement
         self.redis = redis
         self.channel = channel
+        self.core = core
         self.version = version
         self.logger = logger
     }
@@ -56,8 +58,12 @@ package struct InProcessNodes: Sendable {
             return HubNode(
                 configuration: configuration(number, key: key), logger: logger, observer: log,
                 onListening: { port in
-                    guard let url = try? NodeURL("http://127.0.0.1:\(port)/signalr") else { return }
-                    starting.yield((number, CheckedNode(name: "node \(number)", url: url, log: log)))
+                    let origin = "http://127.0.0.1:\(port)"
+                    guard let url = try? NodeURL("\(origin)/signalr"),
+                        let coreURL = try? NodeURL(origin + CoreHubSettings().path)
+                    else { return }
+                    starting.yield(
+                        (number, CheckedNode(name: "node \(number)", url: url, coreURL: coreURL, log: log)))
                 })
         }
         return try await ServicesBeside(services: nodes, logger: logger).run {
@@ -69,6 +75,7 @@ package struct InProcessNodes: Sendable {
         var configuration = HubNodeConfiguration(
             redis: redis, channel: channel, name: "\(title) \(number)", listenPort: 0, tokenKey: key, version: version
         )
+        configuration.core?.backplane = core
         // The retry notes show the reason.
         configuration.detailedErrors = true
         configuration.timing.acknowledgement = acknowledgement
@@ -183,115 +190,21 @@ package struct ServicesBeside: Sendable {
 package struct CheckedNode: Sendable {
     /// `node 1`
     package let name: String
-    /// Address of its SignalR endpoint.
+    /// Of its hubs for clients of SignalR 2.
     package let url: NodeURL
+    /// Of its hub for clients of ASP.NET Core SignalR.
+    package let coreURL: NodeURL
     /// Its own log; nil for a node of another process.
     package let log: NodeLog?
 
-    /// - Parameter log: nil for a node of another process.
-    package init(name: String, url: NodeURL, log: NodeLog?) {
+    /// - Parameter coreURL: nil for a node that is checked for one generation, at one address.
+    package init(name: String, url: NodeURL, coreURL: NodeURL? = nil, log: NodeLog?) {
         self.name = name
         self.url = url
+        self.coreURL = coreURL ?? url
         self.log = log
     }
 
     /// The longest wait for a call: longer than a node waits for the ack of a group command, in general 30 to 35 s.
     package var callTimeout: Duration { log == nil ? .seconds(40) : InProcessNodes.shortAcknowledgement + .seconds(10) }
-}
-
-/// The counter was set back: ids are assigned a second time.
-package struct CounterReset: Equatable, Sendable, Encodable {
-    /// The last id before it.
-    package let from: UInt64
-    /// 0 if its key is gone.
-    package let to: UInt64
-
-    /// - Parameters:
-    ///   - from: the last id before it.
-    ///   - to: the value that it was set back to; 0 if its key is gone.
-    package init(from: UInt64, to: UInt64) {
-        self.from = from
-        self.to = to
-    }
-}
-
-/// Records what an in-process node reports about the backplane.
-package final class NodeLog: HubNodeObserver {
-    /// What a node has reported so far.
-    package struct State: Sendable {
-        /// Ids that it never received.
-        package var missed = MissedIDs()
-        /// In order of their detection.
-        package var resets: [CounterReset] = []
-        /// The reason of each lost connection.
-        package var closures: [String] = []
-
-        /// Nothing was reported yet.
-        package init() {}
-    }
-
-    private let state = NIOLockedValueBox(State())
-    private let onPublished: @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void
-
-    /// - Parameter onPublished: called on the node's event loop with each message that the node has published: its id,
-    ///   key and value.
-    package init(onPublished: @escaping @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void) {
-        self.onPublished = onPublished
-    }
-
-    /// What was reported until now; thread-safe.
-    package var current: State { state.withLockedValue { $0 } }
-
-    /// Passes the message on; see ``init(onPublished:)``.
-    package func published(id: UInt64, message: Message) {
-        onPublished(id, message.key, message.value)
-    }
-
-    /// Not of interest: only losses of a connection are noted.
-    package func opened() {}
-
-    /// Notes the loss of the node's connection to Redis.
-    package func closed(reason: String) {
-        state.withLockedValue { $0.closures.append(reason) }
-    }
-
-    /// Notes ids that the node never received, both ends included; ignored if `from` is above `to`.
-    package func missed(from: UInt64, to: UInt64) {
-        guard from <= to else { return }
-        state.withLockedValue { $0.missed.insert(from...to) }
-    }
-
-    /// Notes that the node saw ids go back.
-    package func counterReset(from: UInt64, to: UInt64) {
-        state.withLockedValue { $0.resets.append(CounterReset(from: from, to: to)) }
-    }
-}
-
-/// The ids that a node missed.
-package struct MissedIDs: Equatable, Sendable {
-    /// Ascending and disjoint.
-    package private(set) var ranges: [ClosedRange<UInt64>] = []
-
-    /// Adds ids, and merges ranges that touch.
-    package mutating func insert(_ range: ClosedRange<UInt64>) {
-        var merged = range
-        var others: [ClosedRange<UInt64>] = []
-        for other in ranges {
-            let touches =
-                other.overlaps(merged) || (other.upperBound < .max && other.upperBound + 1 == merged.lowerBound)
-                || (merged.upperBound < .max && merged.upperBound + 1 == other.lowerBound)
-            if touches {
-                merged = min(merged.lowerBound, other.lowerBound)...max(merged.upperBound, other.upperBound)
-            } else {
-                others.append(other)
-            }
-        }
-        others.append(merged)
-        ranges = others.sorted { $0.lowerBound < $1.lowerBound }
-    }
-
-    /// The range that contains this id; nil if the node received it.
-    package func range(around id: UInt64) -> ClosedRange<UInt64>? {
-        ranges.first { $0.contains(id) }
-    }
 }

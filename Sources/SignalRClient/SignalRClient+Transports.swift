@@ -13,7 +13,10 @@ extension SignalRClient {
             opened: { self.assumeIsolated { $0.opened(epoch: epoch) } },
             received: { frame in self.assumeIsolated { $0.received(frame, epoch: epoch) } },
             ended: { error in self.assumeIsolated { $0.handle(.transportEnded(error, epoch: epoch)) } })
-        WebSocketOpening(node: node, endpoint: endpoint, query: query, network: network).run(on: eventLoop, events)
+        WebSocketOpening(
+            node: node, name: "/\(endpoint.rawValue)", target: "\(node.path)/\(endpoint.rawValue)?\(query.text)",
+            network: network
+        ).run(on: eventLoop, events)
     }
 
     private func adopt(_ channel: any Channel, epoch: Int) {

@@ -9,6 +9,12 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
     case refused(node: String, request: String, status: Int, text: String)
     /// The response does not follow this protocol.
     case badAnswer(node: String, request: String, reason: String)
+    /// The response does not follow the protocol of ASP.NET Core SignalR.
+    case notCore(node: String, reason: String)
+    /// A node of ASP.NET Core refused the negotiation or the handshake, with its text.
+    case refusedByHub(node: String, error: String)
+    /// A node of ASP.NET Core closed the connection, with its text if it gave one.
+    case closedByHub(node: String, error: String?)
     /// Timeout.
     case timedOut(node: String, what: String, after: Duration)
     /// The first frame did not arrive: the transport works, but the backplane behind the node does not.
@@ -32,10 +38,16 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
         case .refused(let node, let request, let status, let text):
             [
                 "the hub node at \(node) refused \(request) with \(status)\(text.isEmpty ? "" : ": \(text)")",
-                AnswerText.remedy(status: status, request: request),
+                CoreRequestName.remedy(status: status, request: request)
+                    ?? AnswerText.remedy(status: status, request: request),
             ].filter { !$0.isEmpty }.joined(separator: "; ")
         case .badAnswer(let node, let request, let reason):
             "the server at \(node) did not answer \(request) like a SignalR 2 node (\(reason)); is the path right?"
+        case .notCore(let node, let reason):
+            "the server at \(node) did not answer like a hub of ASP.NET Core SignalR (\(reason)); is the path right?"
+        case .refusedByHub(let node, let error): "the hub at \(node) refused this client: \(error)"
+        case .closedByHub(let node, let error):
+            "the hub at \(node) closed the connection\(error.map { ": \($0)" } ?? "")"
         case .timedOut(let node, let what, let after):
             "the hub node at \(node) did not answer \(what) within \(after.components.seconds) s"
         case .notInitialized(let node, let after):

@@ -26,13 +26,15 @@ package enum SignalRClientState: Sendable, Equatable {
 
 /// A call of a client method by a node.
 package struct ClientInvocation: Sendable, Equatable {
+    /// Empty from a node of ASP.NET Core, where a connection is one hub's.
     package var hub: String
     package var method: String
     package var arguments: [JSONTree]
-    /// `C` of its frame: on a scaled-out node `s-0,<HEX of the last envelope id in the frame>`.
-    package var cursor: String
+    /// `C` of its frame: on a scaled-out node `s-0,<HEX of the last envelope id in the frame>`. nil from a node of
+    /// ASP.NET Core, which has none.
+    package var cursor: String?
 
-    package init(hub: String, method: String, arguments: [JSONTree], cursor: String) {
+    package init(hub: String, method: String, arguments: [JSONTree], cursor: String?) {
         self.hub = hub
         self.method = method
         self.arguments = arguments

@@ -18,6 +18,12 @@ struct CheckCommand: AsyncParsableCommand {
                 --hub-url https://node1.example/signalr \\
                 --hub-url https://node2.example/signalr
               backplane-relay check --redis redis.example --channel check --interval 30s
+              backplane-relay check --core --redis redis://127.0.0.1:6379
+              backplane-relay check --core --core-hub Chat.Hubs.ChatHub \\
+                --redis redis.example --hub-url https://chat.example/chathub
+
+            With --core it checks ASP.NET Core SignalR: clients of every transport in JSON and MessagePack, and \
+            connections that outlive their webSocket.
 
             Without --hub-url it starts hub nodes in this process and says of each lost message whether its node \
             knows of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) \
@@ -32,15 +38,48 @@ struct CheckCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs).", valueName: "key"))
-    var channel: String
+    @Option(
+        help: ArgumentHelp(
+            "Event key of SignalR 2 (\"AppName\" in Startup.cs); required without --core.", valueName: "key"))
+    var channel: String?
+
+    @Flag(help: "Check ASP.NET Core SignalR instead of SignalR 2.")
+    var core = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --core: full .NET type name of the hub whose backplane is used; required with --hub-url.",
+            valueName: "type"))
+    var coreHub: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "ChannelPrefix of the ASP.NET Core nodes. Default: the channelPrefix in the address of --redis.",
+            valueName: "prefix"))
+    var channelPrefix: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --core: hub protocols that the nodes have, json or json,messagepack. Default: both.",
+            valueName: "names"))
+    var protocols: ProtocolsArgument?
+
+    @Option(
+        help: ArgumentHelp("With --core: file with the bearer token that the nodes require.", valueName: "file"))
+    var hubTokenFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --core: file with headers for every request to the nodes, one a line, as in 'X-Tenant: a'.",
+            valueName: "file"))
+    var hubHeaderFile: String?
 
     @Option(help: ArgumentHelp("Hub nodes to start in this process, 1 to 100.", valueName: "count"))
     var nodes = 2
 
     @Option(
         help: ArgumentHelp(
-            "Check this running hub node instead, such as http://node1:8080/signalr. Repeat it for more.",
+            "Check this running hub node instead, such as http://node1:8080/signalr, or with --core its hub, such as http://node1:8080/chathub. Repeat it for more.",
             valueName: "url"))
     var hubUrl: [String] = []
 
@@ -65,7 +104,7 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
-        guard !channel.isEmpty else { throw ValidationError("--channel: name an event key") }
+        try validateGeneration()
         guard (1...100).contains(nodes) else { throw ValidationError("--nodes: a number from 1 to 100") }
         guard (1...1_000_000).contains(messages) else {
             throw ValidationError("--messages: a number from 1 to 1000000")
@@ -80,15 +119,46 @@ struct CheckCommand: AsyncParsableCommand {
         }
     }
 
+    private func validateGeneration() throws {
+        guard core else {
+            guard let channel, !channel.isEmpty else {
+                throw ValidationError("--channel: name an event key, or check ASP.NET Core SignalR with --core")
+            }
+            let given: [(String, Bool)] = [
+                ("--core-hub", coreHub != nil), ("--protocols", protocols != nil),
+                ("--hub-token-file", hubTokenFile != nil), ("--hub-header-file", hubHeaderFile != nil),
+            ]
+            for (name, isGiven) in given where isGiven { throw ValidationError("\(name): only with --core") }
+            return
+        }
+        guard channel == nil else {
+            throw ValidationError("--channel: an event key of SignalR 2; with --core name the hub by --core-hub")
+        }
+        guard coreHub != "" else { throw ValidationError("--core-hub: name a hub's .NET type") }
+        guard hubUrl.isEmpty || coreHub != nil else {
+            throw ValidationError("--core-hub: name the .NET type of the hub at --hub-url, such as Chat.Hubs.ChatHub")
+        }
+        let chosen = transport.flatMap(\.transports)
+        if protocols?.protocols == [.messagePack], !chosen.isEmpty, chosen.allSatisfy({ $0 == .serverSentEvents }) {
+            throw ValidationError("--protocols: serverSentEvents carries text, so only json")
+        }
+    }
+
     func run() async throws {
         let log = try log.makeLog()
         let logger = log.logger
         let redis = try redis.configuration(logger: logger)
         let chosen = Set(transport.flatMap(\.transports))
-        let configuration = CheckConfiguration(
-            redis: redis, channel: channel, nodeCount: nodes, hubs: try hubUrl.map { try NodeURL($0) },
-            transports: ClientTransport.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
-            version: BackplaneRelay.version)
+        let transports = ClientTransport.allCases.filter { chosen.isEmpty || chosen.contains($0) }
+        let hubs = try hubUrl.map { try NodeURL($0) }
+        let configuration =
+            core
+            ? CheckConfiguration(
+                redis: redis, core: try coreSettings(redis), nodeCount: nodes, hubs: hubs, transports: transports,
+                messages: messages, version: BackplaneRelay.version)
+            : CheckConfiguration(
+                redis: redis, channel: channel ?? "", nodeCount: nodes, hubs: hubs, transports: transports,
+                messages: messages, version: BackplaneRelay.version)
         if let interval {
             try await repeatCheck(configuration, every: interval, log: log)
         } else {
@@ -109,6 +179,51 @@ struct CheckCommand: AsyncParsableCommand {
         }
     }
 
+    /// Clients of a hub of this name are the check's own.
+    private static let ownHub = "BackplaneRelay.CheckHub"
+
+    private func coreSettings(_ redis: RedisConfiguration) throws -> CoreCheckSettings {
+        var settings = CoreCheckSettings(
+            hub: CoreHub(prefix: channelPrefix ?? redis.channelPrefix ?? "", type: coreHub ?? Self.ownHub),
+            formats: protocols?.protocols ?? CoreFormat.allCases)
+        if let hubTokenFile {
+            let token = try Self.text(of: hubTokenFile, "--hub-token-file").trimmed
+            guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw ValidationError("--hub-token-file: '\(hubTokenFile)' must hold one token and nothing else")
+            }
+            settings.accessToken = token
+        }
+        if let hubHeaderFile {
+            settings.headers = try Self.headers(
+                in: try Self.text(of: hubHeaderFile, "--hub-header-file"), of: hubHeaderFile)
+        }
+        return settings
+    }
+
+    private static func text(of file: String, _ option: String) throws -> String {
+        do {
+            return String(decoding: try Data(contentsOf: URL(filePath: file)), as: UTF8.self)
+        } catch {
+            throw ValidationError("\(option): '\(file)' cannot be read")
+        }
+    }
+
+    /// The values are secrets: an error names the line, not its text.
+    private static func headers(in text: String, of file: String) throws -> [(name: String, value: String)] {
+        try text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { number, line in
+            let line = String(line).trimmed
+            guard !line.isEmpty else { return nil }
+            let parts = line.split(separator: ":", maxSplits: 1).map { String($0).trimmed }
+            guard parts.count == 2, !parts[0].isEmpty, !parts[0].contains(" "),
+                line.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
+            else {
+                throw ValidationError(
+                    "--hub-header-file: line \(number + 1) of '\(file)' is no header; write it like 'X-Tenant: a'")
+            }
+            return (parts[0], parts[1])
+        }
+    }
+
     private func repeatCheck(_ configuration: CheckConfiguration, every interval: TimeSpan, log: Log) async throws {
         var quiet = log.logger
         if quiet.logLevel == .info { quiet.logLevel = .error }
@@ -123,6 +238,14 @@ struct CheckCommand: AsyncParsableCommand {
                 try? printer.print(outcome)
             })
         try await ServiceRunner.run(probe, log: log)
+    }
+}
+
+extension String {
+    /// Without white space at both ends.
+    fileprivate var trimmed: String {
+        let start = drop { $0.isWhitespace }
+        return String(start.reversed().drop { $0.isWhitespace }.reversed())
     }
 }
 
@@ -214,7 +337,7 @@ private struct CheckPrinter: Sendable {
         case .pass: return "everything arrived once, in order, where it should and nowhere else"
         case .passWithLoss:
             return
-                "\(Format.count(outcome.losses.count, "delivery is", "deliveries are")) missing; their nodes were deaf for these ids and say so"
+                "\(Format.count(outcome.losses.count, "delivery is", "deliveries are")) missing; their nodes were \(outcome.losses.allSatisfy(\.hasID) ? "deaf for these ids" : "cut off from Redis at these times") and say so"
         case .fail:
             let unexplained = outcome.losses.count { !$0.isExplained }
             let parts = [

@@ -24,7 +24,8 @@ struct DemoCommand: AsyncParsableCommand {
               backplane-relay demo --keep-running
               backplane-relay demo --duration 30s --speed 1
 
-            It starts two redis-servers on free ports and stops them at the end; only what --record keeps remains. \
+            The nodes serve clients of SignalR 2 and of ASP.NET Core SignalR, and join both backplanes; one relay \
+            records both. It starts two redis-servers on free ports and stops them at the end; only what --record keeps remains. \
             With --keep-running, open the two chat pages in two browser windows: what one sends appears in both. \
             Ctrl-C then continues with the replay; a second one ends everything. Exit status 1 if anything differs.
             """)
@@ -96,8 +97,8 @@ struct DemoCommand: AsyncParsableCommand {
     private func summary(of outcome: DemoOutcome, directory: DemoDirectory) -> String {
         let kept = directory.isKept ? ": \(directory.path)" : ", removed; --record DIR keeps it"
         var lines = [
-            "published     \(Format.count(outcome.published, "envelope")) by the nodes' own script; \(Format.count(outcome.recorded)) recorded, \(Format.count(outcome.replay.sent)) replayed",
-            "heard         \(Format.count(outcome.heard, "call")) by each listening client; the other envelopes are commands, acknowledgements and messages for other clients",
+            "published     \(Format.count(outcome.published, "envelope")) of SignalR 2, \(Format.count(outcome.corePublished)) of ASP.NET Core; \(Format.count(outcome.recorded + outcome.coreRecorded)) recorded, \(Format.count(outcome.replay.sent)) replayed",
+            "heard         \(Format.count(outcome.heard, "call")) by each listening client of SignalR 2, \(Format.count(outcome.coreHeard)) by each of ASP.NET Core; the other envelopes are commands, acknowledgements and messages for other clients",
             "capture       \(Format.bytes(outcome.payloadBytes)) of payloads in \(Format.bytes(Int(outcome.segmentBytes))) of files\(kept)",
         ]
         if directory.isKept { lines.append("              look into it: backplane-relay info \(directory.path)") }

@@ -32,6 +32,13 @@ struct CheckText: Sendable {
             String(decoding: text.utf8.dropFirst(prefix.utf8.count).prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
     }
 
+    /// - Parameter payload: bytes that contain the beginning of a text, in JSON or in MessagePack.
+    /// - Returns: nil if they contain none of this run.
+    func number(within payload: some Collection<UInt8>) -> Int? {
+        guard let start = payload.firstRange(of: Array(prefix.utf8))?.upperBound else { return nil }
+        return Int(String(decoding: payload[start...].prefix { $0 != UInt8(ascii: " ") }.prefix(10), as: UTF8.self))
+    }
+
     /// Whether a method received this text unchanged, byte for byte.
     func isIntact(_ text: String, number: Int) -> Bool {
         text.utf8.elementsEqual(self.text(number).utf8)

@@ -25,6 +25,8 @@ final class DeliveryLog: Sendable {
         var ledger: Ledger
         var progress: [ProgressKey: Int] = [:]
         var clients: [String: Int] = [:]
+        /// By client: the id of the connection that it left behind last.
+        var left: [Int: String] = [:]
         var latency = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
         var wait: Wait?
         var waits = 0
@@ -51,7 +53,24 @@ final class DeliveryLog: Sendable {
     // MARK: - Sending
 
     func enter(_ entry: Ledger.Entry) -> Int {
-        state.withLockedValue { $0.ledger.enter(entry) }
+        var entry = entry
+        entry.calledAt = NIODeadline.now().uptimeNanoseconds
+        return state.withLockedValue { [entry] in $0.ledger.enter(entry) }
+    }
+
+    /// The sender's node has published it.
+    func answered(_ message: Int) {
+        state.withLockedValue { $0.ledger.answered(message, at: NIODeadline.now().uptimeNanoseconds) }
+    }
+
+    /// A client leaves a connection behind.
+    func note(connection: String?, of client: Int) {
+        state.withLockedValue { $0.left[client] = connection }
+    }
+
+    /// Whether the client left a connection of this id behind.
+    func isKnown(connection: String?, of client: Int) -> Bool {
+        state.withLockedValue { $0.left[client] == connection }
     }
 
     func release(_ message: Int) {
@@ -69,7 +88,7 @@ final class DeliveryLog: Sendable {
 
     /// Whether one of the messages arrived on the channel, or its node reported it.
     func isPublished(anyOf messages: Set<Int>) -> Bool {
-        state.withLockedValue { state in messages.contains { state.ledger.entries[$0].envelope != nil } }
+        state.withLockedValue { state in messages.contains { state.ledger.entries[$0].isPublished } }
     }
 
     func moved(client: Int, to node: Int) {
@@ -128,7 +147,8 @@ final class DeliveryLog: Sendable {
             let isExpected = entries.indices.contains(message) && entries[message].method == invocation.method
             Self.arrive(
                 .init(
-                    message: message, isIntact: isIntact && isExpected, envelopeAtMost: CursorText.id(invocation.cursor)
+                    message: message, isIntact: isIntact && isExpected,
+                    envelopeAtMost: invocation.cursor.flatMap(CursorText.id)
                 ),
                 client: client, in: &state)
         }
@@ -146,6 +166,12 @@ final class DeliveryLog: Sendable {
             state.wait?.promise.resume(returning: true)
             state.wait = nil
         }
+    }
+
+    /// It arrived on a channel of ASP.NET Core's backplane, where it has no id.
+    func published(payload: some Collection<UInt8>) {
+        guard let number = text.number(within: payload) else { return }
+        state.withLockedValue { $0.ledger.published(number, envelope: nil) }
     }
 
     /// A node published this message, or it arrived on the channel.
@@ -244,5 +270,10 @@ final class PublishObserver: Sendable {
 
     func published(envelope: UInt64, key: String, value: [UInt8]) {
         deliveryLog.withLockedValue { $0 }?.published(envelope: envelope, key: key, value: value)
+    }
+
+    /// On a backplane without ids.
+    func published(payload: [UInt8]) {
+        deliveryLog.withLockedValue { $0 }?.published(payload: payload)
     }
 }

@@ -15,6 +15,11 @@ struct Ledger: Sendable {
         /// Whether it must arrive; false if its sender got an error.
         var isDue = true
         var envelope: UInt64?
+        /// Whether it was seen on the backplane.
+        var isPublished = false
+        /// When the sender called its node, and when that answered, in nanoseconds; nil before. It was published between.
+        var calledAt: UInt64?
+        var answeredAt: UInt64?
     }
 
     struct Arrival: Equatable, Sendable {
@@ -54,8 +59,14 @@ struct Ledger: Sendable {
         entries[message].isDue = false
     }
 
-    mutating func published(_ message: Int, envelope: UInt64) {
+    mutating func answered(_ message: Int, at time: UInt64) {
+        entries[message].answeredAt = time
+    }
+
+    /// - Parameter envelope: nil on a backplane without ids.
+    mutating func published(_ message: Int, envelope: UInt64?) {
         guard entries.indices.contains(message) else { return }
+        entries[message].isPublished = true
         entries[message].envelope = envelope
     }
 
@@ -136,21 +147,29 @@ struct Ledger: Sendable {
         var findings: [Finding] = []
         var seen: Set<Int> = []
         var highestID: (id: UInt64, message: Int)?
-        var lastOfSender: [Int: Int] = [:]
+        var lastOfSender: [Line: Int] = [:]
         for arrival in arrivals[client] where seen.insert(arrival.message).inserted {
             let message = arrival.message
             let entry = entries[message]
-            let last = lastOfSender[entry.sender]
+            let line = Line(sender: entry.sender, isDirect: entry.step == .connection)
+            let last = lastOfSender[line]
             if let id = entry.envelope, let highest = highestID, idsAscend, id < highest.id {
                 findings.append(.outOfOrder(message: message, after: highest.message, client: client))
             } else if let last, last > message {
                 findings.append(.outOfOrder(message: message, after: last, client: client))
             }
             if let id = entry.envelope, id >= highestID?.id ?? 0 { highestID = (id, message) }
-            lastOfSender[entry.sender] = max(message, last ?? 0)
+            lastOfSender[line] = max(message, last ?? 0)
         }
         return findings
     }
+}
+
+/// What a client's messages keep their order on. A message to one connection of the sender's own node does not pass
+/// through Redis, so it can overtake others.
+private struct Line: Hashable {
+    let sender: Int
+    let isDirect: Bool
 }
 
 /// A problem.

@@ -15,14 +15,38 @@ struct ChannelListening: Sendable {
     let channel: String
     let logger: Logger
 
+    /// - Parameters:
+    ///   - hub: its channel for all clients is listened to.
+    ///   - onPublished: called with each payload.
+    /// - Throws: ``SetupError`` if the subscription fails; its errors and those of `body`.
+    func run<Value: Sendable>(
+        _ hub: CoreHub, onPublished: @escaping @Sendable ([UInt8]) -> Void,
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await run(channel: hub.channel(.all), onPayload: { onPublished(Array($0)) }, body)
+    }
+
     /// - Parameter onPublished: called with each message on the channel.
     /// - Throws: ``SetupError`` if the subscription fails; its errors and those of `body`.
     func run<Value: Sendable>(
         onPublished: @escaping @Sendable (UInt64, String, [UInt8]) -> Void,
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
+        try await run(
+            channel: channel,
+            onPayload: { payload in
+                // Payloads that do not decode are not messages of the check.
+                guard let envelope = try? Envelope(decoding: payload) else { return }
+                for message in envelope.body.messages { onPublished(envelope.id, message.key, message.value) }
+            }, body)
+    }
+
+    private func run<Value: Sendable>(
+        channel: String, onPayload: @escaping @Sendable (UnsafeRawBufferPointer) -> Void,
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
         let (subscriptions, subscribed) = AsyncStream.makeStream(of: Void.self)
-        let listener = BackplaneListener(onPublished: onPublished) { subscribed.yield() }
+        let listener = BackplaneListener(onPayload: onPayload) { subscribed.yield() }
         let subscriber = RedisSubscriber(
             configuration: redis, channels: [channel], eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             sink: listener, logger: logger)
@@ -48,30 +72,26 @@ struct ChannelListening: Sendable {
     }
 }
 
-/// Learns the ids of messages from the channel, because nodes of other processes do not report them.
+/// Hears what nodes of other processes publish, because they do not report it.
 final class BackplaneListener: EnvelopeSink {
     /// Messages of a check are far smaller; larger payloads on the event key are not kept.
     private static let largestEnvelope = 1 << 20
 
-    private let onPublished: @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void
+    private let onPayload: @Sendable (UnsafeRawBufferPointer) -> Void
     private let onSubscribed: @Sendable () -> Void
 
     init(
-        onPublished: @escaping @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void,
+        onPayload: @escaping @Sendable (UnsafeRawBufferPointer) -> Void,
         onSubscribed: @escaping @Sendable () -> Void
     ) {
-        self.onPublished = onPublished
+        self.onPayload = onPayload
         self.onSubscribed = onSubscribed
     }
 
     func nextBatch() -> EnvelopeBatch { EnvelopeBatch() }
 
     func deliver(_ batch: EnvelopeBatch) {
-        batch.forEach { _, _, payload in
-            // Payloads that do not decode are not messages of the check.
-            guard let envelope = try? Envelope(decoding: payload) else { return }
-            for message in envelope.body.messages { onPublished(envelope.id, message.key, message.value) }
-        }
+        batch.forEach { _, _, payload in onPayload(payload) }
     }
 
     func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission {

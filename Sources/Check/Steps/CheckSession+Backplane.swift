@@ -36,7 +36,8 @@ extension CheckSession {
             .backplane,
             "\(who) \(publish) elsewhere: no envelope of this check arrived on channel '\(channel)' at \(redis.endpoint) within "
                 + "\(Self.appearing.components.seconds) s, though clients received the messages; \(await listeners). "
-                + "Compare the event key and the address in Startup.cs of the nodes with those of this check")
+                + "Compare \(generation.isCore ? "the hub's type, the channel prefix and the address in Program.cs" : "the event key and the address in Startup.cs") of the nodes with those of this check"
+        )
     }
 
     /// Whether messages published by the node arrive on the channel.
@@ -51,7 +52,7 @@ extension CheckSession {
                     sentAt: nil, isDue: false))
             sent.insert(message)
             do {
-                try await sender.client.invoke(Self.hub, "send", ["fence", .string(deliveryLog.text.text(message))])
+                try await sender.client.call("send", ["fence", .string(deliveryLog.text.text(message))])
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
@@ -69,7 +70,7 @@ extension CheckSession {
     /// A sentence about other subscribers of the channel.
     private var listeners: String {
         get async {
-            switch await RedisProbe.subscribers(of: channel, at: redis) {
+            switch await RedisProbe.subscribers(of: generation.isCore ? channel + ":all" : channel, at: redis) {
             case nil: "its subscribers are unknown"
             case .some(...1): "only this check subscribes to it there"
             case .some(let count):

@@ -42,7 +42,7 @@ extension CheckSession {
                 try await comeBack(traveller, to: nodes[1].url)
                 // A refused long poll ends without an error; a call gets a response.
                 try await retry("\(traveller.name) calls echo at \(nodes[1].name)") {
-                    try await traveller.client.invoke(Self.hub, "echo", [.string("")])
+                    try await traveller.client.call("echo", [.string("")])
                 }
             }
         } catch let error as SetupError {
@@ -65,7 +65,7 @@ extension CheckSession {
                 + "real nodes, a key file of our own), so no client can continue at another node. \(error)")
     }
 
-    private func sendMeanwhile(
+    func sendMeanwhile(
         _ step: CheckStep, call: String, _ group: String? = nil, method: String, to recipients: Set<Int>,
         from senders: [Participant]
     ) async throws {
@@ -81,9 +81,13 @@ extension CheckSession {
         }
     }
 
-    private func comeBack(_ client: Participant, to node: NodeURL?) async throws {
+    func comeBack(_ client: Participant, to node: NodeURL? = nil) async throws {
         try await retry("\(client.name) reconnects\(node.map { " to \($0)" } ?? "")") {
-            try await client.client.reconnect(to: node)
+            if let node, let client = client.signalR2 {
+                try await client.reconnect(to: node)
+            } else {
+                try await client.client.reconnect()
+            }
         }
     }
 }

@@ -28,6 +28,9 @@ extension Hub {
         hub.on("sendToUser") { (call: HubCall, user: String, message: JSONValue) in
             try await call.clients.user(user).invoke("userMessage", call.user, message)
         }
+        hub.on("sendToConnection") { (call: HubCall, connectionID: String, message: JSONValue) in
+            try await call.clients.client(connectionID).invoke("connectionMessage", call.connectionID, message)
+        }
         hub.on("echo") { (_: HubCall, value: JSONValue) in value }
         hub.on("progress") { (call: HubCall, steps: Int) in
             guard (0...10_000).contains(steps) else { throw HubError("progress: 0 to 10000 steps, not \(steps)") }

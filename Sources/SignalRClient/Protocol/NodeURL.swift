@@ -49,7 +49,10 @@ package struct NodeURL: Equatable, Sendable, CustomStringConvertible {
     /// `host:port` for the `Host` header and for errors.
     package var authority: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
-    package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(path)" }
+    /// Without the path.
+    var origin: String { "\(isTLS ? "https" : "http")://\(authority)" }
+
+    package var description: String { "\(origin)\(path)" }
 }
 
 /// A client's request to a node; the raw value is the last component of the path.

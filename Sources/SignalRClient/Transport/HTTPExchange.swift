@@ -14,6 +14,8 @@ struct HTTPExchange: Sendable {
     /// For errors: `/negotiate`.
     let name: String
     let request: HTTPClientRequest
+    /// The statuses that are no refusal.
+    private(set) var accepted: [HTTPResponseStatus] = [.ok]
 
     /// - Parameter form: body of a POST; without it the request is a GET, or an empty POST if `posts`.
     init(node: NodeURL, endpoint: NodeRequest, query: QueryText, form: QueryText? = nil, posts: Bool = false) {
@@ -28,21 +30,46 @@ struct HTTPExchange: Sendable {
         self.request = request
     }
 
+    /// - Parameters:
+    ///   - target: path and query.
+    ///   - body: nil for none.
+    ///   - accepted: the statuses that are no refusal.
+    init(
+        node: NodeURL, name: String, method: HTTPMethod, target: String, headers: HTTPHeaders = [:],
+        body: ByteBuffer? = nil, accepted: [HTTPResponseStatus] = [.ok]
+    ) {
+        self.node = node
+        self.name = name
+        self.accepted = accepted
+        var request = HTTPClientRequest(url: "\(node.origin)\(target)")
+        request.method = method
+        request.headers = headers
+        if let body { request.body = .bytes(body) }
+        self.request = request
+    }
+
     /// - Returns: the body.
     /// - Throws: ``SignalRClientError``, also for a status other than 200; `CancellationError`.
     func perform(over network: SignalRNetwork, within timeout: Duration) async throws -> ByteBuffer {
+        try await answer(over: network, within: timeout).body
+    }
+
+    /// - Throws: ``SignalRClientError``, also for a status that is not accepted; `CancellationError`.
+    func answer(
+        over network: SignalRNetwork, within timeout: Duration
+    ) async throws -> (status: HTTPResponseStatus, body: ByteBuffer) {
         let expired = SignalRClientError.timedOut(node: "\(node)", what: name, after: timeout)
         return try await Deadline.run(within: timeout, on: network.eventLoopGroup.any(), expired: expired) {
             let response = try await head(over: network, within: timeout)
             do {
-                return try await response.body.collect(upTo: Self.maximumAnswerBytes)
+                return (response.status, try await response.body.collect(upTo: Self.maximumAnswerBytes))
             } catch {
                 throw failure(error, timeout: timeout)
             }
         }
     }
 
-    /// Returns when the response begins, with status 200; the body follows.
+    /// Returns when the response begins, with an accepted status; the body follows.
     func head(over network: SignalRNetwork, within timeout: Duration) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {
@@ -53,7 +80,7 @@ struct HTTPExchange: Sendable {
             throw SignalRClientError.cannotConnect(
                 node: "\(node)", reason: ConnectReason.text(of: error, node: node, certificate: certificate))
         }
-        guard response.status == .ok else {
+        guard accepted.contains(response.status) else {
             let body = try? await response.body.collect(upTo: 64 * 1024)
             throw SignalRClientError.refused(
                 node: "\(node)", request: name, status: Int(response.status.code),

@@ -16,8 +16,11 @@ struct WebSocketOpening: Sendable {
     }
 
     let node: NodeURL
-    let endpoint: NodeRequest
-    let query: QueryText
+    /// For errors: `/connect`.
+    let name: String
+    /// Path and query.
+    let target: String
+    var headers: HTTPHeaders = [:]
     let network: SignalRNetwork
 
     func run(on loop: any EventLoop, _ events: Events) {
@@ -80,9 +83,8 @@ struct WebSocketOpening: Sendable {
                 return true
             }
         }
-        var headers = HTTPHeaders()
-        headers.add(name: "Host", value: node.authority)
-        let target = "\(node.path)/\(endpoint.rawValue)?\(query.text)"
+        var headers = headers
+        headers.replaceOrAdd(name: "Host", value: node.authority)
         let configuration = NIOTypedHTTPClientUpgradeConfiguration<Bool>(
             upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
             upgraders: [upgrader]
@@ -104,7 +106,7 @@ struct WebSocketOpening: Sendable {
     private func refused(status: Int, _ body: ByteBuffer, _ events: Events) {
         events.ended(
             .refused(
-                node: "\(node)", request: "/\(endpoint.rawValue)", status: status,
+                node: "\(node)", request: name, status: status,
                 text: AnswerText.quote(body.readableBytesView)))
     }
 

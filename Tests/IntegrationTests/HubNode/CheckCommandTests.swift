@@ -55,6 +55,62 @@ extension WithHubNodes {
             }
         }
 
+        @Test("ASP.NET Core passes on a fresh Redis, over every transport and protocol", arguments: [2, 5])
+        func corePasses(nodes: Int) async throws {
+            try await RedisServer.with { redis in
+                let check = try await Finished.relay(
+                    ["check", "--core", "--redis", redis.url, "--nodes", "\(nodes)"], within: .seconds(180))
+                #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
+                #expect(check.output.contains("PASS ") && check.output.contains("stateful "))
+            }
+        }
+
+        @Test(
+            "ASP.NET Core: while subscriptions are killed, each missing message is named by number, node and client",
+            arguments: [2, 5])
+        func coreNamesLosses(nodes: Int) async throws {
+            try await RedisServer.with { redis in
+                let striking = Task {
+                    try await redis.withClient { client in
+                        while !Task.isCancelled {
+                            // Every two seconds, whatever the check does.
+                            try await Task.sleep(for: .seconds(2))
+                            try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
+                        }
+                    }
+                }
+                defer { striking.cancel() }
+                let check = try await Finished.relay(
+                    [
+                        "check", "--core", "--redis", redis.url, "--nodes", "\(nodes)", "--messages",
+                        "\(4_000 / nodes)", "--json",
+                    ], within: .seconds(240))
+                // Killed at a moment when nothing was sent, nothing is lost.
+                #expect([.code(0), .code(3)].contains(check.exit), "\(check.output)\(check.errors)")
+                let outcome = try JSONDecoder().decode(CoreOutcome.self, from: Data(check.output.utf8))
+                let missing = outcome.rows.reduce(0) { $0 + $1.expected - $1.received }
+                #expect(missing == outcome.losses.count)
+                for loss in outcome.losses {
+                    #expect(loss.gap.contains("was cut off from Redis") && !loss.client.isEmpty && loss.message >= 0)
+                }
+            }
+        }
+
+        private struct CoreOutcome: Decodable {
+            struct Row: Decodable {
+                let expected: Int
+                let received: Int
+            }
+            struct Loss: Decodable {
+                let message: Int
+                let client: String
+                let node: String
+                let gap: String
+            }
+            let rows: [Row]
+            let losses: [Loss]
+        }
+
         @Test("no Redis: exit 1 in time, with its name and the remedy")
         func noRedis() async throws {
             let port = try FreePort.find()

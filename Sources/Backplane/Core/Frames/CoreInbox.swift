@@ -1,30 +1,28 @@
-import Backplane
-
-/// Splits a client's bytes, received in arbitrary fragments, into messages. No I/O.
-struct CoreInbox {
+/// Splits the other side's bytes, received in arbitrary fragments, into messages. No I/O.
+package struct CoreInbox {
     /// Maximum size of a message, without the byte 1e or the length.
-    let limit: Int
+    package let limit: Int
     /// Nil until the handshake, which is split like JSON.
-    var format: CoreFormat?
+    package var format: CoreFormat?
     private var bytes: [UInt8] = []
     private var start = 0
     /// Where the search for the end of a message continues.
     private var searched = 0
 
-    init(limit: Int) {
+    package init(limit: Int) {
         self.limit = limit
     }
 
-    enum Failure: Error, Equatable {
+    package enum Failure: Error, Equatable {
         case tooLarge(limit: Int)
         /// The length of a MessagePack message has more than five bytes, or exceeds 2 GiB.
         case badLength
     }
 
     /// Bytes that are not a complete message yet, or were not consumed.
-    var count: Int { bytes.count - start }
+    package var count: Int { bytes.count - start }
 
-    mutating func append(_ new: some Collection<UInt8>) {
+    package mutating func append(_ new: some Collection<UInt8>) {
         if start > 0, start == bytes.count {
             bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 16)
             (start, searched) = (0, 0)
@@ -35,7 +33,7 @@ struct CoreInbox {
     /// The next complete message, including the byte 1e at its end, or the length at its start.
     ///
     /// - Returns: nil if more bytes are needed.
-    mutating func next() throws(Failure) -> [UInt8]? {
+    package mutating func next() throws(Failure) -> [UInt8]? {
         let end = format == .messagePack ? try endOfMessagePack() : try endOfText()
         guard let end else {
             compact()

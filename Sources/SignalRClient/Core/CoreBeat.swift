@@ -1,0 +1,34 @@
+import NIOCore
+
+/// When a client pings, and when it takes its node for gone. No I/O; time is an argument.
+struct CoreBeat {
+    enum Due: Equatable {
+        case ping
+        case dead
+        case nothing(until: NIODeadline)
+    }
+
+    /// A ping after this long without a message to the node.
+    let pingInterval: TimeAmount
+    /// Without a message for this long the node is gone.
+    let serverTimeout: TimeAmount
+    private var lastSent: NIODeadline
+    private var lastReceived: NIODeadline
+
+    init(pingInterval: TimeAmount, serverTimeout: TimeAmount, now: NIODeadline) {
+        self.pingInterval = pingInterval
+        self.serverTimeout = serverTimeout
+        lastSent = now
+        lastReceived = now
+    }
+
+    mutating func sent(at now: NIODeadline) { lastSent = now }
+
+    mutating func received(at now: NIODeadline) { lastReceived = now }
+
+    func due(at now: NIODeadline) -> Due {
+        let (death, ping) = (lastReceived + serverTimeout, lastSent + pingInterval)
+        if now >= death { return .dead }
+        return now >= ping ? .ping : .nothing(until: min(death, ping))
+    }
+}

@@ -1,0 +1,85 @@
+package import Backplane
+
+/// The configuration of a client of ASP.NET Core SignalR; the defaults are those of Microsoft's clients.
+package struct CoreClientConfiguration: Sendable {
+    /// The hub's address, such as `http://127.0.0.1:8080/chathub`.
+    package var node: NodeURL
+    package var transport: ClientTransport
+    package var format: CoreFormat
+    /// Sent with every request, such as `user`.
+    package var query: [(name: String, value: String)]
+    /// Sent with every request.
+    package var headers: [(name: String, value: String)]
+    /// Sent as `Authorization: Bearer`; a secret.
+    package var accessToken: String?
+    /// 1, or 0 for the negotiation before ASP.NET Core 3.
+    package var negotiateVersion: Int
+    /// Opens a webSocket without asking the node before.
+    package var skipsNegotiation: Bool
+    /// Asks the node to keep the connection for a while when its webSocket is lost.
+    package var usesStatefulReconnect: Bool
+    /// The wait before each attempt to replace a lost connection by a new one. Empty: the client waits for
+    /// ``CoreSignalRClient/reconnect()``.
+    package var retryDelays: [Duration]
+    package var timeouts: CoreClientTimeouts
+
+    package init(
+        node: NodeURL, transport: ClientTransport = .webSockets, format: CoreFormat = .json,
+        query: [(name: String, value: String)] = [], headers: [(name: String, value: String)] = [],
+        accessToken: String? = nil, negotiateVersion: Int = 1, skipsNegotiation: Bool = false,
+        usesStatefulReconnect: Bool = false,
+        retryDelays: [Duration] = [.zero, .seconds(2), .seconds(10), .seconds(30)],
+        timeouts: CoreClientTimeouts = CoreClientTimeouts()
+    ) {
+        self.node = node
+        self.transport = transport
+        self.format = format
+        self.query = query
+        self.headers = headers
+        self.accessToken = accessToken
+        self.negotiateVersion = negotiateVersion
+        self.skipsNegotiation = skipsNegotiation
+        self.usesStatefulReconnect = usesStatefulReconnect
+        self.retryDelays = retryDelays
+        self.timeouts = timeouts
+    }
+
+    /// What cannot be, as a sentence; nil if all is well.
+    var contradiction: String? {
+        if transport == .serverSentEvents, format == .messagePack { return "server-sent events carry text: use json" }
+        if skipsNegotiation, transport != .webSockets { return "only a webSocket can do without negotiation" }
+        return nil
+    }
+}
+
+/// The longest waits of a client of ASP.NET Core SignalR.
+package struct CoreClientTimeouts: Sendable {
+    /// For a TCP connection, and for the whole response to a request.
+    package var request: Duration
+    /// From opening a transport to its first byte.
+    package var open: Duration
+    /// From the client's first message to the node's answer.
+    package var handshake: Duration
+    /// A node that is silent for this long is gone; not with long polling.
+    package var server: Duration
+    /// A ping after this long without a message to the node; not with long polling.
+    package var ping: Duration
+    /// For the result of a call; longer than the 30 to 35 s after which a node gives up a group command.
+    package var call: Duration
+    /// How long a node keeps a connection without a webSocket.
+    package var resume: Duration
+
+    package init(
+        request: Duration = .seconds(10), open: Duration = .seconds(10), handshake: Duration = .seconds(15),
+        server: Duration = .seconds(30), ping: Duration = .seconds(15), call: Duration = .seconds(40),
+        resume: Duration = .seconds(15)
+    ) {
+        self.request = request
+        self.open = open
+        self.handshake = handshake
+        self.server = server
+        self.ping = ping
+        self.call = call
+        self.resume = resume
+    }
+}

@@ -1,0 +1,225 @@
+import Backplane
+package import JSON
+import NIOCore
+
+/// A client of ASP.NET Core SignalR: one connection to a hub, over one transport and in one protocol, and its successor
+/// if it is lost.
+///
+/// ```swift
+/// let client = CoreSignalRClient(
+///     configuration: CoreClientConfiguration(node: try NodeURL("http://127.0.0.1:8080/chathub")), network: network
+/// ) { event in print(event) }
+/// try await client.start()
+/// let answer = try await client.invoke("echo", ["é"])
+/// for try await number in await client.stream("countTo", [3]) { print(number) }
+/// await client.stop()
+/// ```
+/// As ``SignalRClient`` it runs on the event loop of its socket, and passes events to a closure on that loop.
+package actor CoreSignalRClient: HubConnection {
+    /// Answers a node that waits for a result.
+    package typealias Answer = @Sendable (_ arguments: [JSONTree]) async throws -> JSONTree
+    /// A stream to the node.
+    package typealias Upload = AsyncThrowingStream<JSONTree, any Error>
+
+    package nonisolated let configuration: CoreClientConfiguration
+    nonisolated let network: SignalRNetwork
+    nonisolated let eventLoop: any EventLoop
+    /// By the lower-case name of the method: names compare ignoring case.
+    nonisolated let answers: [String: Answer]
+    private nonisolated let onEvent: @Sendable (SignalRClientEvent) -> Void
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    var machine: CoreConnectionMachine
+    var address: CoreAddress
+    /// Of the current connection; nil without negotiation.
+    var connection: CoreNegotiateAnswer.Connection?
+    var transport: OpenTransport?
+    var inbox: CoreInbox
+    var beat: CoreBeat?
+    var calls = CorePendingCalls()
+    /// By the id of the stream.
+    var uploads: [String: Task<Void, Never>] = [:]
+    /// nil unless the node keeps the connection when its webSocket is lost.
+    var resumption: CoreResumption?
+    /// Those who wait until the node acknowledges what it has received.
+    var waitingForRoom: [CheckedContinuation<Void, Never>] = []
+    /// What the next request carries; not with webSockets.
+    var outbound: [UInt8] = []
+    /// Of the task that posts ``outbound``.
+    var postingEpoch: Int?
+    /// For opening, handshaking, and the next attempt.
+    private var timer: Scheduled<Void>?
+    /// For pings and the node's silence.
+    private var beatTimer: Scheduled<Void>?
+    var ackTimer: Scheduled<Void>?
+    /// Waits for ``start()`` or ``reconnect()``.
+    private var owner: CheckedContinuation<Void, any Error>?
+    /// The pending goodbye of long polling.
+    var leaving: Task<Void, Never>?
+
+    /// - Parameters:
+    ///   - network: shared by all clients of the process.
+    ///   - answers: by method: what a node gets that waits for a result. It gets an error for other methods.
+    ///   - onEvent: called on the event loop, so it must not block.
+    package init(
+        configuration: CoreClientConfiguration, network: SignalRNetwork, answers: [String: Answer] = [:],
+        onEvent: @escaping @Sendable (SignalRClientEvent) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.network = network
+        self.answers = Dictionary(answers.map { ($0.key.lowercased(), $0.value) }) { first, _ in first }
+        self.onEvent = onEvent
+        eventLoop = network.eventLoopGroup.next()
+        address = CoreAddress(node: configuration.node, accessToken: configuration.accessToken)
+        inbox = CoreInbox(limit: WebSocketClientHandler.maximumMessageBytes)
+        machine = CoreConnectionMachine(
+            retryDelays: configuration.retryDelays.map { TimeAmount($0) },
+            resumeWithin: TimeAmount(configuration.timeouts.resume))
+    }
+
+    /// The id assigned by the node; nil before that, and without negotiation.
+    package var connectionID: String? { connection?.id }
+
+    package var isConnected: Bool { machine.phase == .connected }
+
+    /// Whether the node keeps the connection for a while when its webSocket is lost.
+    package var isStateful: Bool { resumption != nil }
+
+    var node: NodeURL { address.node }
+
+    // MARK: - The owner
+
+    /// Negotiates, opens the transport, shakes hands. There is no second attempt, as with Microsoft's clients.
+    ///
+    /// - Throws: ``SignalRClientError``; `CancellationError`.
+    package func start() async throws {
+        if let contradiction = configuration.contradiction { throw SignalRClientError.misuse(contradiction) }
+        try await settle(.start)
+    }
+
+    package func dropTransport() { handle(.drop) }
+
+    /// Closes the transport abruptly, as a lost network does: the client continues as it is configured to.
+    package func loseTransport() {
+        handle(
+            .transportEnded(.transportLost(node: "\(node)", reason: "cut by the owner"), epoch: machine.epoch))
+    }
+
+    package func reconnect() async throws { try await settle(.reconnect) }
+
+    /// Says goodbye to the node, and closes the connection.
+    package func stop() async {
+        handle(.stop)
+        await leaving?.value
+    }
+
+    private func settle(_ input: CoreConnectionMachine.Input) async throws {
+        guard owner == nil else { throw SignalRClientError.misuse("start() or reconnect() is still under way") }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                owner = continuation
+                handle(input)
+            }
+        } onCancel: {
+            Task { await self.cancelOwner() }
+        }
+    }
+
+    private func cancelOwner() {
+        guard let owner else { return }
+        self.owner = nil
+        handle(.stop)
+        owner.resume(throwing: CancellationError())
+    }
+
+    // MARK: - The state machine's servant
+
+    func handle(_ input: CoreConnectionMachine.Input) {
+        for action in machine.handle(input, now: .now()) { perform(action) }
+    }
+
+    private func perform(_ action: CoreConnectionMachine.Action) {
+        switch action {
+        case .negotiate(let epoch): Task { await negotiate(epoch: epoch) }
+        case .open(let resuming, let epoch): open(resuming: resuming, epoch: epoch)
+        case .shakeHands(let epoch): shakeHands(epoch: epoch)
+        case .resend: resend()
+        case .sayGoodbye(let connected): sayGoodbye(connected: connected)
+        case .closeTransport: closeTransport()
+        case .forget(let error): forget(error)
+        case .report(let state):
+            if state == .connected { startBeat() }
+            onEvent(.stateChanged(state))
+        case .succeed: settleOwner(.success(()))
+        case .fail(let error): settleOwner(.failure(error))
+        case .wait(let delay, let epoch): after(delay) { $0.handle(.due(epoch: epoch)) }
+        }
+    }
+
+    private func settleOwner(_ result: Result<Void, any Error>) {
+        owner?.resume(with: result)
+        owner = nil
+    }
+
+    private func closeTransport() {
+        for timer in [timer, beatTimer, ackTimer] { timer?.cancel() }
+        (timer, beatTimer, ackTimer, beat) = (nil, nil, nil, nil)
+        transport?.close()
+        transport = nil
+        outbound = []
+    }
+
+    private func forget(_ error: SignalRClientError) {
+        resumption = nil
+        for upload in uploads.values { upload.cancel() }
+        uploads = [:]
+        calls.failAll(error)
+        wakeSenders()
+    }
+
+    func wakeSenders() {
+        let waiting = waitingForRoom
+        waitingForRoom = []
+        for sender in waiting { sender.resume() }
+    }
+
+    func emit(_ event: SignalRClientEvent) { onEvent(event) }
+
+    // MARK: - Time
+
+    /// Replaces the current timer.
+    func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated CoreSignalRClient) -> Void) {
+        timer?.cancel()
+        timer = eventLoop.scheduleTask(in: delay) { self.assumeIsolated(body) }
+    }
+
+    private func startBeat() {
+        timer?.cancel()
+        timer = nil
+        // A poll is silent while there are no messages, and has its own limit.
+        guard configuration.transport != .longPolling else { return }
+        beat = CoreBeat(
+            pingInterval: TimeAmount(configuration.timeouts.ping),
+            serverTimeout: TimeAmount(configuration.timeouts.server), now: .now())
+        checkBeat()
+    }
+
+    private func checkBeat() {
+        guard let beat else { return }
+        let next: NIODeadline
+        switch beat.due(at: .now()) {
+        case .dead:
+            let seconds = configuration.timeouts.server.components.seconds
+            return handle(
+                .transportEnded(
+                    .transportLost(node: "\(node)", reason: "nothing arrived for \(seconds) s, not even a ping"),
+                    epoch: machine.epoch))
+        case .ping:
+            write(CoreOutgoing.ping.encoded(configuration.format))
+            next = .now() + beat.pingInterval
+        case .nothing(let until): next = until
+        }
+        beatTimer = eventLoop.scheduleTask(deadline: next) { self.assumeIsolated { $0.checkBeat() } }
+    }
+}

@@ -1,0 +1,41 @@
+package import JSON
+
+/// A connection to a hub, of either generation: ``SignalRClient`` for SignalR 2, ``CoreSignalRClient`` for ASP.NET Core.
+///
+/// What arrives is passed to the closure that each of them is made with (``SignalRClientEvent``).
+package protocol HubConnection: Sendable {
+    /// The id assigned by the node; nil before that. A new one after a reconnect of ASP.NET Core that is not stateful.
+    var connectionID: String? { get async }
+    var isConnected: Bool { get async }
+
+    /// - Throws: ``SignalRClientError``; `CancellationError`.
+    func start() async throws
+
+    /// Calls a method of the hub and waits for its result.
+    ///
+    /// - Returns: the result; `null` for a method without one.
+    /// - Throws: ``CallError`` if the method failed; ``SignalRClientError``; `CancellationError`.
+    @discardableResult
+    func call(_ method: String, _ arguments: [JSONTree]) async throws -> JSONTree
+
+    /// Closes the transport abruptly, like a lost network, and waits for ``reconnect()``.
+    func dropTransport() async
+
+    /// Continues the connection if the protocol can, or makes a new one.
+    ///
+    /// - Throws: ``SignalRClientError``; `CancellationError`.
+    func reconnect() async throws
+
+    /// Says goodbye and closes the connection.
+    func stop() async
+}
+
+extension SignalRClient: HubConnection {
+    /// Calls a method of the first hub of the configuration.
+    @discardableResult
+    package func call(_ method: String, _ arguments: [JSONTree]) async throws -> JSONTree {
+        try await invoke(configuration.hubs.first ?? "", method, arguments)
+    }
+
+    package func reconnect() async throws { try await reconnect(to: nil) }
+}

@@ -1,0 +1,202 @@
+import NIOCore
+import Testing
+
+@testable import SignalRClient
+
+/// Each event in each phase that matters, with what must follow.
+struct CoreConnectionMachineTests {
+    private typealias Machine = CoreConnectionMachine
+
+    private static let lost = SignalRClientError.transportLost(node: "n", reason: "gone")
+    private static let forgotten = SignalRClientError.refused(node: "n", request: "r", status: 404, text: "")
+    private static let held = SignalRClientError.refused(node: "n", request: "r", status: 409, text: "")
+    private static let closed = SignalRClientError.closedByHub(node: "n", error: "e")
+    private static let dropped = SignalRClientError.misuse("dropped by the owner")
+    private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    private static let delays: [TimeAmount] = [.zero, .seconds(2)]
+    private static let waitingReason = SignalRClientState.waiting(reason: "dropped by the owner")
+
+    /// Negotiated, opened, shaken hands.
+    private static let way: [Machine.Input] = [.start, .negotiated(epoch: 1), .opened(epoch: 1)]
+
+    private static func machine(
+        delays: [TimeAmount] = Self.delays, _ inputs: [Machine.Input]
+    ) -> Machine {
+        var machine = Machine(retryDelays: delays)
+        for input in inputs { _ = machine.handle(input, now: start) }
+        return machine
+    }
+
+    private static func connected(
+        delays: [TimeAmount] = Self.delays, canResume: Bool = false, _ more: Machine.Input...
+    ) -> Machine {
+        machine(delays: delays, way + [.shakenHands(canResume: canResume, epoch: 1)] + more)
+    }
+
+    @Test func goesTheWholeWay() {
+        var machine = Machine(retryDelays: [])
+        #expect(machine.handle(.start, now: Self.start) == [.report(.connecting), .negotiate(epoch: 1)])
+        #expect(machine.handle(.negotiated(epoch: 1), now: Self.start) == [.open(resuming: false, epoch: 1)])
+        #expect(machine.handle(.opened(epoch: 1), now: Self.start) == [.shakeHands(epoch: 1)])
+        #expect(machine.handle(.opened(epoch: 1), now: Self.start) == [])
+        #expect(!machine.takesMessages)
+        #expect(
+            machine.handle(.shakenHands(canResume: false, epoch: 1), now: Self.start)
+                == [.report(.connected), .succeed])
+        #expect(machine.takesMessages)
+        #expect(
+            machine.handle(.stop, now: Self.start) == [
+                .sayGoodbye(connected: true), .closeTransport, .forget(.stopped),
+                .report(.disconnected(reason: "the client was stopped")), .fail(.stopped),
+            ])
+        #expect(machine.handle(.stop, now: Self.start) == [])
+        #expect(machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.start) == [])
+        #expect(machine.handle(.start, now: Self.start).count == 1)
+    }
+
+    @Test(arguments: 1...3)
+    func aFirstConnectionThatFailsIsTheEnd(steps: Int) {
+        var machine = Self.machine(Array(Self.way.prefix(steps)))
+        #expect(
+            machine.handle(.failed(Self.lost, epoch: 1), now: Self.start) == [
+                .closeTransport, .forget(Self.lost), .report(.disconnected(reason: "\(Self.lost)")), .fail(Self.lost),
+            ])
+        #expect(machine.phase == .ended)
+    }
+
+    @Test func aRefusedHandshakeIsTheEnd() {
+        var machine = Self.machine(Self.way)
+        let actions = machine.handle(.closed(Self.closed, allowReconnect: false, epoch: 1), now: Self.start)
+        #expect(actions.last == .fail(Self.closed) && machine.phase == .ended)
+    }
+
+    @Test func aLostConnectionIsReplaced() {
+        var machine = Self.connected()
+        #expect(
+            machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.start) == [
+                .closeTransport, .forget(Self.lost), .report(.reconnecting(reason: "\(Self.lost)")), .closeTransport,
+                .wait(.zero, epoch: 2),
+            ])
+        #expect(!machine.takesMessages)
+        #expect(machine.handle(.due(epoch: 1), now: Self.start) == [])
+        #expect(machine.handle(.due(epoch: 2), now: Self.start) == [.negotiate(epoch: 3)])
+        #expect(
+            machine.handle(.failed(Self.forgotten, epoch: 3), now: Self.start)
+                == [.closeTransport, .wait(.seconds(2), epoch: 4)])
+        #expect(machine.handle(.due(epoch: 4), now: Self.start) == [.negotiate(epoch: 5)])
+        #expect(machine.handle(.negotiated(epoch: 5), now: Self.start) == [.open(resuming: false, epoch: 5)])
+        #expect(machine.handle(.opened(epoch: 5), now: Self.start) == [.shakeHands(epoch: 5)])
+        #expect(
+            machine.handle(.shakenHands(canResume: false, epoch: 5), now: Self.start)
+                == [.report(.connected), .succeed])
+    }
+
+    @Test func afterTheLastDelayItGivesUp() {
+        var machine = Self.connected(.transportEnded(Self.lost, epoch: 1), .due(epoch: 2))
+        _ = machine.handle(.failed(Self.lost, epoch: 3), now: Self.start)
+        _ = machine.handle(.due(epoch: 4), now: Self.start)
+        let actions = machine.handle(.failed(Self.forgotten, epoch: 5), now: Self.start)
+        #expect(actions.contains(.report(.disconnected(reason: "\(Self.forgotten)"))))
+        #expect(machine.phase == .ended)
+    }
+
+    /// A node that closes says whether to come back, and never means the same connection.
+    @Test(arguments: [true, false], [true, false])
+    func aCloseIsObeyed(allowReconnect: Bool, canResume: Bool) {
+        var machine = Self.connected(canResume: canResume)
+        let actions = machine.handle(
+            .closed(Self.closed, allowReconnect: allowReconnect, epoch: 1), now: Self.start)
+        #expect(actions.prefix(2) == [.closeTransport, .forget(Self.closed)])
+        #expect(machine.phase == (allowReconnect ? .delaying(attempt: 0) : .ended))
+    }
+
+    @Test func aStatefulConnectionIsResumed() {
+        var machine = Self.connected(canResume: true)
+        #expect(
+            machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.start) == [
+                .report(.reconnecting(reason: "\(Self.lost)")), .closeTransport, .open(resuming: true, epoch: 2),
+            ])
+        #expect(machine.takesMessages)
+        // The node has not noticed yet that the webSocket before is gone.
+        #expect(
+            machine.handle(.transportEnded(Self.held, epoch: 2), now: Self.start + .seconds(1))
+                == [.closeTransport, .wait(.milliseconds(100), epoch: 3)])
+        #expect(
+            machine.handle(.due(epoch: 3), now: Self.start + .seconds(2))
+                == [.closeTransport, .open(resuming: true, epoch: 4)])
+        #expect(
+            machine.handle(.opened(epoch: 4), now: Self.start + .seconds(2))
+                == [.resend(epoch: 4), .report(.connected), .succeed])
+        #expect(machine.phase == .connected)
+    }
+
+    @Test(arguments: [(forgotten, 1), (lost, 15)] as [(SignalRClientError, Int64)])
+    func aConnectionThatTheNodeForgotIsReplaced(error: SignalRClientError, seconds: Int64) {
+        var machine = Self.connected(canResume: true, .transportEnded(Self.lost, epoch: 1))
+        let actions = machine.handle(.transportEnded(error, epoch: 2), now: Self.start + .seconds(seconds))
+        #expect(
+            actions == [
+                .closeTransport, .forget(Self.lost), .report(.reconnecting(reason: "\(Self.lost)")), .closeTransport,
+                .wait(.zero, epoch: 3),
+            ])
+        #expect(!machine.takesMessages)
+    }
+
+    @Test func withoutDelaysTheOwnerDecides() {
+        var machine = Self.connected(delays: [])
+        #expect(
+            machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.start)
+                == [.closeTransport, .forget(Self.lost), .report(.waiting(reason: "\(Self.lost)"))])
+        #expect(machine.handle(.reconnect, now: Self.start) == [.negotiate(epoch: 3)])
+        #expect(
+            machine.handle(.failed(Self.lost, epoch: 3), now: Self.start)
+                == [.closeTransport, .report(.waiting(reason: "\(Self.lost)")), .fail(Self.lost)])
+        #expect(machine.phase == .waiting(lostAt: nil))
+    }
+
+    @Test func aDroppedConnectionIsReplacedByItsOwner() {
+        var machine = Self.connected()
+        #expect(
+            machine.handle(.drop, now: Self.start)
+                == [.closeTransport, .forget(Self.dropped), .report(Self.waitingReason)])
+        #expect(machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.start) == [])
+        #expect(machine.handle(.reconnect, now: Self.start) == [.negotiate(epoch: 3)])
+    }
+
+    @Test(arguments: [(5, true), (15, false)] as [(Int64, Bool)])
+    func aDroppedStatefulConnectionIsResumedInTime(seconds: Int64, isResumed: Bool) {
+        var machine = Self.connected(canResume: true)
+        #expect(machine.handle(.drop, now: Self.start) == [.closeTransport, .report(Self.waitingReason)])
+        // What is sent meanwhile is kept.
+        #expect(machine.takesMessages)
+        let actions = machine.handle(.reconnect, now: Self.start + .seconds(seconds))
+        #expect(
+            actions
+                == (isResumed
+                    ? [.closeTransport, .open(resuming: true, epoch: 3)]
+                    : [.forget(Self.dropped), .negotiate(epoch: 3)]))
+    }
+
+    @Test func theOwnersResumingFallsBackToANewConnection() {
+        var machine = Self.connected(canResume: true, .drop, .reconnect)
+        #expect(
+            machine.handle(.transportEnded(Self.forgotten, epoch: 3), now: Self.start)
+                == [.closeTransport, .forget(Self.dropped), .negotiate(epoch: 4)])
+        #expect(machine.phase == .negotiating(.byOwner))
+    }
+
+    @Test(arguments: [Machine.Input.drop, .reconnect])
+    func beforeItIsConnectedThereIsNothingToReplace(input: CoreConnectionMachine.Input) {
+        var machine = Self.machine([.start])
+        let actions = machine.handle(input, now: Self.start)
+        #expect(actions.allSatisfy { if case .fail(.misuse) = $0 { true } else { false } })
+        #expect(machine.phase == .negotiating(.first))
+    }
+
+    @Test func stoppingIsSaidToANodeThatIsThere() {
+        var opening = Self.machine(Array(Self.way.prefix(2)))
+        #expect(opening.handle(.stop, now: Self.start).first == .sayGoodbye(connected: false))
+        var delaying = Self.connected(.transportEnded(Self.lost, epoch: 1))
+        #expect(delaying.handle(.stop, now: Self.start).first == .closeTransport)
+    }
+}
