@@ -36,7 +36,9 @@ struct EraseCommand: ParsableCommand {
     var user: [String] = []
 
     @Option(
-        help: ArgumentHelp("Erase messages for or from this connection id, and commands about it. Repeat it for more.", valueName: "id"),
+        help: ArgumentHelp(
+            "Erase messages for or from this connection id, and commands about it. Repeat it for more.",
+            valueName: "id"),
         transform: SelectionValue.text)
     var connection: [String] = []
 

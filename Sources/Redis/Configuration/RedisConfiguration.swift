@@ -118,7 +118,7 @@ public struct RedisConfiguration: Sendable, Equatable {
 
     /// Whether a subscription with this name in `CLIENT LIST` only observes.
     package static func isObserver(clientName name: String) -> Bool {
-        [defaultClientName, defaultClientName + "-tail", defaultClientName + "-ping"].contains { name == $0 || name.hasSuffix("-" + $0) }
+        ["", "-tail", "-ping"].map { defaultClientName + $0 }.contains { name == $0 || name.hasSuffix("-" + $0) }
     }
 
     static let prefixIgnored =

@@ -194,6 +194,9 @@ struct CoreFrameFilter {
         case .double(let value): number("\(value)", start..<reader.position, reader.bytes, to: &writer)
         case .string(let text):
             if mode == .hash { writer.string(hash("s", Array(text))) } else { writer.string(utf8: text) }
+        case .ext(let type, _) where type != MessagePackExtension.timestamp && !hiddenMembers.isEmpty:
+            // It may hold an object with members of its own, as the typeless ones of MessagePack-CSharp do.
+            opaque(start..<reader.position, reader.bytes, to: &writer)
         case .binary, .ext:
             if mode == .hash {
                 opaque(start..<reader.position, reader.bytes, to: &writer)

@@ -122,6 +122,34 @@ import Testing
         }
     }
 
+    /// What is not parsed may hold a member that must not be recorded: typeless objects (ext 100), compressed ones (99).
+    @Test func valuesOfATypeOfTheirOwnAreHiddenAsAWhole() throws {
+        let frame = Self.message { writer in
+            writer.array(6)
+            writer.int(1)
+            writer.map(0)
+            writer.nil()
+            writer.string("Say")
+            writer.array(4)
+            for type: UInt8 in [100, 99] { writer.raw([0xC7, UInt8(Self.canary.utf8.count), type] + Self.canary.utf8) }
+            // A time, 1970-01-01T00:00:07Z.
+            writer.raw([0xD6, 0xFF, 0, 0, 0, 7])
+            writer.int(7)
+            writer.array(0)
+        }
+        let payload = CoreInvocation(frames: [.init(protocolName: "messagepack", bytes: frame)]).encoded()
+        let record = CoreRecord.bytes(channel: Self.hub.channel(.all, []), payload: payload)
+        let output = record.withUnsafeBytes { Self.filter(.full, ["token"]).filtered($0, Self.hub.form) }
+        #expect(!Self.holdsCanary(output))
+        try output.withUnsafeBytes { bytes in
+            var view = try EnvelopeView(bytes, Self.hub.form)
+            let message = try #require(try view.next())
+            let call = try #require(message.call)
+            let arguments = String(decoding: call.arguments.json(), as: UTF8.self)
+            #expect(arguments == #"["***","***","1970-01-01T00:00:07Z",7]"#)
+        }
+    }
+
     @Test func equalValuesHaveEqualHashesInBothProtocols() throws {
         let record = Self.envelopes()[0]
         let output = record.withUnsafeBytes { Self.filter(.hash).filtered($0, Self.hub.form) }
