@@ -9,8 +9,6 @@ import Testing
 /// any figures.
 @Suite("Output in the manual", .needs(.redisServer))
 struct DocumentedOutputTests {
-    /// Commands that take long or need two captures; other tests check their output.
-    private static let others: Set = ["demo", "bench", "diff", "merge"]
     /// Rows that depend on the run and may be missing in either.
     private static let conditional: Set = [
         "holes", "counter reset from # to #", "odd", "subscribers", "warning", "user", "note", "node #", "recording",
@@ -41,12 +39,13 @@ struct DocumentedOutputTests {
                     let capture = folder + "/capture"
                     try await record(from: source, into: capture)
                     try recordHub(into: folder + "/core")
+                    try await recordPair(into: folder + "/ra", and: folder + "/rb")
                     // The channel has a subscriber meanwhile.
                     try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
                         try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
                             for sample in Self.samples {
                                 var words = sample.command.split(separator: " ").dropFirst().map(String.init)
-                                guard let command = words.first, !Self.others.contains(command) else { continue }
+                                guard let command = words.first else { continue }
                                 words = words.map { word in
                                     switch word {
                                     case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
@@ -57,7 +56,8 @@ struct DocumentedOutputTests {
                                     case "capture" where words.contains("--map-prefix"): folder + "/core"
                                     case "/var/lib/backplane-relay" where command == "run": folder + "/new"
                                     case "/var/lib/backplane-relay", "capture": capture
-                                    case "capture.db": folder + "/capture.db"
+                                    case "capture.db", "ra", "rb", "rab": folder + "/" + word
+                                    case "3" where command == "bench": "0.2"
                                     default: word
                                     }
                                 }
@@ -108,6 +108,22 @@ struct DocumentedOutputTests {
             ])
             #expect(check.exit == .code(0), "\(check.errors)")
             #expect(try await relay.stop() == .code(0))
+        }
+    }
+
+    /// Two captures of one chat, the second of which is longer.
+    private func recordPair(into first: String, and second: String) async throws {
+        try await RedisServer.with { redis in
+            let chat = { try await Finished.relay(["check", "--redis", redis.url, "--channel", "chat"]) }
+            let relay = ["--redis", redis.url, "--channel", "chat", "--record"]
+            try await RelayProcess.with(relay + [second]) { longer in
+                try await RelayProcess.with(relay + [first]) { shorter in
+                    #expect(try await chat().exit == .code(0))
+                    #expect(try await shorter.stop() == .code(0))
+                }
+                #expect(try await chat().exit == .code(0))
+                #expect(try await longer.stop() == .code(0))
+            }
         }
     }
 
