@@ -260,17 +260,17 @@ extension RedisClient {
     package func isCluster(_ info: RedisServerInfo?) async throws -> Bool? {
         if let mode = info?.mode, !mode.isEmpty { return mode == "cluster" }
         // Some servers omit sections of INFO unless requested.
-        if let text = try await politely(["INFO", "cluster"])?.text {
+        if let text = try await ifPermitted(["INFO", "cluster"])?.text {
             let mode = RedisServerInfo(infoText: text).mode
             if !mode.isEmpty { return mode == "cluster" }
         }
-        if let fields = try await politely(["HELLO"])?.array {
+        if let fields = try await ifPermitted(["HELLO"])?.array {
             for (name, value) in zip(fields, fields.dropFirst()) where name.text == "mode" {
                 if let mode = value.text, !mode.isEmpty { return mode == "cluster" }
             }
         }
         do {
-            guard let text = try await politely(["CLUSTER", "INFO"])?.text else { return nil }
+            guard let text = try await ifPermitted(["CLUSTER", "INFO"])?.text else { return nil }
             // A standalone server that emulates a cluster replies too; its size decides.
             return text.contains("cluster_state") ? true : nil
         } catch RedisError.serverError(_, let reply) where reply.contains("cluster support disabled") {
@@ -292,10 +292,8 @@ extension RedisClient {
         }
     }
 
-    private func politely(_ command: [RESPArgument]) async throws -> RESPValue? {
-        do {
-            return try await send(command)
-        } catch let error as RedisError where error.isRefusalOfCommand {
+    private func ifPermitted(_ command: [RESPArgument]) async throws -> RESPValue? {
+        do { return try await send(command) } catch let error as RedisError where error.isRefusalOfCommand {
             return nil
         }
     }
