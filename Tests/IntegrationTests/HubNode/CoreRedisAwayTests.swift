@@ -103,7 +103,7 @@ extension WithHubNodes {
         func restarted(edition: RedisEdition) async throws {
             try await withNode(edition) { redis, port, wire in
                 await redis.stop()
-                try await eventually("the node knows") { try await metric("core_up", port) == 0 ? true : nil }
+                try await eventually("the outage is seen") { try await metric("core_up", port) == 0 ? true : nil }
                 #expect(try await HTTPAnswer.get(port: port, "/-/ready")?.status == 503)
                 let failed = try await wire.call("away", "send", #""me","lost""#)
                 #expect(
