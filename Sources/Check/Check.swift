@@ -56,7 +56,7 @@ package struct Check: Sendable {
             ) { try await run(nodes, text: text, observer: observer, counter: counter) }
     }
 
-    /// The same for clients of ASP.NET Core SignalR.
+    /// Runs the check with clients of ASP.NET Core SignalR.
     private func run(_ core: CoreCheckSettings) async throws -> CheckOutcome {
         let (text, observer, counter) = (CheckText.random(), PublishObserver(), CounterRecord())
         guard !configuration.hubs.isEmpty else {
@@ -137,9 +137,9 @@ package struct Check: Sendable {
     }
 }
 
-/// What is checked of ASP.NET Core SignalR.
+/// The settings of a check of ASP.NET Core SignalR.
 package struct CoreCheckSettings: Sendable {
-    /// Prefix and .NET type of the hub, as they begin its channels in Redis.
+    /// The channel prefix and .NET type of the hub, with which its channels in Redis begin.
     package var hub: CoreHub
     package var formats: [CoreFormat]
     /// Sent to the nodes as `Authorization: Bearer`; a secret.
@@ -177,7 +177,7 @@ package struct CheckConfiguration: Sendable {
     /// Check ASP.NET Core SignalR instead of SignalR 2; the addresses in ``hubs`` are then those of the hub itself.
     package var core: CoreCheckSettings?
 
-    /// For ASP.NET Core SignalR.
+    /// A check of ASP.NET Core SignalR.
     package init(
         redis: RedisConfiguration, core: CoreCheckSettings, nodeCount: Int = 2, hubs: [NodeURL] = [],
         transports: [ClientTransport] = ClientTransport.allCases, messages: Int = 100, version: String

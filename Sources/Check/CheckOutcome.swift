@@ -79,10 +79,10 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
 
     /// What happened to the counter, as a sentence; nil if it only rose.
     package let counter: String?
-    /// What its node tells of itself at the time when the message was sent; nil if nothing. Of ASP.NET Core SignalR,
-    /// whose messages have no ids.
+    /// What the node reports about itself at the time when the message was sent; nil if nothing. Only for ASP.NET Core
+    /// SignalR, whose messages have no ids.
     package var gap: String?
-    /// False on a backplane whose messages have none.
+    /// False on a backplane without ids.
     package var hasID = true
 
     private enum CodingKeys: CodingKey {

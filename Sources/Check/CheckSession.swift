@@ -29,7 +29,7 @@ struct CheckSession: Sendable {
 
     var everyone: Set<Int> { Set(participants.map(\.index)) }
 
-    /// Whether there are clients whose connection outlives a webSocket.
+    /// Whether there are clients with stateful reconnect.
     var hasStateful: Bool { participants.contains(where: \.isStateful) }
 
     // MARK: - Sending

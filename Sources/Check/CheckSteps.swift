@@ -77,18 +77,19 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
     case connection
     /// Return values arrive unchanged.
     case results
-    /// What a client answers to a node that asks it, through another node too, arrives unchanged.
+    /// Client results arrive unchanged, also through another node.
     case clientResults
-    /// Items of streams arrive in order, to clients and from them.
+    /// Items of streams arrive in order, in both directions.
     case streams
     /// The text of a HubException arrives, marked as one.
     case errors
     /// Progress reports arrive in order.
     case progress
-    /// A client whose transport was lost receives what was sent meanwhile. In ASP.NET Core: its new connection receives
-    /// what is sent from then on, and is in its groups once it has joined them again.
+    /// A client whose transport was lost receives what was sent in the meantime. In ASP.NET Core its new connection
+    /// receives later messages only, and must join its groups again.
     case reconnect
-    /// A connection that outlives its webSocket keeps its id and its groups, and receives what was sent meanwhile.
+    /// With stateful reconnect, a connection that loses its webSocket keeps its id and groups, and receives what was
+    /// sent in the meantime.
     case statefulReconnect
     /// A client that reconnects to another node misses nothing and keeps its groups.
     case otherNode
@@ -103,7 +104,7 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
         }
     }
 
-    /// Those that count answers, not messages.
+    /// Steps that count answers instead of messages.
     static let withAnswers: [CheckStep] = [.backplane, .results, .clientResults, .streams, .errors, .progress]
 
     /// What remains unproven if the step could not be carried out.
@@ -121,8 +122,8 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
         case .streams: "that the items of streams arrive in order"
         case .errors: "that errors arrive"
         case .progress: "that progress reports arrive in order"
-        case .reconnect: "that a client whose transport was lost receives again"
-        case .statefulReconnect: "that a connection that outlives its webSocket misses nothing"
+        case .reconnect: "that a client whose transport was lost receives messages again"
+        case .statefulReconnect: "that a connection with stateful reconnect misses nothing when its webSocket fails"
         case .otherNode: "that a client that reconnects to another node misses nothing and keeps its groups"
         }
     }
@@ -135,7 +136,7 @@ enum CheckGeneration: Sendable {
 
     var isCore: Bool { self == .core }
 
-    /// In this order.
+    /// The steps, in order.
     var steps: [CheckStep] {
         switch self {
         case .signalR2:

@@ -13,7 +13,7 @@ struct ClientConnector: Sendable {
     let redis: RedisConfiguration
     let channel: String
     let counter: CounterRecord
-    /// nil for clients of SignalR 2.
+    /// Nil for clients of SignalR 2.
     var core: CoreCheckSettings?
 
     /// - Throws: ``SetupError`` naming the client that cannot connect, and the reason; `RedisError` if Redis is the
@@ -50,7 +50,7 @@ struct ClientConnector: Sendable {
         return participants
     }
 
-    /// What stands between the clients and their nodes.
+    /// Reports what prevents clients from connecting.
     ///
     /// - Throws: ``SetupError`` if too few clients are left to prove anything with.
     private func explain(_ failures: [CoreConnectFailure], beside participants: [Participant]) async throws {
@@ -91,9 +91,9 @@ struct ClientConnector: Sendable {
 
     // MARK: - ASP.NET Core
 
-    /// Shorter than a client's own: the nodes are near, and a proxy that holds something back is to be named soon.
+    /// Shorter than a client's defaults, so that a proxy that buffers data is reported soon.
     private static let coreTimeouts = CoreClientTimeouts(open: .seconds(5), handshake: .seconds(5))
-    /// After a loss that the check did not cause.
+    /// Delays after the check's clients lose a connection unexpectedly.
     private static let coreRetryDelays: [Duration] = [.zero, .milliseconds(500), .seconds(2), .seconds(5)]
 
     private func admit(
@@ -121,7 +121,7 @@ struct ClientConnector: Sendable {
         }
         let isStateful = await client.isStateful
         if way.isStateful, !isStateful {
-            deliveryLog.note("\(nodes[planned.node].name) offers no stateful reconnect, so it is not checked")
+            deliveryLog.note("\(nodes[planned.node].name) does not offer stateful reconnect, so it is not checked")
         }
         return Participant(
             index: index, node: planned.node, transport: planned.transport, name: planned.name, user: planned.user,
@@ -129,15 +129,15 @@ struct ClientConnector: Sendable {
     }
 }
 
-/// How a client of ASP.NET Core SignalR talks to its node, besides the transport.
+/// The protocol settings of an ASP.NET Core SignalR client, apart from its transport.
 struct CoreWay: Equatable, Sendable {
     let format: CoreFormat
-    /// Whether it asks for a connection that outlives its webSocket.
+    /// Whether the client requests stateful reconnect.
     var isStateful = false
 }
 
-/// The clients of a check: one per transport on each node, node by node, and at least two. Of ASP.NET Core: one per
-/// transport and protocol, and for each protocol one whose connection outlives its webSocket.
+/// The clients of a check: one per transport on each node, node by node, and at least two. For ASP.NET Core: one per
+/// transport and protocol, and for each protocol one with stateful reconnect.
 struct ClientPlan: Equatable, Sendable {
     struct PlannedClient: Equatable, Sendable {
         let node: Int
@@ -164,7 +164,7 @@ struct ClientPlan: Equatable, Sendable {
         var places: [Place] = []
         for (index, node) in nodes.enumerated() {
             for transport in transports {
-                // Server-sent events carry text.
+                // Server-sent events carry text only.
                 for format in formats where transport != .serverSentEvents || format == .json {
                     let name = "\(node)/\(transport.rawValue)/\(format.name)"
                     places.append((index, transport, CoreWay(format: format), name))
@@ -204,10 +204,10 @@ struct Participant: Sendable {
     let name: String
     let user: String
     let client: any HubConnection
-    /// Whether its connection outlives a webSocket of ASP.NET Core SignalR.
+    /// Whether its connection has stateful reconnect.
     var isStateful = false
 
-    /// nil for a client of ASP.NET Core SignalR.
+    /// Nil for a client of ASP.NET Core SignalR.
     var signalR2: SignalRClient? { client as? SignalRClient }
     /// nil for a client of SignalR 2.
     var core: CoreSignalRClient? { client as? CoreSignalRClient }

@@ -7,8 +7,8 @@ struct CoreConnectFailure: Sendable {
     let error: SetupError
 }
 
-/// Names what stands between clients of ASP.NET Core SignalR and their nodes: a load balancer without affinity, a proxy
-/// that does not pass webSockets on, one that holds back server-sent events.
+/// Finds what prevents clients of ASP.NET Core SignalR from reaching their nodes: a load balancer without affinity, or
+/// a proxy that does not forward webSockets or that buffers server-sent events.
 struct CoreDiagnosis: Sendable {
     private static let requests = 10
 
@@ -16,7 +16,7 @@ struct CoreDiagnosis: Sendable {
     let network: SignalRNetwork
     let core: CoreCheckSettings?
 
-    /// - Parameter connected: clients that did connect: what works for them is not what is wrong.
+    /// - Parameter connected: clients that did connect, which rules out some causes.
     func text(for failure: CoreConnectFailure, connected: [Participant]) async -> String {
         let (node, transport) = (nodes[failure.client.node], failure.client.transport)
         let other = connected.first { $0.node == failure.client.node && $0.transport != transport }
@@ -31,15 +31,15 @@ struct CoreDiagnosis: Sendable {
         switch (transport, error) {
         case (.webSockets, _):
             return
-                "webSockets do not get through to \(node.name), though \(other.transport.rawValue) does: a proxy in front of it must pass the headers Upgrade and Connection on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade). \(error)"
+                "webSockets do not get through to \(node.name), though \(other.transport.rawValue) does: a proxy in front of it must forward the headers Upgrade and Connection (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade). \(error)"
         case (.serverSentEvents, .timedOut):
             return
-                "serverSentEvents of \(node.name) do not arrive, though \(other.transport.rawValue) gets through: a proxy in front of it holds them back (nginx: proxy_buffering off). \(error)"
+                "serverSentEvents of \(node.name) do not arrive, though \(other.transport.rawValue) gets through: a proxy in front of it buffers them (nginx: proxy_buffering off). \(error)"
         default: return "\(failure.error)"
         }
     }
 
-    /// - Returns: nil if the requests of a connection always meet the same node.
+    /// - Returns: nil if all requests of a connection reach the same node.
     private func affinity(of node: CheckedNode) async -> String? {
         let configuration = CoreClientConfiguration(
             node: node.coreURL, headers: core?.headers ?? [], accessToken: core?.accessToken)
@@ -52,6 +52,6 @@ struct CoreDiagnosis: Sendable {
             ? "\(answers.unknown) of \(Self.requests) requests of one connection met a node that does not know it (404), the others one that does"
             : "none of \(Self.requests) requests of one connection met the node that it was negotiated with (404)"
         return
-            "the load balancer at \(node.coreURL) has no affinity: \(which). It must lead all requests of a client to one node (sticky sessions)"
+            "the load balancer at \(node.coreURL) has no affinity: \(which). It must send all requests of a client to the same node (sticky sessions)"
     }
 }

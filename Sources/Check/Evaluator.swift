@@ -27,9 +27,9 @@ struct CheckFacts {
     let resets: [CounterReset]
     let latency: LatencySummary?
     var generation = CheckGeneration.signalR2
-    /// Clients that could not connect; why is among the faults.
+    /// Number of clients that could not connect; the faults name the reasons.
     var absent = 0
-    /// Whether there are clients whose connection outlives a webSocket.
+    /// Whether there are clients with stateful reconnect.
     var hasStateful = false
 
     /// In-process nodes were given the channel, and report what they publish.
@@ -53,14 +53,14 @@ extension CheckFacts {
     }
 }
 
-/// Whether a gap that a node tells of explains a lost message of ASP.NET Core SignalR, which has no id. No I/O.
+/// Decides whether a gap that a node reports explains a lost message of ASP.NET Core SignalR, which has no id. No I/O.
 enum GapText {
-    /// A node notices a lost connection later than it happens, more so on a busy machine.
+    /// Maximum delay until a node notices a lost connection; generous, for a busy machine.
     static let noticing: UInt64 = 1_000_000_000
-    /// The longest that a message without an answer may have been under way.
+    /// Maximum time that a message without an answer may have been in flight.
     private static let underWay: UInt64 = 5_000_000_000
 
-    /// - Returns: as a sentence without the node; nil if the message was sent when the node heard.
+    /// - Returns: a sentence without its subject, the node; nil if the node was subscribed when the message was sent.
     static func explaining(_ entry: Ledger.Entry, by gaps: [NodeGap]) -> String? {
         guard let calledAt = entry.calledAt else { return nil }
         let end = entry.answeredAt ?? calledAt + underWay

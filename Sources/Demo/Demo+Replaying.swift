@@ -77,7 +77,7 @@ extension Demo {
             payloadBytes: (recorded + coreRecorded).reduce(0) { $0 + $1.count }, differences: differences)
     }
 
-    /// What came of a replay.
+    /// The outcome of a replay.
     private struct Replayed: Sendable {
         let report: ReplayReport
         let heard: [(title: String, calls: [Witness.Heard])]
@@ -99,7 +99,7 @@ extension Demo {
         try await listener.waitUntilSubscribed()
         try await coreListener.waitUntilSubscribed()
         return try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
-            // Each on another node or transport than the previous one.
+            // Each uses a different node or transport from the previous one.
             let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {
                 Witness(node: $0.url, transport: $1, network: network)
             }
@@ -107,7 +107,7 @@ extension Demo {
                 Witness(coreNode: nodes[index % nodes.count].coreURL, way, network: network)
             }
             for witness in witnesses + coreWitnesses { try await witness.enter() }
-            // Their own joins are not part of the replay.
+            // The witnesses' own joins are not part of the replay.
             _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
             listener.forget()
             let report = try await Replayer(
@@ -132,7 +132,7 @@ extension Demo {
         return calls
     }
 
-    /// `0.0 %`
+    /// A share, such as `0.0 %`.
     private func percent(_ share: Double) -> String {
         let tenths = Int((abs(share) * 1_000).rounded())
         return "\(tenths / 10).\(tenths % 10) %"
@@ -153,7 +153,7 @@ package struct DemoOutcome: Sendable {
     package let heard: Int
     /// Calls received by a client of ASP.NET Core SignalR at the second Redis.
     package let coreHeard: Int
-    /// Of the capture into the second Redis.
+    /// The report on the replay into the second Redis.
     package let replay: ReplayReport
     /// Paths of the capture's segment files, which stay.
     package let segments: [String]

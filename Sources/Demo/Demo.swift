@@ -22,12 +22,12 @@ package struct Demo: Sendable {
     /// User name of the client that listens to everything.
     static let witness = "witness"
     static let channel = "chat"
-    /// Of ASP.NET Core SignalR.
+    /// The hub of ASP.NET Core SignalR.
     static let coreHub = CoreHub(type: "Demo.ChatHub")
     private static let chatters = 12
     private static let lastWords = "the chat is over"
 
-    /// How a client of ASP.NET Core SignalR talks to its node.
+    /// The transport and protocol of a client of ASP.NET Core SignalR.
     struct CoreTransport: Sendable {
         let transport: ClientTransport
         let format: CoreFormat
@@ -144,7 +144,7 @@ package struct Demo: Sendable {
             core: CoreBackplaneSettings(hubType: Self.coreHub.type), version: version, logger: logger)
     }
 
-    /// A subscriber of everything that a witness of ASP.NET Core SignalR hears.
+    /// A subscriber to the channels of everything that a witness of ASP.NET Core SignalR receives.
     func coreSubscriber(of redis: RedisConfiguration, into sink: EnvelopeCollector) -> RedisSubscriber {
         let hub = Self.coreHub
         let channels =
@@ -203,7 +203,7 @@ package struct Demo: Sendable {
             try Task.checkCancellation()
         }
         for chatter in chatters { await chatter.client.stop() }
-        // The last message of all: what was published before it is on its way before it.
+        // The last message of all: everything published earlier arrives before it.
         try await coreWitness.say(Self.lastWords)
 
         let published = try await collector.everything(

@@ -6,7 +6,7 @@ import SignalRClient
 
 /// A client that joins every room and records each call it receives, in order.
 struct Witness: Sendable {
-    /// The JSON of a call on the backplane, without the cursor, which differs between nodes.
+    /// A received call, without its cursor, which differs between nodes.
     struct Heard: Equatable, Sendable, CustomStringConvertible {
         let method: String
         let arguments: [JSONTree]
@@ -14,12 +14,12 @@ struct Witness: Sendable {
         var description: String { "\(method)\(JSONTree.array(arguments))" }
     }
 
-    /// `webSockets`, `longPolling, messagepack`
+    /// The client's transport and protocol, such as `longPolling in messagepack`.
     let title: String
     private let memory = NIOLockedValueBox<[Heard]>([])
     private let client: any HubConnection
 
-    /// Of SignalR 2.
+    /// A client of SignalR 2.
     init(node: NodeURL, transport: ClientTransport, network: SignalRNetwork) {
         title = transport.rawValue
         client = SignalRClient(
@@ -28,7 +28,7 @@ struct Witness: Sendable {
             network: network, onEvent: Self.recorder(memory))
     }
 
-    /// Of ASP.NET Core SignalR.
+    /// A client of ASP.NET Core SignalR.
     init(coreNode node: NodeURL, _ way: Demo.CoreTransport, network: SignalRNetwork) {
         title = "\(way.transport.rawValue) in \(way.format.name)"
         client = CoreSignalRClient(
@@ -53,7 +53,7 @@ struct Witness: Sendable {
         for room in Demo.rooms { try await client.call("joinGroup", [.string(room)]) }
     }
 
-    /// To everyone, itself among them.
+    /// Sends a message to every client, including this one.
     func say(_ text: String) async throws {
         try await client.call("send", [.string(Demo.witness), .string(text)])
     }
@@ -62,13 +62,13 @@ struct Witness: Sendable {
         await client.stop()
     }
 
-    /// Waits until it has received this many calls.
+    /// Waits until the client has received this many calls.
     ///
-    /// - Returns: what it has heard by then, which is less if the time was over, or the task was cancelled.
+    /// - Returns: the calls received so far; fewer on timeout, or if the task was cancelled.
     func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
         let deadline = ContinuousClock.now + limit
         while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
-            // The events come on another thread's loop: look again shortly.
+            // Events arrive on the event loop's thread: check again shortly.
             try? await Task.sleep(for: .milliseconds(10))
         }
         return heard
@@ -92,7 +92,7 @@ struct Witness: Sendable {
         }
     }
 
-    /// The same for records of the channels of all clients, of the rooms, and of the witness, in ASP.NET Core SignalR.
+    /// The same for ASP.NET Core SignalR, from records of the channels of all clients, the rooms, and the witness.
     static func expected(ofCore records: [[UInt8]]) -> [Heard] {
         records.flatMap { record in record.withUnsafeBytes { calls(in: $0) } }
     }

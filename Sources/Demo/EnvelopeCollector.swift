@@ -40,7 +40,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
-    /// Returns the payloads once one contains this text, or what came within `timeout`.
+    /// Returns the payloads once one contains this text, or those received within `timeout`.
     func payloads(upTo text: String, timeout: Duration) async -> [[UInt8]] {
         let deadline = ContinuousClock.now + timeout
         let bytes = Array(text.utf8)

@@ -5,12 +5,12 @@ import Loopback
 struct ScrapedRelay: Sendable {
     let port: Int
     private let channel: String
-    /// Of each channel.
+    /// The series that count each channel's envelopes.
     private let envelopesSeries: [String]
 
     /// - Parameters:
-    ///   - channel: its event key.
-    ///   - hub: its hub of ASP.NET Core.
+    ///   - channel: the relay's event key.
+    ///   - hub: the relay's hub of ASP.NET Core.
     init(port: Int, channel: String, hub: String) {
         self.port = port
         self.channel = #"{channel="\#(channel)",backplane="signalr2"}"#
@@ -19,7 +19,7 @@ struct ScrapedRelay: Sendable {
         }
     }
 
-    /// Returns once it has received this many envelopes, or after 10 s.
+    /// Returns once the relay has received this many envelopes, or after 10 s.
     func waitUntilReceived(_ count: Int) async throws {
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {
@@ -29,7 +29,7 @@ struct ScrapedRelay: Sendable {
         }
     }
 
-    /// Of both backplanes.
+    /// The sum of both backplanes.
     private func envelopes(_ scrape: MetricsScrape) -> Int {
         envelopesSeries.reduce(0) { $0 + Int(scrape[$1] ?? 0) }
     }

@@ -119,7 +119,7 @@ final class HubMetrics: Sendable {
             joinsCore
             ? registry.gauge(
                 "backplane_relay_hub_core_up",
-                help: "1 while the node hears the backplane of ASP.NET Core SignalR and can publish on it. Check Redis."
+                help: "1 while the node receives from the ASP.NET Core backplane and can publish on it. Check Redis."
             ) : Gauge()
         coreConnectionGauges = registry.gaugeFamily(
             "backplane_relay_hub_core_connections",
@@ -128,25 +128,26 @@ final class HubMetrics: Sendable {
         coreGaps = registry.counter(
             "backplane_relay_hub_core_gaps_total",
             help:
-                "Times the node's subscription on the ASP.NET Core backplane ended and came back: its clients missed what was published meanwhile. Check Redis."
+                "Times the node's subscription on the ASP.NET Core backplane was lost and restored: its clients missed what was published meanwhile. Check Redis."
         )
         coreGapDisconnects = registry.counter(
             "backplane_relay_hub_core_gap_disconnects_total",
             help: "Clients asked to reconnect after such a gap; by default none are.")
         statefulReconnects = registry.counter(
             "backplane_relay_hub_core_stateful_reconnects_total",
-            help: "New webSockets in the place of broken ones: the client missed nothing.")
+            help: "New webSockets that replaced broken ones: the client missed nothing.")
         coreResultsWaiting = registry.gauge(
             "backplane_relay_hub_core_results_waiting",
-            help: "Results of clients that hub methods wait for now; nothing but the client ends the wait.")
+            help: "Client results that hub methods are waiting for. There is no timeout.")
         missingResults = registry.counter(
             "backplane_relay_hub_core_results_missing_total",
             help:
-                "Results of clients that did not come: no node has the connection, it ended, or the method gave up.")
+                "Client results that did not arrive: no node has the connection, it ended, or the method was cancelled."
+        )
         missingProtocols = registry.counter(
             "backplane_relay_hub_missing_protocol_disconnects_total",
             help:
-                "Clients disconnected because a message came without their hub protocol: enable the same protocols on all nodes."
+                "Clients disconnected because a message did not contain their hub protocol: enable the same protocols on all nodes."
         )
         let refusals = registry.counterFamily(
             "backplane_relay_hub_refused_requests_total", help: "Requests refused, by reason.", labels: ["reason"])

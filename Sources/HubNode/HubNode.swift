@@ -277,9 +277,10 @@ package protocol HubNodeObserver: Sendable {
     func missed(from: UInt64, to: UInt64)
     /// The counter was set back.
     func counterReset(from: UInt64, to: UInt64)
-    /// The node hears the backplane of ASP.NET Core SignalR from now on.
+    /// The node receives from the backplane of ASP.NET Core SignalR from now on.
     func coreOpened()
-    /// The node's subscription to the backplane of ASP.NET Core SignalR has ended: until ``coreOpened()`` it is deaf.
+    /// The node's subscription to the backplane of ASP.NET Core SignalR has ended: until ``coreOpened()`` it receives
+    /// nothing.
     func coreClosed(reason: String)
 }
 

@@ -22,11 +22,11 @@ package struct InProcessNodes: Sendable {
     package let redis: RedisConfiguration
     /// The event key; empty for nodes that serve no clients of SignalR 2.
     package let channel: String
-    /// The backplane of ASP.NET Core SignalR; nil: its clients meet on their node only.
+    /// The backplane of ASP.NET Core SignalR; if nil, its clients reach only those of the same node.
     package let core: CoreBackplaneSettings?
-    /// Shown on their pages.
+    /// The version shown on the nodes' pages.
     package let version: String
-    /// For their log lines.
+    /// Logger of the nodes.
     package let logger: Logger
 
     /// - Parameter count: at least 1.
@@ -104,14 +104,14 @@ package struct InProcessNodes: Sendable {
 package struct ServicesBeside: Sendable {
     private static let stopTimeout: Duration = .seconds(10)
 
-    /// Started together, and stopped together.
+    /// Services that start and stop together.
     package let services: [any Service]
-    /// Gets an error line if they do not stop in time.
+    /// Logs an error if the services do not stop in time.
     package let logger: Logger
 
     /// - Parameters:
     ///   - services: run at the same time.
-    ///   - logger: gets an error line if they do not stop in time.
+    ///   - logger: used to log an error if the services do not stop in time.
     package init(services: [any Service], logger: Logger) {
         self.services = services
         self.logger = logger
@@ -190,14 +190,14 @@ package struct ServicesBeside: Sendable {
 package struct CheckedNode: Sendable {
     /// `node 1`
     package let name: String
-    /// Of its hubs for clients of SignalR 2.
+    /// The URL of the node's hubs for clients of SignalR 2.
     package let url: NodeURL
-    /// Of its hub for clients of ASP.NET Core SignalR.
+    /// The URL of the node's hub for clients of ASP.NET Core SignalR.
     package let coreURL: NodeURL
     /// Its own log; nil for a node of another process.
     package let log: NodeLog?
 
-    /// - Parameter coreURL: nil for a node that is checked for one generation, at one address.
+    /// - Parameter coreURL: nil for a node that is checked for one generation only, at `url`.
     package init(name: String, url: NodeURL, coreURL: NodeURL? = nil, log: NodeLog?) {
         self.name = name
         self.url = url

@@ -8,7 +8,7 @@ package struct InProcessRelay: Sendable {
     package let port: Int
 
     /// - Parameters:
-    ///   - parts: whose configuration must let it choose the port: 0.
+    ///   - parts: parts whose configuration must set the port to 0, so that a free one is chosen.
     ///   - consumers: see ``Relay/init(_:consumers:pages:supervisor:)``; likewise `pages`.
     ///   - body: called when the HTTP surface listens; the relay may not be subscribed yet. The relay stops when it
     ///     returns.

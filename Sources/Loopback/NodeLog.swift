@@ -29,10 +29,10 @@ package final class NodeLog: HubNodeObserver {
         package var resets: [CounterReset] = []
         /// The reason of each lost connection.
         package var closures: [String] = []
-        /// When it did not hear the backplane of ASP.NET Core SignalR, in order.
+        /// Times without a subscription to the backplane of ASP.NET Core SignalR, in order.
         package var gaps: [NodeGap] = []
 
-        /// Nothing was reported yet.
+        /// The state before the first report.
         package init() {}
     }
 
@@ -74,7 +74,7 @@ package final class NodeLog: HubNodeObserver {
     package func coreClosed(reason: String) {
         let now = NIODeadline.now().uptimeNanoseconds
         state.withLockedValue { state in
-            // A connection that ended before it could listen belongs to the same gap.
+            // A connection that ended before it had subscribed belongs to the same gap.
             if let last = state.gaps.last, last.to == nil { return }
             state.gaps.append(NodeGap(from: now, to: nil, reason: reason))
             state.closures.append(reason)
@@ -93,19 +93,19 @@ package final class NodeLog: HubNodeObserver {
     }
 }
 
-/// A time in which a node did not hear the backplane of ASP.NET Core SignalR, whose messages have no ids. Times are
-/// uptime in nanoseconds.
+/// A period in which a node was not subscribed to the backplane of ASP.NET Core SignalR, whose messages have no ids.
+/// Times are uptime in nanoseconds.
 package struct NodeGap: Equatable, Sendable {
     /// When the node noticed.
     package let from: UInt64
-    /// When it heard again; nil if it does not yet.
+    /// When the node was subscribed again; nil if it is not yet.
     package var to: UInt64?
-    /// Of the lost connection.
+    /// Why the connection was lost.
     package let reason: String
 
     /// - Parameters:
     ///   - from: when the node noticed.
-    ///   - to: when it heard again; nil if it does not yet.
+    ///   - to: when the node was subscribed again; nil if it is not yet.
     package init(from: UInt64, to: UInt64?, reason: String) {
         self.from = from
         self.to = to

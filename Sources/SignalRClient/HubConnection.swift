@@ -1,10 +1,10 @@
 package import JSON
 
-/// A connection to a hub, of either generation: ``SignalRClient`` for SignalR 2, ``CoreSignalRClient`` for ASP.NET Core.
+/// A connection to a hub of either generation: ``SignalRClient`` for SignalR 2, ``CoreSignalRClient`` for ASP.NET Core.
 ///
-/// What arrives is passed to the closure that each of them is made with (``SignalRClientEvent``).
+/// Both pass events to the closure given to their initializer (``SignalRClientEvent``).
 package protocol HubConnection: Sendable {
-    /// The id assigned by the node; nil before that. A new one after a reconnect of ASP.NET Core that is not stateful.
+    /// The id assigned by the node; nil before that. With ASP.NET Core each reconnect that is not stateful changes it.
     var connectionID: String? { get async }
     var isConnected: Bool { get async }
 
@@ -18,15 +18,15 @@ package protocol HubConnection: Sendable {
     @discardableResult
     func call(_ method: String, _ arguments: [JSONTree]) async throws -> JSONTree
 
-    /// Closes the transport abruptly, like a lost network, and waits for ``reconnect()``.
+    /// Closes the transport abruptly, like a failed network, and waits for ``reconnect()``.
     func dropTransport() async
 
-    /// Continues the connection if the protocol can, or makes a new one.
+    /// Resumes the connection if the protocol allows, otherwise makes a new one.
     ///
     /// - Throws: ``SignalRClientError``; `CancellationError`.
     func reconnect() async throws
 
-    /// Says goodbye and closes the connection.
+    /// Sends a close message and closes the connection.
     func stop() async
 }
 

@@ -26,12 +26,12 @@ package enum SignalRClientState: Sendable, Equatable {
 
 /// A call of a client method by a node.
 package struct ClientInvocation: Sendable, Equatable {
-    /// Empty from a node of ASP.NET Core, where a connection is one hub's.
+    /// Empty from a node of ASP.NET Core, where a connection belongs to one hub.
     package var hub: String
     package var method: String
     package var arguments: [JSONTree]
-    /// `C` of its frame: on a scaled-out node `s-0,<HEX of the last envelope id in the frame>`. nil from a node of
-    /// ASP.NET Core, which has none.
+    /// `C` of its frame: on a scaled-out node `s-0,<HEX of the last envelope id in the frame>`. Nil from a node of
+    /// ASP.NET Core, which has no cursors.
     package var cursor: String?
 
     package init(hub: String, method: String, arguments: [JSONTree], cursor: String?) {

@@ -117,7 +117,7 @@ struct CoreForwardTests {
                     try await EverythingHeard.with(here) { heardHere in
                         try await with([.core(Self.hub)], from: here, to: there) { out in
                             try await with([.core(Self.hub)], from: there, to: here) { back in
-                                // The identities of the servers, as a relay learns them when it has subscribed.
+                                // The identities of the servers, which a relay learns once it has subscribed.
                                 for (redis, forwarding) in [(here, out), (there, back)] {
                                     let info = try await redis.withClient { try await $0.serverInfo() }
                                     forwarding.forwarder.consume(

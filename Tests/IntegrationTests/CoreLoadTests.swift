@@ -67,7 +67,7 @@ struct CoreLoadTests {
             try await TemporaryDirectory.with { folder in
                 try await Self.withRelays(settings[...], redis, folder: folder) { relays in
                     async let publishing: Void = Self.publish(payloads, cycles: cycles, to: redis)
-                    // During publishing and recording.
+                    // While publishing and recording continue.
                     try await relays[0].waitForMetric("backplane_relay_written_bytes_total", atLeast: 1)
                     let early = try await Self.live("\(folder)/0", settings[0])
                     #expect(early.read > 0 && early.wrong == nil, "\(early)")

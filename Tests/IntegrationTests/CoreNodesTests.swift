@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Nodes of ASP.NET Core with different Redis protocols, or that look like one application's but do not share messages.
+/// Nodes of ASP.NET Core that use different Redis protocols, or seem to share messages but do not.
 @Suite(
     "Nodes of ASP.NET Core", .serialized, .needs(.python), .needs(editions: .redis7, .redis6, .valkey9),
     .timeLimit(.minutes(3)))
@@ -20,7 +20,7 @@ struct CoreNodesTests {
     }
 
     @Test(
-        "nodes by RESP3, with one connection for all, and by RESP2: inventory, rows and metrics are right",
+        "a RESP3 node, with a single connection, and a RESP2 node: inventory, rows and metrics are correct",
         arguments: RedisEdition.allCases)
     func resp3(edition: RedisEdition) async throws {
         let hub = Self.chat
@@ -42,7 +42,7 @@ struct CoreNodesTests {
                                 && shown[Self.row("web2(SE.Redis-v2.9.32)")] == 1
                                 && shown[Self.row("web3(SE.Redis-v3.0.0)")] == 1
                         }
-                        // From another node. Each acknowledges it, on the connection of the push or on the other one.
+                        // A command from another node. Each node acknowledges it, on its only or its second connection.
                         let command = CoreGroupCommand(
                             id: 7, server: "web9", action: .add, group: "g", connection: "c")
                         try await redis.command([
@@ -58,7 +58,7 @@ struct CoreNodesTests {
                             #"signalr_backplane_messages_total{channel="\#(hub.topic)",backplane="core",kind="ack"}"#
                         try await relay.waitForMetric(acks, atLeast: 2)
                         await three.child.terminate()
-                        try await relay.waitForMetrics("the node by RESP3 has gone") { shown in
+                        try await relay.waitForMetrics("the RESP3 node has gone") { shown in
                             shown[Self.series("nodes", hub)] == 1 && shown[Self.series("subscribers", hub)] == 2
                                 && shown[Self.row("web3(SE.Redis-v3.0.0)")] == 0
                         }
@@ -105,7 +105,7 @@ struct CoreNodesTests {
                             later.child.errors.contains(sentence) ? true : nil
                         }
                         try await RelayProcess.with(arguments) { atOnce in
-                            _ = try await eventually("it is in the log of the start") {
+                            _ = try await eventually("it is in the log from the start") {
                                 atOnce.child.errors.contains(sentence) ? true : nil
                             }
                         }
@@ -113,7 +113,7 @@ struct CoreNodesTests {
                             ["run", "--check-only", "--listen", "127.0.0.1:0"] + arguments)
                         #expect(check.output.contains(sentence), "\(check.output)")
                     }
-                    // Once, for any number of checks.
+                    // Logged once, however often it is checked.
                     #expect(later.child.errors.ranges(of: sentence).count == 1)
                 }
             }
@@ -151,7 +151,7 @@ struct CoreNodesTests {
                     try await PythonNode.with([inner], machine: "web2", on: redis) { _ in
                         try await eventually("it is in the log") { relay.child.errors.contains(sentence) ? true : nil }
                         try await RelayProcess.with(arguments) { atOnce in
-                            _ = try await eventually("it is in the log of the start") {
+                            _ = try await eventually("it is in the log from the start") {
                                 atOnce.child.errors.contains(sentence) ? true : nil
                             }
                         }

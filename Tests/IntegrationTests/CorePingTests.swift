@@ -6,7 +6,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// `run --ping` beside our own nodes: round trips without a change to the application, and what it asks of Redis.
+/// `run --ping` beside this package's nodes: round trips without changing the application, and its commands to Redis.
 extension WithHubNodes {
     @Suite("The backplane ping", .serialized, .needs(.redisServer, .redisCLI))
     struct CorePingTests {
@@ -19,7 +19,7 @@ extension WithHubNodes {
         private static func labels() -> String { #"{channel="\#(hub.topic)",backplane="core"}"# }
 
         @Test(
-            "asks of Redis exactly its PUBLISHes, is answered by each node, and is no node; without it nothing is published"
+            "publishes only its pings, is answered by each node, and is not counted as a node; without it nothing is published"
         )
         func measures() async throws {
             try await TemporaryDirectory.with { folder in
@@ -30,7 +30,7 @@ extension WithHubNodes {
                                 try await withConnection(second) { other in
                                     let pings = try await published(redis, folder + "/with", ["--ping", "1s"]) {
                                         relay in
-                                        // A second relay counts the nodes, too.
+                                        // A second relay also counts the nodes.
                                         try await RelayProcess.with(["--redis", redis.url] + Self.watching) { idle in
                                             try await relay.waitForMetric(
                                                 Self.answered, atLeast: 6, within: .seconds(40))
@@ -53,7 +53,7 @@ extension WithHubNodes {
                                     #expect(pings.own.allSatisfy { $0.channel == Self.hub.channel(.groupCommand) })
                                     #expect(pings.own.allSatisfy { CorePing.isSender($0.server.utf8) })
                                     #expect(Set(pings.own.map(\.server)).count == 1)
-                                    // The nodes' part: an ack each.
+                                    // The nodes publish one ack per ping.
                                     let acks = Self.hub.channel(.ack, pings.own.first?.server ?? "")
                                     #expect(pings.others.allSatisfy { $0 == acks }, "\(pings.others)")
                                     #expect(abs(pings.others.count - pings.own.count) <= 2)
@@ -75,7 +75,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a node that hangs is told of once, and so is its recovery; a connection that has ended is no timeout")
+        @Test("a node that hangs is reported once, and its recovery; a connection that has ended is not a timeout")
         func hangs() async throws {
             try await TemporaryDirectory.with { folder in
                 try await RedisServer.with { redis in
@@ -97,7 +97,7 @@ extension WithHubNodes {
                                 node.signal(SIGSTOP)
                                 try await relay.waitForMetric(Self.timeouts, atLeast: 3, within: .seconds(40))
                                 node.signal(SIGCONT)
-                                try await eventually("it says that the ping is answered again") {
+                                try await eventually("the log says that the ping is answered again") {
                                     relay.child.errors.contains("the backplane ping is answered again") ? true : nil
                                 }
                                 let said = relay.child.errors.matches(of: #/does not answer the backplane ping/#)
@@ -110,7 +110,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("the right to publish is in the line of the pre-flight; without it the log says so")
+        @Test("the ACL line of the pre-flight grants PUBLISH; without that permission the log says so")
         func right() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port in
@@ -131,12 +131,12 @@ extension WithHubNodes {
                         }
                         try await redis.command(["ACL", "SETUSER", "relay", "-publish"])
                         try await RelayProcess.with(arguments) { relay in
-                            try await eventually("it says what is refused", within: .seconds(40)) {
+                            try await eventually("the log says what is refused", within: .seconds(40)) {
                                 relay.child.errors.contains(#/cannot ping the nodes.*PUBLISH/#) ? true : nil
                             }
                             try await relay.waitForMetric(
                                 "backplane_relay_core_ping_errors_total", atLeast: 1, within: .seconds(40))
-                            // It still relays.
+                            // The relay still works.
                             #expect(try await relay.readiness() == 200)
                         }
                     }
@@ -144,7 +144,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("is refused where it could not work")
+        @Test("options with which it could not work are refused")
         func refusals() async throws {
             for (arguments, part) in [
                 (["--channel", "chat", "--ping", "30s"], "--ping: pings nodes of ASP.NET Core SignalR"),
@@ -165,7 +165,7 @@ extension WithHubNodes {
             let connection: String
         }
 
-        /// What a relay published according to MONITOR, and the channels that others published on.
+        /// The commands that a relay published, according to MONITOR, and the channels on which others published.
         private func published(
             _ redis: RedisServer, _ folder: String, _ arguments: [String],
             _ body: (RelayProcess) async throws -> Void
@@ -191,7 +191,7 @@ extension WithHubNodes {
             }
         }
 
-        /// Of the clients of Redis that are connected.
+        /// The addresses of all connected clients of Redis.
         private func addresses(_ redis: RedisServer) async throws -> Set<String> {
             let clients = try await redis.command(["CLIENT", "LIST"]).text ?? ""
             return Set(clients.matches(of: #/ addr=([^ ]+)/#).map { String($0.1) })
@@ -254,7 +254,7 @@ extension WithHubNodes {
             }
         }
 
-        /// A client over server-sent events, which stays connected meanwhile.
+        /// Runs `body` while a client is connected over server-sent events.
         private func withConnection(
             _ port: Int, _ body: (_ connectionID: String) async throws -> Void
         ) async throws {

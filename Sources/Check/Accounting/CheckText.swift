@@ -33,7 +33,7 @@ struct CheckText: Sendable {
     }
 
     /// - Parameter payload: bytes that contain the beginning of a text, in JSON or in MessagePack.
-    /// - Returns: nil if they contain none of this run.
+    /// - Returns: nil if they contain no text of this run.
     func number(within payload: some Collection<UInt8>) -> Int? {
         guard let start = payload.firstRange(of: Array(prefix.utf8))?.upperBound else { return nil }
         return Int(String(decoding: payload[start...].prefix { $0 != UInt8(ascii: " ") }.prefix(10), as: UTF8.self))

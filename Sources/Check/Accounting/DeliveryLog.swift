@@ -25,7 +25,7 @@ final class DeliveryLog: Sendable {
         var ledger: Ledger
         var progress: [ProgressKey: Int] = [:]
         var clients: [String: Int] = [:]
-        /// By client: the id of the connection that it left behind last.
+        /// The id of each client's previous connection.
         var left: [Int: String] = [:]
         var latency = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
         var wait: Wait?
@@ -58,17 +58,17 @@ final class DeliveryLog: Sendable {
         return state.withLockedValue { [entry] in $0.ledger.enter(entry) }
     }
 
-    /// The sender's node has published it.
+    /// The sender's node has answered: the message is published.
     func answered(_ message: Int) {
         state.withLockedValue { $0.ledger.answered(message, at: NIODeadline.now().uptimeNanoseconds) }
     }
 
-    /// A client leaves a connection behind.
+    /// Records the id of a connection that a client is about to replace.
     func note(connection: String?, of client: Int) {
         state.withLockedValue { $0.left[client] = connection }
     }
 
-    /// Whether the client left a connection of this id behind.
+    /// Whether this is the id of the client's previous connection.
     func isKnown(connection: String?, of client: Int) -> Bool {
         state.withLockedValue { $0.left[client] == connection }
     }
@@ -168,7 +168,7 @@ final class DeliveryLog: Sendable {
         }
     }
 
-    /// It arrived on a channel of ASP.NET Core's backplane, where it has no id.
+    /// A message arrived on a channel of the ASP.NET Core backplane, where messages have no ids.
     func published(payload: some Collection<UInt8>) {
         guard let number = text.number(within: payload) else { return }
         state.withLockedValue { $0.ledger.published(number, envelope: nil) }
@@ -272,7 +272,7 @@ final class PublishObserver: Sendable {
         deliveryLog.withLockedValue { $0 }?.published(envelope: envelope, key: key, value: value)
     }
 
-    /// On a backplane without ids.
+    /// A payload arrived on a backplane without ids.
     func published(payload: [UInt8]) {
         deliveryLog.withLockedValue { $0 }?.published(payload: payload)
     }

@@ -17,7 +17,8 @@ struct Ledger: Sendable {
         var envelope: UInt64?
         /// Whether it was seen on the backplane.
         var isPublished = false
-        /// When the sender called its node, and when that answered, in nanoseconds; nil before. It was published between.
+        /// When the sender called its node, and when the node answered, in nanoseconds; nil before that. The message
+        /// was published in between.
         var calledAt: UInt64?
         var answeredAt: UInt64?
     }
@@ -165,8 +166,8 @@ struct Ledger: Sendable {
     }
 }
 
-/// What a client's messages keep their order on. A message to one connection of the sender's own node does not pass
-/// through Redis, so it can overtake others.
+/// A path on which a sender's messages keep their order. A message to one connection of the sender's own node does not
+/// pass through Redis, so it can overtake others.
 private struct Line: Hashable {
     let sender: Int
     let isDirect: Bool

@@ -16,7 +16,7 @@ struct ChannelListening: Sendable {
     let logger: Logger
 
     /// - Parameters:
-    ///   - hub: its channel for all clients is listened to.
+    ///   - hub: the hub whose channel for all clients is subscribed to.
     ///   - onPublished: called with each payload.
     /// - Throws: ``SetupError`` if the subscription fails; its errors and those of `body`.
     func run<Value: Sendable>(
@@ -72,7 +72,7 @@ struct ChannelListening: Sendable {
     }
 }
 
-/// Hears what nodes of other processes publish, because they do not report it.
+/// Receives what nodes of other processes publish, because they do not report it.
 final class BackplaneListener: EnvelopeSink {
     /// Messages of a check are far smaller; larger payloads on the event key are not kept.
     private static let largestEnvelope = 1 << 20

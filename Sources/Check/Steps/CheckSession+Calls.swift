@@ -3,7 +3,7 @@ import JSON
 import SignalRClient
 import Synchronization
 
-/// Calls, and what their callers receive.
+/// Steps that check what the callers of hub methods receive.
 extension CheckSession {
     private static let values: [JSONTree] = [
         "plain", "", " ", "é 日本 👍🏽 𝄞", "e\u{301} \u{E9}", #"quote " backslash \ slash / <b>&amp;</b> \u0041"#,

@@ -2,16 +2,16 @@ import Capture
 import JSON
 import SignalRClient
 
-/// What only clients of ASP.NET Core SignalR can, or do in another way.
+/// Steps that only clients of ASP.NET Core SignalR support, or that differ for them.
 extension CheckSession {
     private static let streamed = 20
 
-    /// What a client answers to a node that asks it; other clients and nodes cannot know it.
+    /// A client's answer to a call from a node, which no other client or node could produce.
     static func answer(to question: JSONTree, of client: Int) -> JSONTree {
         ["client": .integer(Int64(client)), "question": question]
     }
 
-    /// To each client from one of its own node and from one of the next node.
+    /// Calls each client from one of its own node and from one of the next node.
     func connections() async throws {
         try await all(participants) { sender in
             for recipient in partners(of: sender) {
@@ -39,7 +39,7 @@ extension CheckSession {
                 if answer != expected {
                     deliveryLog.fault(
                         .clientResults,
-                        "\(other.name) answered \(asker.name) with \(Self.shortened(expected)), which came as \(Self.shortened(answer))"
+                        "\(other.name) answered \(asker.name) with \(Self.shortened(expected)), which arrived as \(Self.shortened(answer))"
                     )
                 }
             }
@@ -82,13 +82,13 @@ extension CheckSession {
         _ isRight: Bool, _ value: JSONTree, _ what: String, _ caller: Participant, _ tally: CallTally
     ) {
         tally.count(isRight: isRight)
-        if !isRight { deliveryLog.fault(.streams, "\(caller.name): \(what) came as \(Self.shortened(value))") }
+        if !isRight { deliveryLog.fault(.streams, "\(caller.name): \(what) arrived as \(Self.shortened(value))") }
     }
 
     // MARK: - Reconnecting
 
-    /// First one half of the clients is away, then the other. What is sent meanwhile is not theirs, by the protocol;
-    /// their new connections receive what follows, and are in no group until they join it.
+    /// First one half of the clients is away, then the other. By the protocol they miss what is sent in the meantime;
+    /// their new connections receive what follows, and are in no group until they join one.
     func replaceConnections() async throws {
         let group = "check-\(deliveryLog.text.run)-returned"
         let plain = participants.filter { !$0.isStateful }
@@ -112,7 +112,7 @@ extension CheckSession {
                     deliveryLog.fault(.reconnect, "\(client.name): its new connection has the id of the lost one")
                 }
             }
-            // Its old connection was the member.
+            // The old connection was the member, so no client receives this.
             try await sendMeanwhile(
                 .reconnect, call: "sendToGroup", group, method: "groupMessage", to: [], from: [speaker])
             try await fence(.reconnect)
@@ -130,7 +130,7 @@ extension CheckSession {
         }
     }
 
-    /// The webSockets of stateful clients break while others send.
+    /// The webSockets of clients with stateful reconnect break while others send.
     func resumeConnections() async throws {
         let group = "check-\(deliveryLog.text.run)-kept"
         let away = participants.filter(\.isStateful)

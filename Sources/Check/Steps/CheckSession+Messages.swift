@@ -1,7 +1,7 @@
 import JSON
 import SignalRClient
 
-/// Messages, and who receives them.
+/// Steps that check which clients receive a message.
 extension CheckSession {
     func broadcast() async throws {
         let count = participants.count
@@ -21,7 +21,7 @@ extension CheckSession {
         let group = "check-\(deliveryLog.text.run)-room"
         let members = participants.filter { $0.index % 2 == 0 }
         try await all(members) { member in
-            // Nodes of SignalR 2 compare names of groups ignoring case; channels of ASP.NET Core do not.
+            // Group names are case-insensitive on nodes of SignalR 2, but case-sensitive in channels of ASP.NET Core.
             let name = generation.isCore || member.index % 4 == 0 ? group : group.uppercased()
             try await join(name, member)
         }

@@ -2,7 +2,7 @@ import JSON
 import Loopback
 import SignalRClient
 
-/// Reconnects, and what clients receive afterwards.
+/// Steps that check what clients receive after a reconnect.
 extension CheckSession {
     private static let sentMeanwhile = 3
 

@@ -19,7 +19,7 @@ struct CoreCodec: ClientCodec {
 
 /// One message for many clients, in each protocol in which it was published; encoded once per protocol.
 struct CoreFanOut {
-    /// A class: a delivery counts one reference instead of those of two buffers.
+    /// A class, so that a delivery retains one object instead of two buffers.
     final class Form: Sendable {
         let frame: EncodedFrame
 
@@ -27,7 +27,7 @@ struct CoreFanOut {
             frame = EncodedFrame(capacity: message.count, isBinary: format == .messagePack) { $0.writeBytes(message) }
         }
 
-        /// The message as the protocol writes it.
+        /// The message, encoded in the protocol.
         var message: ByteBuffer { frame.content }
     }
 

@@ -16,9 +16,9 @@ public struct CoreHubSettings: Sendable {
     /// Whether clients are asked to reconnect after a lost subscription: they have missed messages, and the protocol
     /// has no other way to inform them.
     public var reconnectsAfterGap: Bool
-    /// Bytes of one message of a client, as on a real node.
+    /// Maximum size of a client's message, in bytes; the default is that of a real node.
     public var inboundMessageBytes: Int
-    /// Bytes of a client's pending calls and stream items; beyond them reading pauses.
+    /// Maximum bytes of a client's pending calls and stream items; beyond it reading pauses.
     public var pendingBytes: Int
     /// Timeouts and intervals; the defaults are those of a real node.
     public var timing: CoreHubTiming
@@ -40,7 +40,7 @@ public struct CoreHubSettings: Sendable {
         self.reconnectsAfterGap = reconnectsAfterGap
     }
 
-    /// In the order within a message.
+    /// The protocols, in their order within a message.
     var formats: [CoreFormat] {
         CoreFormat.allCases.filter { format in protocols.contains { $0.rawValue == format.name } }
     }
@@ -58,7 +58,7 @@ public struct CoreHubTiming: Sendable {
     public var keepAlive: Duration
     /// A client that has sent a ping and is then silent for this long is dropped.
     public var clientTimeout: Duration
-    /// From the opening of the transport to the client's first message.
+    /// Limit from the opening of the transport to the client's first message.
     public var handshake: Duration
     /// A connection without a transport for this long is dropped: one that was only negotiated, or between two polls.
     public var disconnect: Duration

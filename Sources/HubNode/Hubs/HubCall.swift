@@ -82,7 +82,7 @@ public struct HubClients: Sendable {
         target(.client(connectionID))
     }
 
-    /// One client of ASP.NET Core SignalR, to call it for a result.
+    /// One client of ASP.NET Core SignalR, which can be called for a result.
     public func single(_ connectionID: String) -> HubClient {
         HubClient(hub: hub, connectionID: connectionID, callerID: callerID, publisher: publisher)
     }

@@ -42,7 +42,7 @@ struct ChatPage: Sendable {
         ]
     }
 
-    /// Empty if clients of ASP.NET Core SignalR reach only those of this node.
+    /// The hub on the backplane; empty if clients of ASP.NET Core SignalR reach only those of this node.
     private static func coreBackplane(_ configuration: HubNodeConfiguration) -> String {
         configuration.core?.backplane.map { $0.channelPrefix + $0.hubType } ?? ""
     }
@@ -51,6 +51,6 @@ struct ChatPage: Sendable {
         File(contentType: "text/javascript; charset=utf-8", content: ByteBuffer(staticString: text))
     }
 
-    /// Relative to the page, because a proxy may add a prefix.
+    /// A path relative to the page, because a proxy may add a prefix.
     private static func relative(_ path: String) -> String { String(path.drop { $0 == "/" }) }
 }

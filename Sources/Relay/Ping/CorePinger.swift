@@ -4,11 +4,11 @@ import NIOCore
 import Preflight
 import Redis
 
-/// Pings nodes of the watched hubs of ASP.NET Core, for the round trip through the backplane.
+/// Pings nodes of the watched hubs of ASP.NET Core to measure the round trip through the backplane.
 ///
 /// The only part of a relay that publishes into the Redis that it watches; it runs only on request.
 struct CorePinger: Sendable {
-    /// The longest wait for an ack. A node itself gives up after 30 s.
+    /// The longest wait for an ack. Nodes themselves wait 30 s.
     static let longestWait = Duration.seconds(10)
     private static let retryDelay = Duration.seconds(5)
 
@@ -21,7 +21,7 @@ struct CorePinger: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
 
-    /// - Returns: nil if nothing is pinged.
+    /// - Returns: nil if pings are not configured.
     init?(
         _ configuration: RelayConfiguration, _ metrics: PingMetrics?, context: RelayContext,
         eventLoopGroup: any EventLoopGroup
@@ -64,7 +64,7 @@ struct CorePinger: Sendable {
         }
     }
 
-    /// What outlives a connection.
+    /// State that is kept when a connection is replaced.
     private struct Rounds {
         var scan: PacedChannelScan
         var sample: PingSample
@@ -73,7 +73,7 @@ struct CorePinger: Sendable {
         var attached: Set<CoreHub> = []
     }
 
-    /// - Returns: why the connection has failed.
+    /// - Returns: the error of the failed connection.
     private func ping(over line: PingLine, _ rounds: inout Rounds) async -> (any Error)? {
         do {
             while true {
@@ -132,7 +132,7 @@ struct CorePinger: Sendable {
     private func note(
         _ hub: CoreHub, _ outcomes: [(connection: String, outcome: PingOutcome)], _ health: inout PingHealth
     ) {
-        // Cancelled: what did not answer had no time to.
+        // After a cancellation, unanswered pings had too little time.
         guard !Task.isCancelled else { return }
         var silent: [String] = []
         var answered = 0
@@ -150,7 +150,7 @@ struct CorePinger: Sendable {
         switch health.round(hub, answered: answered, timedOut: silent.count) {
         case .stopped:
             logger.warning(
-                "a node does not answer the backplane ping: it does not hear Redis, hangs, or cannot publish; its log names the connection",
+                "a node does not answer the backplane ping: it does not receive from Redis, hangs, or cannot publish; look for the connection in the nodes' logs",
                 metadata: [
                     "hub": "\(hub.topic)", "connection": "\(silent[0])", "unanswered": "\(silent.count)",
                     "answered": "\(answered)",

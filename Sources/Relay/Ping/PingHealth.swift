@@ -1,6 +1,7 @@
 import Backplane
 
-/// Which hubs have nodes that do not answer: the first timeout and the recovery are news. Decision logic without I/O.
+/// Determines when to report nodes of a hub that do not answer: at the first timeout, and at the recovery. Decision
+/// logic without I/O.
 struct PingHealth: Sendable {
     enum News: Equatable {
         case stopped
@@ -9,7 +10,7 @@ struct PingHealth: Sendable {
 
     private var silent: Set<CoreHub> = []
 
-    /// The outcomes of a round for one hub. A round without an answer and without a timeout says nothing.
+    /// Processes the outcomes of a round for one hub. A round without answers and timeouts changes nothing.
     mutating func round(_ hub: CoreHub, answered: Int, timedOut: Int) -> News? {
         if timedOut > 0 { return silent.insert(hub).inserted ? .stopped : nil }
         return answered > 0 && silent.remove(hub) != nil ? .recovered : nil

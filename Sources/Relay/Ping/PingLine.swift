@@ -4,8 +4,8 @@ package import NIOCore
 package import Redis
 import Time
 
-/// Two connections for backplane pings: one listens for acks, the other publishes and asks. Nothing else is published
-/// by it than ``CorePing``.
+/// Two connections for backplane pings: one receives acks, the other publishes and queries. It publishes nothing but
+/// ``CorePing``.
 package final class PingLine: Sendable {
     private let ping: CorePing
     private let publisher: RedisClient
@@ -14,9 +14,9 @@ package final class PingLine: Sendable {
 
     private struct State {
         var pending = PendingPings()
-        /// Waits for the ack; called once, with nanoseconds, or nil if none came in time.
+        /// Callers waiting for an ack, by ping; each is resumed once, with nanoseconds, or nil on timeout.
         var waiting: [Int32: CheckedContinuation<UInt64?, Never>] = [:]
-        /// Acks that came before anyone waited.
+        /// Acks that arrived before their ping's caller was waiting.
         var early: [Int32: UInt64] = [:]
         var hubs: Set<CoreHub> = []
 
@@ -55,7 +55,7 @@ package final class PingLine: Sendable {
         }
     }
 
-    /// What asks of Redis besides.
+    /// The connection for other queries.
     package var client: RedisClient { publisher }
 
     package func close() async {
@@ -71,14 +71,14 @@ package final class PingLine: Sendable {
             try await listener.send(["SUBSCRIBE", .bytes(ackChannel(hub))])
             state.withLockedValue { _ = $0.hubs.insert(hub) }
         }
-        // Notices a connection that is dead and silent: pings would seem to be unanswered.
+        // Detects a dead connection: otherwise pings would appear to be unanswered.
         try await listener.send(["PING"])
     }
 
     /// Pings the node that holds a connection.
     ///
     /// - Parameters:
-    ///   - hub: one that is listened to.
+    ///   - hub: a hub passed to ``listen(to:)``.
     ///   - timeout: the longest wait for the ack.
     /// - Throws: `RedisError` if Redis refuses or the connection has failed.
     package func ping(_ hub: CoreHub, connection: String, timeout: Duration) async throws -> PingOutcome {
@@ -99,7 +99,7 @@ package final class PingLine: Sendable {
 
     private func answer(_ id: Int32, within timeout: Duration) async -> UInt64? {
         let timer = Task {
-            // Cancelled: then nobody waits any longer.
+            // On cancellation, continues at once and ends the wait.
             try? await Task.sleep(for: timeout)
             state.withLockedValue { $0.waiting.removeValue(forKey: id) }?.resume(returning: nil)
         }
@@ -119,7 +119,7 @@ package final class PingLine: Sendable {
         }
     }
 
-    /// Why no ack came.
+    /// Determines why no ack arrived.
     private func reason(_ hub: CoreHub, _ connection: String) async throws -> PingOutcome {
         let names = [hub.channel(.connection, Array(connection.utf8)), ackChannel(hub)]
         do {
@@ -134,7 +134,7 @@ package final class PingLine: Sendable {
 
     private func ackChannel(_ hub: CoreHub) -> [UInt8] { hub.channel(.ack, Array(ping.server.utf8)) }
 
-    /// - Returns: nil if it is no ack.
+    /// - Returns: nil if the message is not an ack.
     private static func acknowledged(_ message: RESPValue) -> Int32? {
         guard let parts = message.array, parts.count == 3, case .bulk(let payload) = parts[2],
             case .ack(let id)? = try? CorePayload(decoding: payload, as: .ack)
@@ -143,16 +143,16 @@ package final class PingLine: Sendable {
     }
 }
 
-/// What became of a ping.
+/// The outcome of a ping.
 package enum PingOutcome: Sendable, Equatable {
-    /// Nanoseconds from the PUBLISH to the ack.
+    /// The ack arrived, this many nanoseconds after the PUBLISH.
     case answered(nanoseconds: UInt64)
-    /// No ack, though a node listens for the connection.
+    /// No ack, although a node is subscribed to the connection's channel.
     case timedOut
-    /// No ack, and no node listens for the connection: it has ended.
+    /// No ack, and no node is subscribed to the connection's channel: the connection has ended.
     case gone
-    /// No ack, because our own subscription is gone.
+    /// No ack, because the relay's own subscription is gone.
     case notHeard
-    /// Too many wait.
+    /// Not sent, because too many pings are waiting.
     case notSent
 }

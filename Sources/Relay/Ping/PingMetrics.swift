@@ -17,14 +17,14 @@ package struct PingMetrics: Sendable {
         timeouts = registry.counterFamily(
             "backplane_relay_core_ping_timeouts_total",
             help:
-                "Backplane pings without an ack, though a node listens for the connection: a node does not hear Redis, hangs, or cannot publish.",
+                "Backplane pings without an ack, though a node listens for the connection: a node does not receive from Redis, hangs, or cannot publish.",
             labels: ChannelMetrics.labels)
         failures = registry.counter(
             "backplane_relay_core_ping_errors_total",
             help: "Rounds of backplane pings that failed: Redis could not be reached, or refused. See the log.")
     }
 
-    /// From now on it is pinged.
+    /// Adds the series of a hub that is pinged from now on.
     func attach(_ hub: CoreHub) {
         _ = duration.with(hub.topic, Dialect.core.label)
         _ = timeouts.with(hub.topic, Dialect.core.label)

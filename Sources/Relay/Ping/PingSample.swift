@@ -1,19 +1,19 @@
 import Backplane
 
-/// Which of the connections that are known are pinged next. Decision logic without I/O.
+/// Chooses which of the known connections are pinged next. Decision logic without I/O.
 struct PingSample: Sendable {
-    /// Connections of one hub that are pinged in each round. The connections of a hub spread over its nodes, so that
-    /// rounds of few reach them all, and no round is a burst: each node of the hub gets each command.
+    /// Maximum number of pinged connections per hub and round. The connections of a hub are spread over its nodes, so
+    /// small rounds eventually reach every node. They avoid bursts: each node of the hub receives each command.
     static let connections = 8
-    /// Connections of all hubs together in a round.
+    /// Maximum number of pinged connections of all hubs per round.
     static let connectionsARound = 100
-    /// Above this number, Redis is asked for a part of the names only.
+    /// Above this number of channels, Redis is asked for some of the names only.
     static let manyChannels = 2_000
-    /// Characters of a connection's id (base64url).
+    /// The characters of connection ids (base64url).
     private static let characters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
     private let prefix: String
-    /// The channels of connections that are known: of the last answer that had any.
+    /// The channels of the known connections, from the last usable answer of Redis.
     private var channels: [[UInt8]] = []
     private var isNarrow = false
 
@@ -22,14 +22,15 @@ struct PingSample: Sendable {
         self.prefix = prefix
     }
 
-    /// For `PUBSUB CHANNELS`: all connections, or where they are many those whose ids begin with a random character.
+    /// The pattern for `PUBSUB CHANNELS`: all connections, or if there are many, those whose ids begin with a random
+    /// character.
     func pattern(using generator: inout some RandomNumberGenerator) -> [UInt8] {
         let first = isNarrow ? Self.characters.randomElement(using: &generator) : nil
         return RedisGlob.escaped(Array(prefix.utf8)) + Array("*:connection:".utf8) + (first.map { [$0] } ?? [])
             + Array("*".utf8)
     }
 
-    /// Redis has answered.
+    /// Stores the channels in an answer of Redis.
     mutating func found(_ names: [[UInt8]]) {
         if !isNarrow {
             isNarrow = names.count > Self.manyChannels
@@ -37,13 +38,13 @@ struct PingSample: Sendable {
         } else if names.count > Self.manyChannels / Self.characters.count / 2 {
             channels = names
         } else {
-            // Few are left, or few have this character: all are asked for next time.
+            // Few connections are left, or few begin with this character: the next query asks for all.
             isNarrow = false
         }
     }
 
-    /// - Parameter hubs: those that are watched.
-    /// - Returns: by hub, different connections in random order.
+    /// - Parameter hubs: the watched hubs.
+    /// - Returns: distinct connections of each hub, in random order.
     func choose(
         of hubs: [CoreHub], using generator: inout some RandomNumberGenerator
     ) -> [(hub: CoreHub, connection: String)] {
@@ -54,7 +55,7 @@ struct PingSample: Sendable {
             if let (index, id) = Self.connection(channel, indexes) { connections[index].append(id) }
         }
         var chosen: [(hub: CoreHub, connection: String)] = []
-        // In another order each time, so that with very many hubs each has its turn.
+        // In random order, so that each of very many hubs is pinged eventually.
         for index in hubs.indices.shuffled(using: &generator) {
             let some = connections[index].shuffled(using: &generator).prefix(Self.connections)
             for id in some.prefix(Self.connectionsARound - chosen.count) {
@@ -64,7 +65,7 @@ struct PingSample: Sendable {
         return chosen
     }
 
-    /// Parsed from the left: a group may be named like a connection's channel.
+    /// Parses from the left, because a group may be named like a connection's channel.
     private static func connection(
         _ channel: [UInt8], _ indexes: [ArraySlice<UInt8>: Int]
     ) -> (index: Int, id: ArraySlice<UInt8>)? {

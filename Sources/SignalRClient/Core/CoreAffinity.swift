@@ -1,18 +1,18 @@
 import NIOCore
 import NIOHTTP1
 
-/// Finds out whether the requests of one connection all meet the node that it was negotiated with.
+/// Determines whether all requests of one connection reach the node that negotiated it.
 package enum CoreAffinity {
-    /// Whether a refused request of this name was one of a connection.
+    /// Whether a refused request of this name belonged to a connection.
     package static func isAboutConnection(_ request: String) -> Bool {
         [CoreRequestName.webSocket, CoreRequestName.events, CoreRequestName.poll, CoreRequestName.post]
             .contains(request)
     }
 
-    /// Negotiates, and sends requests that change nothing: a node refuses to end a connection that does not poll (400),
-    /// but says first if it does not know it (404).
+    /// Negotiates, then sends requests that change nothing: a node refuses to end a connection that does not use long
+    /// polling (400), unless it does not know the connection (404).
     ///
-    /// - Returns: how many requests met a node that knows the connection, and how many did not.
+    /// - Returns: the number of requests that reached a node that knows the connection, and of those that did not.
     /// - Throws: ``SignalRClientError``; `CancellationError`.
     package static func measure(
         _ configuration: CoreClientConfiguration, requests: Int, network: SignalRNetwork

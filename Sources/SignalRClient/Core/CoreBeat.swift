@@ -1,6 +1,6 @@
 import NIOCore
 
-/// When a client pings, and when it takes its node for gone. No I/O; time is an argument.
+/// Determines when a client sends a ping, and when it considers its node gone. No I/O; time is an argument.
 struct CoreBeat {
     enum Due: Equatable {
         case ping
@@ -8,9 +8,9 @@ struct CoreBeat {
         case nothing(until: NIODeadline)
     }
 
-    /// A ping after this long without a message to the node.
+    /// A ping is sent after this long without a message to the node.
     let pingInterval: TimeAmount
-    /// Without a message for this long the node is gone.
+    /// The node is considered gone after this long without a message from it.
     let serverTimeout: TimeAmount
     private var lastSent: NIODeadline
     private var lastReceived: NIODeadline

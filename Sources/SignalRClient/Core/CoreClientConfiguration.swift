@@ -14,11 +14,11 @@ package struct CoreClientConfiguration: Sendable {
     package var accessToken: String?
     /// 1, or 0 for the negotiation before ASP.NET Core 3.
     package var negotiateVersion: Int
-    /// Opens a webSocket without asking the node before.
+    /// Opens a webSocket without negotiation.
     package var skipsNegotiation: Bool
-    /// Asks the node to keep the connection for a while when its webSocket is lost.
+    /// Requests that the node keep the connection for a while if its webSocket is lost.
     package var usesStatefulReconnect: Bool
-    /// The wait before each attempt to replace a lost connection by a new one. Empty: the client waits for
+    /// The delay before each attempt to replace a lost connection with a new one. If empty, the client waits for
     /// ``CoreSignalRClient/reconnect()``.
     package var retryDelays: [Duration]
     package var timeouts: CoreClientTimeouts
@@ -44,27 +44,27 @@ package struct CoreClientConfiguration: Sendable {
         self.timeouts = timeouts
     }
 
-    /// What cannot be, as a sentence; nil if all is well.
+    /// A contradiction between these settings, as a sentence; nil if there is none.
     var contradiction: String? {
         if transport == .serverSentEvents, format == .messagePack { return "server-sent events carry text: use json" }
-        if skipsNegotiation, transport != .webSockets { return "only a webSocket can do without negotiation" }
+        if skipsNegotiation, transport != .webSockets { return "only webSockets can skip negotiation" }
         return nil
     }
 }
 
-/// The longest waits of a client of ASP.NET Core SignalR.
+/// Timeouts and intervals of a client of ASP.NET Core SignalR.
 package struct CoreClientTimeouts: Sendable {
-    /// For a TCP connection, and for the whole response to a request.
+    /// Limit for a TCP connection, and for the whole response to a request.
     package var request: Duration
-    /// From opening a transport to its first byte.
+    /// Limit from opening a transport to its first byte.
     package var open: Duration
-    /// From the client's first message to the node's answer.
+    /// Limit from the client's first message to the node's answer.
     package var handshake: Duration
-    /// A node that is silent for this long is gone; not with long polling.
+    /// A node that is silent for this long is considered gone; not with long polling.
     package var server: Duration
-    /// A ping after this long without a message to the node; not with long polling.
+    /// A ping is sent after this long without a message to the node; not with long polling.
     package var ping: Duration
-    /// For the result of a call; longer than the 30 to 35 s after which a node gives up a group command.
+    /// Limit for the result of a call; longer than the 30 to 35 s after which a node gives up a group command.
     package var call: Duration
     /// How long a node keeps a connection without a webSocket.
     package var resume: Duration

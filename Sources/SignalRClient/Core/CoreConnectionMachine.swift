@@ -2,23 +2,23 @@ import NIOCore
 
 /// The state machine of one client of ASP.NET Core SignalR: maps events to actions. No I/O; time is an argument.
 ///
-/// Each effort to reach a node has a number, its epoch; events of an older epoch are ignored.
+/// Each connection attempt has a number, its epoch; events of an older epoch are ignored.
 struct CoreConnectionMachine {
     /// Why a connection is being made.
     enum Effort: Equatable {
         case first
-        /// By itself, after the loss of the one before; 0 is the first attempt.
+        /// Automatic, after the previous connection was lost; 0 is the first attempt.
         case again(attempt: Int)
-        /// The owner waits for the outcome and decides what to do after a failure.
+        /// Requested by the owner, who waits for the outcome and handles a failure.
         case byOwner
     }
 
-    /// A connection that outlives its webSocket.
+    /// A connection that has lost its webSocket and is being resumed.
     struct Resuming: Equatable {
         let lostAt: NIODeadline
         let attempt: Int
         let byOwner: Bool
-        /// For the owner, and for the calls that fail if it cannot be resumed.
+        /// Error for the owner and for pending calls if the connection cannot be resumed.
         let error: SignalRClientError
     }
 
@@ -28,13 +28,13 @@ struct CoreConnectionMachine {
         case opening(Effort)
         case handshaking(Effort)
         case connected
-        /// Its next webSocket is being opened, or is due.
+        /// The connection's next webSocket is being opened, or is due.
         case resuming(Resuming)
-        /// Until a new connection is made.
+        /// Waits before making a new connection.
         case delaying(attempt: Int)
-        /// Until the owner calls.
+        /// Waits for the owner to reconnect.
         ///
-        /// - Parameter lostAt: of a connection that can still be resumed.
+        /// - Parameter lostAt: when the webSocket was lost, for a connection that can still be resumed.
         case waiting(lostAt: NIODeadline?)
         case ended
     }
@@ -48,7 +48,7 @@ struct CoreConnectionMachine {
         /// Negotiation or handshake failed, or took too long.
         case failed(SignalRClientError, epoch: Int)
         case transportEnded(SignalRClientError, epoch: Int)
-        /// The node ended the connection, or what it sent cannot be understood.
+        /// The node ended the connection, or sent something that cannot be parsed.
         case closed(SignalRClientError, allowReconnect: Bool, epoch: Int)
         case due(epoch: Int)
         case drop
@@ -60,11 +60,11 @@ struct CoreConnectionMachine {
         case negotiate(epoch: Int)
         case open(resuming: Bool, epoch: Int)
         case shakeHands(epoch: Int)
-        /// Say from which message on messages are sent again, and send them.
+        /// Send the number of the first repeated message, then the repeated messages.
         case resend(epoch: Int)
-        /// Tell the node that this connection is over, before the transport is closed.
+        /// Send a close message to the node before the transport is closed.
         ///
-        /// - Parameter connected: whether the node understands a message.
+        /// - Parameter connected: whether the handshake is complete, so that the node accepts messages.
         case sayGoodbye(connected: Bool)
         case closeTransport
         /// The connection is gone: its calls and streams fail.
@@ -78,7 +78,7 @@ struct CoreConnectionMachine {
     }
 
     private static let dropped = "dropped by the owner"
-    /// Between two attempts to resume, doubled each time up to the longest.
+    /// Delay between two attempts to resume, doubled each time up to the longest.
     private static let firstResumeDelay: TimeAmount = .milliseconds(100)
     private static let longestResumeDelay: TimeAmount = .seconds(2)
 
@@ -89,14 +89,14 @@ struct CoreConnectionMachine {
     private var canResume = false
 
     /// - Parameters:
-    ///   - retryDelays: before each attempt to make a new connection; empty: the owner decides.
+    ///   - retryDelays: the delay before each attempt to make a new connection; if empty, the owner decides.
     ///   - resumeWithin: how long the node keeps a connection without a webSocket.
     init(retryDelays: [TimeAmount], resumeWithin: TimeAmount = .seconds(15)) {
         self.retryDelays = retryDelays
         self.resumeWithin = resumeWithin
     }
 
-    /// Whether messages can be sent, or kept until the connection has its next webSocket.
+    /// Whether messages can be sent, or kept until the connection's next webSocket is open.
     var takesMessages: Bool {
         switch phase {
         case .connected, .resuming, .waiting(lostAt: .some): true
@@ -182,7 +182,7 @@ struct CoreConnectionMachine {
             }
 
         default:
-            // From an older transport, or late.
+            // From an older transport, or too late.
             return []
         }
     }
@@ -227,7 +227,7 @@ struct CoreConnectionMachine {
         }
     }
 
-    /// The connection is gone.
+    /// The connection is lost and cannot be resumed.
     private mutating func lose(_ error: SignalRClientError) -> [Action] {
         canResume = false
         guard !retryDelays.isEmpty else {
@@ -262,8 +262,8 @@ struct CoreConnectionMachine {
 }
 
 extension SignalRClientError {
-    /// Whether a node that answers so has forgotten the connection. A proxy without a node behind it has not, nor a node
-    /// that still holds the webSocket before.
+    /// Whether this error means that the node no longer has the connection. The errors of a proxy that cannot reach a
+    /// node, and of a node that still holds the previous webSocket, do not.
     fileprivate var isFinalForResuming: Bool {
         switch self {
         case .refused(_, _, let status, _): ![409, 429, 502, 503, 504].contains(status)

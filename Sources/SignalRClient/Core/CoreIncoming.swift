@@ -1,9 +1,9 @@
 import Backplane
 import JSON
 
-/// A message of a node of ASP.NET Core SignalR, copied out of what it sent.
+/// A message from a node of ASP.NET Core SignalR, copied out of the received bytes.
 enum CoreIncoming: Equatable {
-    /// - Parameter id: nil if the node waits for no result.
+    /// - Parameter id: nil if the node expects no result.
     case invocation(id: String?, target: String, arguments: [JSONTree])
     case streamItem(id: String, JSONTree)
     case completion(id: String, CoreOutgoing.Outcome)
@@ -11,10 +11,10 @@ enum CoreIncoming: Equatable {
     case close(error: String?, allowReconnect: Bool)
     case ack(Int64)
     case sequence(Int64)
-    /// Of a type that clients ignore.
+    /// A message of a type that clients ignore.
     case unknown(type: Int)
 
-    /// Whether stateful reconnect counts it.
+    /// Whether the message is counted for stateful reconnect.
     var isCounted: Bool {
         switch self {
         case .invocation, .streamItem, .completion: true
@@ -22,7 +22,7 @@ enum CoreIncoming: Equatable {
         }
     }
 
-    /// - Parameter message: one, as ``CoreInbox`` hands it out.
+    /// - Parameter message: one message, as returned by ``CoreInbox``.
     /// - Throws: ``CoreFrameError``
     init(_ message: [UInt8], _ format: CoreFormat) throws(CoreFrameError) {
         let result = message.withUnsafeBytes { bytes in
@@ -60,7 +60,7 @@ enum CoreIncoming: Equatable {
         case .close: self = try Self.close(bytes, format)
         case .ack: self = .ack(try Self.sequenceID(bytes, format))
         case .sequence: self = .sequence(try Self.sequenceID(bytes, format))
-        // No node asks a client for a stream.
+        // Nodes never request a stream from a client.
         case .streamInvocation, .cancelInvocation, nil: self = .unknown(type: message.typeNumber)
         }
     }
@@ -126,7 +126,7 @@ enum CoreIncoming: Equatable {
     }
 }
 
-/// A message that no node of ASP.NET Core sends.
+/// A message that violates the hub protocol.
 struct CoreFrameError: Error, Equatable, CustomStringConvertible {
     let format: CoreFormat
 
@@ -138,8 +138,8 @@ enum CoreHandshakeAnswer: Equatable {
     case accepted
     case refused(String)
 
-    /// - Parameter message: with the byte 1e.
-    /// - Returns: nil if this is not such an answer.
+    /// - Parameter message: the message with its terminator, the byte 1e.
+    /// - Returns: nil if the message is not a handshake response.
     init?(_ message: [UInt8]) {
         let tree = message.dropLast().withUnsafeBytes { try? JSONTree(parsing: $0) }
         guard let tree, tree.members != nil else { return nil }
@@ -148,7 +148,7 @@ enum CoreHandshakeAnswer: Equatable {
         } else if tree["type"] == nil {
             self = .accepted
         } else {
-            // A node that ends the connection instead, or speaks without having been greeted.
+            // The node ends the connection instead, or sends a message without a handshake.
             self = .refused(
                 tree["error"]?.string ?? "it sent \(AnswerText.quote(message.dropLast())) instead of the answer")
         }

@@ -4,17 +4,17 @@ import JSON
 /// The response of a node of ASP.NET Core SignalR to `POST <hub>/negotiate`.
 enum CoreNegotiateAnswer: Equatable {
     case connection(Connection)
-    /// The client must negotiate there.
+    /// The client must negotiate at another address.
     case redirect(url: String, accessToken: String?)
     case refused(String)
 
     struct Connection: Equatable {
         let id: String
-        /// Named by every request; the id itself with version 0.
+        /// Sent with every request; with version 0 it is the id itself.
         let token: String
-        /// Whether the node keeps the connection when its webSocket is lost.
+        /// Whether the node keeps the connection if its webSocket is lost.
         let isStateful: Bool
-        /// By the protocol's name of the transport: the transfer formats, `Text` and `Binary`.
+        /// The transfer formats, `Text` and `Binary`, by the protocol's name of the transport.
         let transports: [String: [String]]
 
         func offers(_ transport: ClientTransport, _ format: CoreFormat) -> Bool {
@@ -22,7 +22,7 @@ enum CoreNegotiateAnswer: Equatable {
         }
     }
 
-    /// - Returns: nil if this is not the response of such a node.
+    /// - Returns: nil if this is not the response of an ASP.NET Core node.
     init?(_ json: JSONTree) {
         if let error = json["error"]?.string {
             self = .refused(error)
@@ -44,7 +44,7 @@ enum CoreNegotiateAnswer: Equatable {
         }
     }
 
-    /// What kind of server responds otherwise. JSON is not quoted: it may contain a token.
+    /// Describes the kind of server that sent another response. JSON is not quoted: it may contain a token.
     static func stranger(_ bytes: some Collection<UInt8>, json: JSONTree?) -> String {
         guard let json else { return AnswerText.kind(of: bytes, json: nil) }
         return json["ConnectionToken"] != nil || json["ProtocolVersion"] != nil
@@ -54,7 +54,7 @@ enum CoreNegotiateAnswer: Equatable {
 }
 
 extension ClientTransport {
-    /// The name in a negotiation.
+    /// The transport's name in a negotiation.
     var coreName: String {
         switch self {
         case .webSockets: "WebSockets"
@@ -64,10 +64,10 @@ extension ClientTransport {
     }
 }
 
-/// Where the requests of one connection go, and what they bear.
+/// The address of one connection's requests, and the token that they carry.
 struct CoreAddress: Equatable {
     private(set) var node: NodeURL
-    /// Of a redirect, already escaped; usually empty.
+    /// The query of a redirect, already escaped; usually empty.
     private var query = ""
     /// A secret.
     private(set) var accessToken: String?
@@ -77,7 +77,7 @@ struct CoreAddress: Equatable {
         self.accessToken = accessToken
     }
 
-    /// After a redirect. The token of the node before is not shown to another one.
+    /// The address after a redirect. The token of the previous node is not sent to another one.
     func redirected(to url: String, accessToken token: String?) throws(SignalRClientError) -> CoreAddress {
         let parts = url.split(separator: "?", maxSplits: 1)
         let node = try NodeURL(String(parts.first ?? ""))
@@ -88,7 +88,7 @@ struct CoreAddress: Equatable {
     }
 
     /// - Parameter suffix: `/negotiate`, or empty for the hub itself.
-    /// - Returns: path and query.
+    /// - Returns: the path and query.
     func target(_ suffix: String = "", _ items: QueryText) -> String {
         let query = [query, items.text].filter { !$0.isEmpty }.joined(separator: "&")
         let path = node.path.isEmpty && suffix.isEmpty ? "/" : node.path + suffix

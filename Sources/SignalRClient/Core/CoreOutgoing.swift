@@ -4,9 +4,9 @@ import JSON
 /// A message of a client of ASP.NET Core SignalR.
 enum CoreOutgoing: Equatable {
     /// - Parameters:
-    ///   - id: nil if no answer is wanted.
-    ///   - streamIDs: of the streams that the client is about to send.
-    ///   - isStream: whether the result is wanted as a stream.
+    ///   - id: nil if no answer is expected.
+    ///   - streamIDs: ids of the streams that the client will send.
+    ///   - isStream: whether the result is expected as a stream.
     case invocation(id: String?, target: String, arguments: [JSONTree], streamIDs: [String], isStream: Bool)
     case streamItem(id: String, JSONTree)
     case completion(id: String, Outcome)
@@ -22,10 +22,10 @@ enum CoreOutgoing: Equatable {
         case error(String)
     }
 
-    /// Whether stateful reconnect counts it.
+    /// Whether the message is counted for stateful reconnect.
     var isCounted: Bool { type.isCounted }
 
-    /// - Returns: followed by the byte 1e, or preceded by its length.
+    /// - Returns: the message with the byte 1e at its end, or its length at its start.
     func encoded(_ format: CoreFormat) -> [UInt8] {
         switch format {
         case .json: json()
@@ -115,7 +115,7 @@ enum CoreOutgoing: Equatable {
         if let id { writer.string(id) } else { writer.nil() }
     }
 
-    /// Nil if it is nested too deeply, which no tree of ``JSONTree``'s parser is.
+    /// Nil if the value is nested too deeply, which ``JSONTree``'s parser never returns.
     private static func packed(_ value: JSONTree) -> [UInt8] {
         var text = value.description
         let packed = text.withUTF8 { utf8 in
@@ -144,6 +144,6 @@ enum CoreOutgoing: Equatable {
 }
 
 extension CoreMessageType {
-    /// Whether stateful reconnect counts it: all that has a meaning of its own.
+    /// Whether messages of this type are counted for stateful reconnect: types 1 to 5.
     var isCounted: Bool { rawValue <= CoreMessageType.cancelInvocation.rawValue }
 }

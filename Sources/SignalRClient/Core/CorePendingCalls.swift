@@ -1,7 +1,7 @@
 import JSON
 import NIOCore
 
-/// The calls and streams that wait for a node of ASP.NET Core SignalR.
+/// The calls and streams waiting for a node of ASP.NET Core SignalR.
 struct CorePendingCalls {
     private enum Waiting {
         case result(CheckedContinuation<JSONTree, any Error>, Scheduled<Void>)
@@ -33,7 +33,7 @@ struct CorePendingCalls {
         guard case .stream(let stream)? = waiting[id] else { return true }
         guard case .dropped = stream.yield(item) else { return true }
         waiting[id] = nil
-        stream.finish(throwing: SignalRClientError.misuse("the items of a stream were not taken in time"))
+        stream.finish(throwing: SignalRClientError.misuse("the items of a stream were not read in time"))
         return false
     }
 
@@ -42,7 +42,7 @@ struct CorePendingCalls {
         switch outcome {
         case .void: finish(id, .success(.null))
         case .result(let value): finish(id, .success(value))
-        // The node words the error; it names the exception only where its text is meant for the caller.
+        // The node's text names the exception only if the message is meant for the caller.
         case .error(let text):
             finish(id, .failure(CallError(text: text, isHubException: text.contains(" HubException: "))))
         }
@@ -62,7 +62,7 @@ struct CorePendingCalls {
         }
     }
 
-    /// - Returns: whether the stream still ran.
+    /// - Returns: whether the stream was still running.
     mutating func cancelStream(_ id: String) -> Bool {
         guard case .stream? = waiting[id] else { return false }
         waiting[id] = nil

@@ -1,10 +1,10 @@
-/// What a connection needs to outlive its webSocket (stateful reconnect): the messages that the node has not
-/// acknowledged, and how many came from it. Only messages with a meaning count (``CoreMessageType``, 1 to 5), each
-/// direction from 1. No I/O, no clock.
+/// The state that lets a connection survive its webSocket (stateful reconnect): the messages that the node has not
+/// acknowledged, and the number of messages received from it. Only messages of types 1 to 5 are counted
+/// (``CoreMessageType``), from 1 in each direction. No I/O, no clock.
 ///
 /// Source: `MessageBuffer.cs` of Microsoft.AspNetCore.SignalR.Common.
 struct CoreResumption {
-    /// Beyond it a sender waits for the next Ack, as Microsoft's.
+    /// Maximum size of unacknowledged messages; beyond it senders wait for the next Ack, as in Microsoft's clients.
     private static let bufferBytes = 100_000
 
     private struct Sent {
@@ -12,14 +12,14 @@ struct CoreResumption {
         let message: [UInt8]
     }
 
-    /// Oldest first.
+    /// Unacknowledged messages, oldest first.
     private var sent: [Sent] = []
     private var sentBytes = 0
     private var lastSentID: Int64 = 0
-    /// Of the message that comes next, by the node's count.
+    /// Id of the next message from the node.
     private var nextReceivedID: Int64 = 1
     private(set) var lastReceivedID: Int64 = 0
-    /// After a new webSocket, until the node says which message comes first.
+    /// True on a new webSocket until the node has sent the id of its first message.
     private var awaitsSequence = false
 
     /// Whether the next message must wait for an Ack.
@@ -39,22 +39,22 @@ struct CoreResumption {
         sent.removeFirst(count)
     }
 
-    /// What a new webSocket begins with: the id of the first message that is sent again, or of the next one, and the
-    /// messages.
+    /// The first data on a new webSocket: the messages to repeat, and the id of the first one (of the next message if
+    /// there are none).
     var repeated: (sequenceID: Int64, messages: [[UInt8]]) { (sent.first?.id ?? lastSentID + 1, sent.map(\.message)) }
 
     // MARK: - From the node
 
     enum Admission: Equatable {
         case taken
-        /// It came before, or came before the node said which message comes first.
+        /// A repeated message, or one that arrived before the node sent the id of its first message.
         case skipped
     }
 
-    /// A new webSocket is being opened: what comes through it counts from where the node says.
+    /// A new webSocket is being opened: its messages are counted from the id that the node sends first.
     mutating func begin() { awaitsSequence = true }
 
-    /// - Parameter isCounted: whether the message is of a type that counts.
+    /// - Parameter isCounted: whether messages of this type are counted.
     mutating func receive(isCounted: Bool) -> Admission {
         if awaitsSequence { return .skipped }
         guard isCounted else { return .taken }
@@ -64,9 +64,9 @@ struct CoreResumption {
         return .taken
     }
 
-    /// The node says which message comes next.
+    /// The node has sent the id of its next message.
     ///
-    /// - Returns: false if messages between are lost.
+    /// - Returns: false if earlier messages are lost.
     mutating func receive(sequenceID: Int64) -> Bool {
         awaitsSequence = false
         guard sequenceID >= 1, sequenceID <= lastReceivedID + 1 else { return false }

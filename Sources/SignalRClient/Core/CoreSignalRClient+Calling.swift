@@ -4,7 +4,7 @@ import NIOCore
 
 /// Calls and streams.
 extension CoreSignalRClient {
-    /// Items of a stream that may wait for its reader.
+    /// Maximum number of items of a stream that wait for its reader.
     private static let waitingItems = 100_000
 
     @discardableResult
@@ -14,7 +14,7 @@ extension CoreSignalRClient {
 
     /// Calls a method of the hub and waits for its result.
     ///
-    /// - Parameter uploads: streams to the method, behind its arguments. Each is read only while the call runs.
+    /// - Parameter uploads: streams to the method, after its arguments. Each is read only while the call runs.
     /// - Returns: the result; `null` for a method without one.
     /// - Throws: ``CallError`` if the method failed; ``SignalRClientError``; `CancellationError`.
     @discardableResult
@@ -36,7 +36,7 @@ extension CoreSignalRClient {
         }
     }
 
-    /// Calls a method of the hub without waiting for it: returns once it is sent.
+    /// Calls a method of the hub without waiting for its result: returns once the call is sent.
     ///
     /// - Throws: ``SignalRClientError/notConnected(node:)``
     package func send(_ method: String, _ arguments: [JSONTree] = []) async throws {
@@ -44,7 +44,7 @@ extension CoreSignalRClient {
             .invocation(id: nil, target: method, arguments: arguments, streamIDs: [], isStream: false))
     }
 
-    /// The items of a hub method that returns a stream. Who stops reading ends it at the node.
+    /// The items of a hub method that returns a stream. If the reader stops early, the stream is cancelled at the node.
     ///
     /// - Returns: a stream that fails with ``CallError`` or ``SignalRClientError``.
     package func stream(_ method: String, _ arguments: [JSONTree] = []) -> AsyncThrowingStream<JSONTree, any Error> {
@@ -84,7 +84,7 @@ extension CoreSignalRClient {
 
     private func begin(_ invocation: CoreOutgoing, _ id: String, _ streams: [(String, Upload)]) {
         do {
-            // In order with what already waits.
+            // Keeps the order with messages that are already waiting.
             if try waitingForRoom.isEmpty && sendNow(invocation) {
                 upload(streams)
             } else {
@@ -117,7 +117,7 @@ extension CoreSignalRClient {
                     }
                     if !Task.isCancelled { try await send(.completion(id: id, end)) }
                 } catch {
-                    // The call has failed for the same reason.
+                    // The call fails for the same reason.
                 }
             }
         }

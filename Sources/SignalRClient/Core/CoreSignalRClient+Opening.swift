@@ -4,9 +4,9 @@ import JSON
 import NIOCore
 import NIOHTTP1
 
-/// From the negotiation to the handshake, and the requests.
+/// Opening a connection, from the negotiation to the handshake, and HTTP requests.
 extension CoreSignalRClient {
-    /// A node or a service that redirects more often does not end.
+    /// Maximum number of redirects, so that circular ones end.
     private static let redirects = 100
 
     func negotiate(epoch: Int) async {
@@ -77,11 +77,11 @@ extension CoreSignalRClient {
                         node: "\(client.node)", what: "the opening of \(client.configuration.transport)",
                         after: timeout), epoch: epoch))
         }
-        // Of the message that the lost transport broke off nothing counts: it comes again.
+        // The rest of a partially received message will not arrive: the node sends the message again.
         inbox = CoreInbox(limit: WebSocketClientHandler.maximumMessageBytes)
         if resuming {
             inbox.format = configuration.format
-            // The node may speak before this client hears that the webSocket is open.
+            // Data may arrive before the event that the webSocket is open.
             resumption?.begin()
         }
         switch configuration.transport {
@@ -104,10 +104,10 @@ extension CoreSignalRClient {
         write(CoreOutgoing.handshake(configuration.format, version: wantsToResume ? 2 : 1))
     }
 
-    /// Version 2 of the protocol knows Ack and Sequence.
+    /// Whether to use version 2 of the protocol, which has Ack and Sequence messages.
     private var wantsToResume: Bool { configuration.transport == .webSockets && connection?.isStateful == true }
 
-    /// The first message of a node.
+    /// The first message from the node.
     func received(handshake message: [UInt8], epoch: Int) {
         switch CoreHandshakeAnswer(message) {
         case .accepted?:
@@ -120,14 +120,14 @@ extension CoreSignalRClient {
         case nil:
             handle(
                 .closed(
-                    .notCore(node: "\(node)", reason: "its answer to the handshake is no JSON object"),
+                    .notCore(node: "\(node)", reason: "its answer to the handshake is not a JSON object"),
                     allowReconnect: false, epoch: epoch))
         }
     }
 
     // MARK: - Requests
 
-    /// To the hub itself.
+    /// A request to the hub itself.
     func exchange(
         _ name: String, _ method: HTTPMethod, headers extra: [(String, String)] = [], body: ByteBuffer? = nil,
         accepted: [HTTPResponseStatus] = [.ok]
@@ -162,7 +162,7 @@ extension CoreSignalRClient {
     }
 }
 
-/// What errors call the requests of a client of ASP.NET Core SignalR.
+/// Names of the requests in errors.
 enum CoreRequestName {
     static let negotiation = "the negotiation"
     static let webSocket = "the webSocket"
@@ -175,11 +175,11 @@ enum CoreRequestName {
     static func remedy(status: Int, request: String) -> String? {
         switch (status, request) {
         case (404, negotiation): "there is no hub at this path: is it right (as in MapHub)?"
-        case (405, negotiation): "it takes no negotiation at this path: is it the hub's (as in MapHub)?"
+        case (405, negotiation): "it does not accept negotiation at this path: is it the hub's path (as in MapHub)?"
         case (404, webSocket), (404, events), (404, poll), (404, post):
-            "it does not know the connection that was negotiated: a load balancer must lead each client to one node (affinity)"
+            "it does not know the connection that was negotiated: a load balancer must send each client to the same node (affinity)"
         case (400, webSocket), (426, webSocket), (501, webSocket):
-            "a proxy in front of it may not pass webSockets on"
+            "a proxy in front of it may not forward webSockets"
         default: nil
         }
     }

@@ -2,9 +2,9 @@ import Backplane
 import JSON
 import NIOCore
 
-/// What a node sends.
+/// Messages from the node.
 extension CoreSignalRClient {
-    /// At most one Ack in this time.
+    /// Minimum time between two Acks.
     private static let ackInterval: TimeAmount = .seconds(1)
 
     func received(_ bytes: some Collection<UInt8>, epoch: Int) {
@@ -56,7 +56,7 @@ extension CoreSignalRClient {
             .closed(
                 .transportLost(
                     node: "\(node)",
-                    reason: "the node goes on with message \(id), and messages before it did not arrive"),
+                    reason: "the node continues with message \(id), and messages before it did not arrive"),
                 allowReconnect: true, epoch: epoch))
     }
 
@@ -75,17 +75,17 @@ extension CoreSignalRClient {
     func resend() {
         guard let (id, messages) = resumption?.repeated else { return }
         write(CoreOutgoing.sequence(id).encoded(configuration.format) + messages.flatMap { $0 })
-        // What was received by the lost one may not be acknowledged yet.
+        // Messages received on the lost webSocket may not have been acknowledged.
         if (resumption?.lastReceivedID ?? 0) > 0 { acknowledgeLater() }
     }
 
-    /// The node waits for a result.
+    /// Answers a call for which the node expects a result.
     private func answer(_ id: String, _ method: String, _ arguments: [JSONTree]) {
         let answer = answers[method.lowercased()]
         Task {
             let outcome: CoreOutgoing.Outcome
             do {
-                // As Microsoft's clients word it.
+                // The wording of Microsoft's clients.
                 outcome =
                     if let answer { .result(try await answer(arguments)) } else {
                         .error("Client didn't provide a result.")
@@ -93,7 +93,7 @@ extension CoreSignalRClient {
             } catch {
                 outcome = .error("\(error)")
             }
-            // Without a connection nobody waits.
+            // Without a connection the node no longer waits.
             try? await send(.completion(id: id, outcome))
         }
     }

@@ -56,7 +56,7 @@ extension CoreSignalRClient {
         do {
             var isOpen = false
             while epoch == machine.epoch, !Task.isCancelled {
-                // The first one is answered at once.
+                // The first poll is answered immediately.
                 let answer = try await exchange(CoreRequestName.poll, .GET, accepted: [.ok, .noContent])
                     .answer(over: network, within: isOpen ? Self.longestPoll : configuration.timeouts.open)
                 guard epoch == machine.epoch else { return }
@@ -101,7 +101,7 @@ extension CoreSignalRClient {
         }
     }
 
-    /// One request at a time, so that messages arrive in order; what comes meanwhile goes with the next one.
+    /// Sends one request at a time, so that messages arrive in order; later messages wait for the next request.
     private func post(epoch: Int) async {
         defer { if postingEpoch == epoch { postingEpoch = nil } }
         do {
@@ -117,7 +117,7 @@ extension CoreSignalRClient {
         }
     }
 
-    /// Takes at most one request: stopping must not wait for a dead node.
+    /// Sends at most one request: stopping must not wait for a dead node.
     func sayGoodbye(connected: Bool) {
         switch (configuration.transport, transport) {
         case (.webSockets, .webSocket(let channel)?):

@@ -2,7 +2,7 @@ import Backplane
 package import JSON
 import NIOCore
 
-/// A client of ASP.NET Core SignalR: one connection to a hub, over one transport and in one protocol, and its successor
+/// A client of ASP.NET Core SignalR: one connection to a hub, over one transport and in one protocol, which is replaced
 /// if it is lost.
 ///
 /// ```swift
@@ -14,9 +14,9 @@ import NIOCore
 /// for try await number in await client.stream("countTo", [3]) { print(number) }
 /// await client.stop()
 /// ```
-/// As ``SignalRClient`` it runs on the event loop of its socket, and passes events to a closure on that loop.
+/// Like ``SignalRClient``, it runs on the event loop of its socket and passes events to a closure on that loop.
 package actor CoreSignalRClient: HubConnection {
-    /// Answers a node that waits for a result.
+    /// Returns the result of a call from the node.
     package typealias Answer = @Sendable (_ arguments: [JSONTree]) async throws -> JSONTree
     /// A stream to the node.
     package typealias Upload = AsyncThrowingStream<JSONTree, any Error>
@@ -24,7 +24,7 @@ package actor CoreSignalRClient: HubConnection {
     package nonisolated let configuration: CoreClientConfiguration
     nonisolated let network: SignalRNetwork
     nonisolated let eventLoop: any EventLoop
-    /// By the lower-case name of the method: names compare ignoring case.
+    /// Answers by the lower-case name of the method, because names are case-insensitive.
     nonisolated let answers: [String: Answer]
     private nonisolated let onEvent: @Sendable (SignalRClientEvent) -> Void
 
@@ -32,35 +32,35 @@ package actor CoreSignalRClient: HubConnection {
 
     var machine: CoreConnectionMachine
     var address: CoreAddress
-    /// Of the current connection; nil without negotiation.
+    /// The negotiated properties of the current connection; nil without negotiation.
     var connection: CoreNegotiateAnswer.Connection?
     var transport: OpenTransport?
     var inbox: CoreInbox
     var beat: CoreBeat?
     var calls = CorePendingCalls()
-    /// By the id of the stream.
+    /// Tasks that send streams to the node, by the id of the stream.
     var uploads: [String: Task<Void, Never>] = [:]
-    /// nil unless the node keeps the connection when its webSocket is lost.
+    /// Nil unless the node keeps the connection if its webSocket is lost.
     var resumption: CoreResumption?
-    /// Those who wait until the node acknowledges what it has received.
+    /// Senders waiting until the node acknowledges messages.
     var waitingForRoom: [CheckedContinuation<Void, Never>] = []
-    /// What the next request carries; not with webSockets.
+    /// The body of the next request; unused with webSockets.
     var outbound: [UInt8] = []
-    /// Of the task that posts ``outbound``.
+    /// The epoch of the task that posts ``outbound``.
     var postingEpoch: Int?
-    /// For opening, handshaking, and the next attempt.
+    /// Timer for opening, the handshake, and the next attempt.
     private var timer: Scheduled<Void>?
-    /// For pings and the node's silence.
+    /// Timer for pings, and for a node that is silent.
     private var beatTimer: Scheduled<Void>?
     var ackTimer: Scheduled<Void>?
-    /// Waits for ``start()`` or ``reconnect()``.
+    /// The caller waiting for ``start()`` or ``reconnect()``.
     private var owner: CheckedContinuation<Void, any Error>?
-    /// The pending goodbye of long polling.
+    /// The pending request that ends long polling.
     var leaving: Task<Void, Never>?
 
     /// - Parameters:
     ///   - network: shared by all clients of the process.
-    ///   - answers: by method: what a node gets that waits for a result. It gets an error for other methods.
+    ///   - answers: results for calls from the node, by method. For other methods the node gets an error.
     ///   - onEvent: called on the event loop, so it must not block.
     package init(
         configuration: CoreClientConfiguration, network: SignalRNetwork, answers: [String: Answer] = [:],
@@ -83,14 +83,14 @@ package actor CoreSignalRClient: HubConnection {
 
     package var isConnected: Bool { machine.phase == .connected }
 
-    /// Whether the node keeps the connection for a while when its webSocket is lost.
+    /// Whether the node keeps the connection for a while if its webSocket is lost.
     package var isStateful: Bool { resumption != nil }
 
     var node: NodeURL { address.node }
 
     // MARK: - The owner
 
-    /// Negotiates, opens the transport, shakes hands. There is no second attempt, as with Microsoft's clients.
+    /// Negotiates, opens the transport and performs the handshake. Makes one attempt only, like Microsoft's clients.
     ///
     /// - Throws: ``SignalRClientError``; `CancellationError`.
     package func start() async throws {
@@ -100,7 +100,7 @@ package actor CoreSignalRClient: HubConnection {
 
     package func dropTransport() { handle(.drop) }
 
-    /// Closes the transport abruptly, as a lost network does: the client continues as it is configured to.
+    /// Closes the transport abruptly, like a failed network: the client reconnects as configured.
     package func loseTransport() {
         handle(
             .transportEnded(.transportLost(node: "\(node)", reason: "cut by the owner"), epoch: machine.epoch))
@@ -108,7 +108,7 @@ package actor CoreSignalRClient: HubConnection {
 
     package func reconnect() async throws { try await settle(.reconnect) }
 
-    /// Says goodbye to the node, and closes the connection.
+    /// Sends a close message and closes the connection.
     package func stop() async {
         handle(.stop)
         await leaving?.value
@@ -133,7 +133,7 @@ package actor CoreSignalRClient: HubConnection {
         owner.resume(throwing: CancellationError())
     }
 
-    // MARK: - The state machine's servant
+    // MARK: - Actions of the state machine
 
     func handle(_ input: CoreConnectionMachine.Input) {
         for action in machine.handle(input, now: .now()) { perform(action) }
@@ -197,7 +197,7 @@ package actor CoreSignalRClient: HubConnection {
     private func startBeat() {
         timer?.cancel()
         timer = nil
-        // A poll is silent while there are no messages, and has its own limit.
+        // A poll may be silent, and has its own limit.
         guard configuration.transport != .longPolling else { return }
         beat = CoreBeat(
             pingInterval: TimeAmount(configuration.timeouts.ping),

@@ -49,7 +49,7 @@ package struct NodeURL: Equatable, Sendable, CustomStringConvertible {
     /// `host:port` for the `Host` header and for errors.
     package var authority: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
-    /// Without the path.
+    /// The URL without its path.
     var origin: String { "\(isTLS ? "https" : "http")://\(authority)" }
 
     package var description: String { "\(origin)\(path)" }

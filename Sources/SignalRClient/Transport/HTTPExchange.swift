@@ -14,7 +14,7 @@ struct HTTPExchange: Sendable {
     /// For errors: `/negotiate`.
     let name: String
     let request: HTTPClientRequest
-    /// The statuses that are no refusal.
+    /// The statuses that are not a refusal.
     private(set) var accepted: [HTTPResponseStatus] = [.ok]
 
     /// - Parameter form: body of a POST; without it the request is a GET, or an empty POST if `posts`.
@@ -31,9 +31,9 @@ struct HTTPExchange: Sendable {
     }
 
     /// - Parameters:
-    ///   - target: path and query.
+    ///   - target: the path and query.
     ///   - body: nil for none.
-    ///   - accepted: the statuses that are no refusal.
+    ///   - accepted: the statuses that are not a refusal.
     init(
         node: NodeURL, name: String, method: HTTPMethod, target: String, headers: HTTPHeaders = [:],
         body: ByteBuffer? = nil, accepted: [HTTPResponseStatus] = [.ok]
@@ -69,7 +69,7 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    /// Returns when the response begins, with an accepted status; the body follows.
+    /// Returns the beginning of a response with an accepted status; the body follows.
     func head(over network: SignalRNetwork, within timeout: Duration) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {

@@ -16,7 +16,7 @@ struct WebSocketOpening: Sendable {
     }
 
     let node: NodeURL
-    /// For errors: `/connect`.
+    /// Name in errors, such as `/connect`.
     let name: String
     /// Path and query.
     let target: String

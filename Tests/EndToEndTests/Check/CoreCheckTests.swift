@@ -9,7 +9,7 @@ import Testing
 @testable import Loopback
 @testable import SignalRClient
 
-/// The check of ASP.NET Core SignalR against real nodes of ours.
+/// The check of ASP.NET Core SignalR, with hub nodes of this package.
 @Suite(.timeLimit(.minutes(5)))
 struct CoreCheckTests {
     private static let hub = CoreHub(prefix: "p:", type: "Test.ChatHub")
@@ -33,12 +33,12 @@ struct CoreCheckTests {
         }
     }
 
-    @Test func passesWhereAllIsWell() async throws {
+    @Test func passesOnAWorkingBackplane() async throws {
         let outcome = try await RedisServerProcess.run { redis in
             try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
         }
         #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses) \(outcome.notes)")
-        // Where the nodes of this process publish needs no proof.
+        // The channel of in-process nodes needs no proof.
         #expect(
             outcome.rows.map(\.check) == CheckGeneration.core.steps.filter { $0 != .backplane })
         for row in outcome.rows { #expect(row.expected > 0 && row.expected == row.received && row.result == "ok") }
@@ -69,8 +69,8 @@ struct CoreCheckTests {
         #expect("\(outcome.faults)".contains("the channel prefix"), "\(outcome.faults)")
     }
 
-    /// Connections killed every two seconds lose messages; each is named, and its node tells of the gap.
-    @Test func accountsForWhatIsLostToStrikes() async throws {
+    /// Connections killed every two seconds lose messages; each loss is named, and its node reports the gap.
+    @Test func explainsLossesFromKilledConnections() async throws {
         let outcome = try await RedisServerProcess.run { redis in
             let client = try await RedisClient.connect(
                 to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
@@ -110,7 +110,7 @@ struct CoreCheckTests {
 
     // MARK: - Behind a proxy
 
-    /// - Parameter locations: of nginx, with `NODE1` and `NODE2` for the nodes' addresses.
+    /// - Parameter locations: nginx locations, with `NODE1` and `NODE2` in place of the nodes' addresses.
     private static func behind(_ locations: String) async throws -> Result<CheckOutcome, SetupError> {
         try await run(2) { nodes, redis in
             let text = locations.replacing("NODE1", with: nodes[0].coreURL.authority)
@@ -133,13 +133,13 @@ struct CoreCheckTests {
         proxy_read_timeout 120s; proxy_buffering off;
         """
 
-    @Test(.needs(.nginx)) func aProxyThatDoesItRightIsNotSeen() async throws {
+    @Test(.needs(.nginx)) func aCorrectProxyIsNotReported() async throws {
         let outcome = try await Self.behind("location / { \(Self.passing) proxy_pass http://NODE1; }").get()
         #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses)")
     }
 
     @Test(.needs(.nginx)) func missingAffinityIsNamed() async throws {
-        // The negotiation meets one node, everything else the other.
+        // Negotiation reaches one node, everything else the other.
         let result = try await Self.behind(
             "location / { \(Self.passing) if ($request_uri ~ negotiate) { proxy_pass http://NODE1; } proxy_pass http://NODE2; }"
         )
@@ -152,7 +152,7 @@ struct CoreCheckTests {
             "\(error)")
     }
 
-    @Test(.needs(.nginx)) func requestsByTurnsAreCounted() async throws {
+    @Test(.needs(.nginx)) func requestsToAlternatingNodesAreCounted() async throws {
         let answers = try await Self.run(2) { nodes, _ in
             try await NginxServer.with(
                 locations:
@@ -174,12 +174,12 @@ struct CoreCheckTests {
         ).get()
         #expect(outcome.verdict == .fail)
         #expect(outcome.faults.contains { $0.contains("webSockets do not get through to node 1") }, "\(outcome.faults)")
-        // The other transports are proven all the same.
+        // The other transports are checked nevertheless.
         #expect(outcome.rows.filter { $0.check != .connect }.allSatisfy { $0.verdict == .pass })
     }
 
-    /// A proxy that holds back the node's answer to the handshake, while polls get through.
-    @Test func heldBackEventsAreNamed() async throws {
+    /// A proxy that buffers the node's answer to the handshake, while polls get through.
+    @Test func bufferedEventsAreReported() async throws {
         let text = try await SharedNetwork.run { network in
             let node = CheckedNode(name: "node 1", url: try NodeURL("http://127.0.0.1:1/chathub"), log: nil)
             let polling = Participant(
@@ -203,7 +203,7 @@ struct CoreCheckTests {
 
 /// Parts of the check that only ASP.NET Core SignalR has.
 struct CoreCheckPartsTests {
-    @Test func plansAClientOfEachWayAtEachNode() {
+    @Test func plansOneClientPerTransportAndProtocolOnEachNode() {
         let plan = ClientPlan(
             coreNodes: ["node 1", "node 2"], transports: ClientTransport.allCases, formats: CoreFormat.allCases,
             run: "r")
@@ -215,19 +215,19 @@ struct CoreCheckPartsTests {
                     "webSockets/messagepack/stateful", "serverSentEvents/json", "longPolling/json",
                     "longPolling/messagepack",
                 ].map { "node 1/\($0)" })
-        // Each user is at both nodes.
+        // Each user has clients on both nodes.
         #expect(plan.clients.prefix(7).map(\.user) == plan.clients.suffix(7).map(\.user))
     }
 
     private static let second: UInt64 = 1_000_000_000
 
-    /// A message under way from the 10th second to the given one, and a gap.
+    /// A message in flight from the 10th second to the given one, and a gap.
     @Test(
         arguments: [
             (11, 9, 9, false), (11, 9, 10, true), (11, 10, 11, true), (11, 12, 13, true), (11, 13, 14, false),
             (11, 12, nil, true), (11, 13, nil, false), (nil, 15, 16, true), (nil, 17, 18, false),
         ] as [(UInt64?, UInt64, UInt64?, Bool)])
-    func aGapExplainsWhatWasSentInIt(answered: UInt64?, from: UInt64, to: UInt64?, isExplained: Bool) {
+    func aGapExplainsMessagesSentDuringIt(answered: UInt64?, from: UInt64, to: UInt64?, isExplained: Bool) {
         var entry = Ledger.Entry(
             step: .broadcast, method: "m", sender: 0, recipients: [0], sentAt: nil)
         entry.calledAt = 10 * Self.second

@@ -4,17 +4,17 @@ import NIOPosix
 import NIOWebSocket
 import Synchronization
 
-/// A node of ASP.NET Core SignalR whose answers the test gives: negotiation by HTTP, and each webSocket by hand.
+/// A node of ASP.NET Core SignalR with scripted responses to negotiation; the test drives each webSocket.
 final class ScriptedCoreNode: Sendable {
     /// One webSocket of a client. The byte 1e is shown as `|`.
     struct Socket: Sendable {
-        /// Path and query of its request.
+        /// Path and query of the socket's request.
         let target: String
         let headers: HTTPHeaders
         fileprivate let channel: any Channel
         fileprivate let texts: AsyncStream<String>
 
-        /// The next frame; nil once it is closed.
+        /// The next frame; nil once the socket is closed.
         func next() async -> String? {
             for await text in texts { return text }
             return nil
@@ -25,7 +25,7 @@ final class ScriptedCoreNode: Sendable {
             channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, data: data), promise: nil)
         }
 
-        /// Without a word, like a broken network.
+        /// Closes without a close frame, like a failed network.
         func cut() async throws { try? await channel.close() }
 
         /// Answers the handshake.
@@ -43,7 +43,7 @@ final class ScriptedCoreNode: Sendable {
     private let sockets: AsyncStream<Socket>
     private let record: Record
 
-    /// Requests but for webSockets: method, path and query.
+    /// Requests other than webSockets: method, path and query.
     var heard: [String] { record.requests.withLock { $0 } }
 
     private init(server: any Channel, sockets: AsyncStream<Socket>, record: Record) {
@@ -64,8 +64,8 @@ final class ScriptedCoreNode: Sendable {
     }
 
     /// - Parameters:
-    ///   - answer: to a request: status and body.
-    ///   - admits: whether the n-th webSocket, from 0, is let in; otherwise the client gets 404.
+    ///   - answer: returns the status and body for a request.
+    ///   - admits: whether the n-th webSocket, from 0, is accepted; otherwise the client gets 404.
     static func run<Value>(
         admits: @escaping @Sendable (Int) -> Bool = { _ in true },
         answer: @escaping @Sendable (_ path: String, _ number: Int) -> (HTTPResponseStatus, String) = { _, _ in
@@ -121,7 +121,7 @@ final class ScriptedCoreNode: Sendable {
         let requests = Mutex<[String]>([])
         private let sockets = Mutex(0)
 
-        /// - Returns: its number.
+        /// - Returns: the number of the request.
         func note(_ request: String) -> Int {
             requests.withLock { requests in
                 requests.append(request)

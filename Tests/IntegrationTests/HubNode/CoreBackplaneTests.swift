@@ -83,7 +83,7 @@ extension WithHubNodes {
             let transcript: String
             let prefix: String
             let protocols: [HubProtocol]
-            /// Steps of it that cannot be compared.
+            /// Steps of the recording that cannot be compared.
             let left: [String]
 
             var testDescription: String { transcript }
@@ -100,7 +100,7 @@ extension WithHubNodes {
                 left: ["rich arguments"]),
         ]
 
-        @Test("each step asks the same of Redis", arguments: settings)
+        @Test("each step sends the same commands to Redis", arguments: settings)
         private func held(setting: Setting) async throws {
             let script = try #require(
                 Bundle.module.url(forResource: "Scripts/core_backplane", withExtension: "py")?.path)

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// What real nodes of ASP.NET Core do with what others publish, and what they publish themselves.
+    /// How ASP.NET Core nodes handle what other nodes publish, and what they publish themselves.
     @Suite("ASP.NET Core's backplane, behaviour by behaviour", .serialized, .needs(.redisServer))
     struct CoreBehaviourTests {
         private static let fixed = [":all", ":internal:ack:*", ":internal:groups", ":internal:return:*"]
@@ -32,7 +32,7 @@ extension WithHubNodes {
             ) { port in try await body(port, CoreChannels(redis: redis)) }
         }
 
-        /// As a stranger publishes it.
+        /// A call as another publisher would send it.
         private func invocation(_ text: String, excluded: [String] = [], protocols: [String] = ["json", "messagepack"])
             -> [UInt8]
         {
@@ -61,7 +61,7 @@ extension WithHubNodes {
             try await MetricsScrape.read(port: port)["backplane_relay_hub_" + name]
         }
 
-        @Test("an idle node listens on four channels; it sends nothing")
+        @Test("an idle node subscribes to four channels and publishes nothing")
         func idle() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { _, channels in
@@ -71,7 +71,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("what is published twice is delivered twice, and strangers are believed")
+        @Test("a message published twice is delivered twice, whoever publishes it")
         func twice() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -84,7 +84,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("exclusions count for all and for groups, not for users and connections")
+        @Test("exclusions apply to all clients and to groups, not to users and connections")
         func exclusions() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -99,7 +99,7 @@ extension WithHubNodes {
                         try await wire.hear(received("connection"))
                         #expect(!wire.heard.contains(received("all")))
                         #expect(!wire.heard.contains(received("group")))
-                        // In another case it is another connection.
+                        // Connection ids are case-sensitive.
                         try await channels.publish(invocation("other case", excluded: [own.uppercased() + "x"]), ":all")
                         try await wire.hear(received("other case"))
                     }
@@ -107,7 +107,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a client whose protocol a message lacks is disconnected without a word; others get the message")
+        @Test("a client whose protocol a message lacks is disconnected without a close message; others get the message")
         func missingProtocol() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -123,7 +123,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("what does not decode is logged and ignored, on every channel")
+        @Test("undecodable payloads are logged and ignored, on every channel")
         func undecodable() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -131,7 +131,7 @@ extension WithHubNodes {
                         _ = try await id(of: wire)
                         let names = try await channels.subscribed()
                         for name in names { #expect(try await channels.publish(Array("garbage".utf8), name) == 1) }
-                        // A completion of a protocol that this node has not.
+                        // A completion in a protocol that this node does not support.
                         let result = try #require(names.first { $0.hasPrefix(":internal:return:") })
                         try await channels.publish(
                             CorePayload.completion(CoreCompletion(protocolName: "blazorpack", frame: [1])).encoded(),
@@ -144,7 +144,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("further items of an invocation are ignored, and three items are no call for a result")
+        @Test("additional items of an invocation are ignored; with three items it is not a call for a result")
         func furtherItems() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -162,7 +162,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a group joined in another case is not joined, and left in another case stays subscribed")
+        @Test("joining a group in another case changes nothing, and leaving it in another case keeps the subscription")
         func groupCase() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -176,13 +176,13 @@ extension WithHubNodes {
                         try await channels.publish(invocation("stays"), ":group:Room")
                         try await wire.hear(received("stays"))
                     }
-                    // With the connection all of it goes.
+                    // Everything is unsubscribed when the connection ends.
                     try await channels.wait(for: Self.fixed)
                 }
             }
         }
 
-        @Test("a group name with signs of patterns is one channel, never a pattern")
+        @Test("a group name with pattern characters is one channel, not a pattern")
         func literal() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -196,7 +196,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("an empty name is no channel: nothing is published")
+        @Test("an empty name is not a channel: nothing is published")
         func emptyNames() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -209,7 +209,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("the second connection of a user and the second member of a group ask nothing of Redis")
+        @Test("the second connection of a user and the second member of a group send no commands to Redis")
         func second() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -229,13 +229,13 @@ extension WithHubNodes {
             }
         }
 
-        @Test("the node that has a connection carries out a group command and acknowledges it, also if nothing changes")
+        @Test("the node that has a connection executes a group command and acknowledges it, even if nothing changes")
         func commands() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
                     try await CoreWire.connected(port: port) { wire in
                         let own = try await id(of: wire)
-                        // The sender of the commands, as far as Redis sees it.
+                        // Subscribes to acks like the sender of the commands.
                         let command = { (id: Int32, action: CoreGroupCommandView.Action, connection: String) in
                             CorePayload.groupCommand(
                                 CoreGroupCommand(
@@ -250,7 +250,7 @@ extension WithHubNodes {
                         for id in 3...4 as ClosedRange<Int32> {
                             try await channels.publish(command(id, .remove, own), ":internal:groups")
                         }
-                        // Of a connection that it has not, a node says nothing.
+                        // A node does not answer for a connection that it does not have.
                         try await channels.publish(command(5, .add, "AAAAAAAAAAAAAAAAAAAAAA"), ":internal:groups")
                         try await channels.wait(for: Self.fixed + [":connection:*"])
                         try await eventually("four acks") {
@@ -261,7 +261,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a connection that ends while a client's result is waited for is told to the node that asked")
+        @Test("if a connection ends while its result is pending, the calling node is informed")
         func resultOfTheGone() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { first, channels in
@@ -279,7 +279,7 @@ extension WithHubNodes {
                                 completion
                                     == #"{"type":3,"invocationId":"a","error":"An unexpected error occurred invoking 'ask' on the server. HubException: Connection disconnected."}"#
                             )
-                            // The call and the completion of the node that had the connection.
+                            // The call, and the completion from the node that had the connection.
                             #expect(try await channels.publishes() == 2)
                         }
                     }
@@ -287,7 +287,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a result of a connection of the same node needs nothing of Redis")
+        @Test("a result from a connection of the same node does not use Redis")
         func localResult() async throws {
             try await RedisServer.with { redis in
                 try await withNode(redis) { port, channels in
@@ -298,7 +298,7 @@ extension WithHubNodes {
                                 #"{"type":1,"invocationId":"a","target":"ask","arguments":["\#(own)","?"]}"#)
                             let call = try await owner.hear(#"{"type":1,"invocationId":""#)
                             let id = try #require(call.firstMatch(of: #/"invocationId":"([^"]+)"/#).map { $0.1 })
-                            // Another client's answer is none.
+                            // Another client's answer is ignored.
                             try await asker.send(#"{"type":3,"invocationId":"\#(id)","result":"false"}"#)
                             try await owner.send(#"{"type":3,"invocationId":"\#(id)","result":"true"}"#)
                             let answer = try await asker.hear(#"{"type":3,"invocationId":"a""#)
@@ -310,7 +310,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("each start of a node has a name of its own, of the machine's and 32 digits")
+        @Test("a node has a new name at each start: the machine's name and 32 digits")
         func names() async throws {
             try await RedisServer.with { redis in
                 var names: [String] = []

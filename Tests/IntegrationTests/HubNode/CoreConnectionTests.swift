@@ -63,7 +63,7 @@ extension WithHubNodes {
                     """)
         }
 
-        @Test("follows redirects with their token, takes messages in any parts, and says why a handshake failed")
+        @Test("follows redirects with their token, accepts messages in any parts, and reports why a handshake failed")
         func negotiates() async throws {
             let answer = try await inPage(
                 """
@@ -144,7 +144,7 @@ extension WithHubNodes {
                                 connection.on('', 'answer', () => new Promise(() => {}));
                                 window.pending = connection.invoke('', 'ask', await connection.invoke('', 'whoAmI'), 'q')
                                   .catch((error) => error.message);
-                                // Seconds run a hundred times faster.
+                                // Time runs a hundred times faster.
                                 window.setTimeout = (call, time) => {
                                   if ([0, 2_000, 10_000, 30_000].includes(time)) window.delays.push(time);
                                   return real(call, time / 100);

@@ -9,7 +9,7 @@ extension WithHubNodes {
         "Requests of Microsoft's clients to the hub of ASP.NET Core", .serialized, .needs(.redisServer))
     struct CoreHTTPClientTests {
         private static let origin = "https://app.example"
-        /// Of the JavaScript client in a browser.
+        /// Headers of the JavaScript client in a browser.
         private static let headers = [
             ("Origin", origin), ("X-Requested-With", "XMLHttpRequest"),
             (
@@ -51,7 +51,7 @@ extension WithHubNodes {
                 answer.body.firstMatch(of: #/"connectionToken":"([^"]+)"/#).map { String($0.1) })
         }
 
-        @Test("a browser's preflight of an allowed origin is answered for requests with credentials")
+        @Test("a browser's preflight request from an allowed origin permits requests with credentials")
         func preflight() async throws {
             try await withNode { port in
                 for target in ["/chathub/negotiate?negotiateVersion=1", "/chathub?id=x"] {
@@ -87,7 +87,7 @@ extension WithHubNodes {
         }
 
         @Test(
-            "long polling: polls with a number that defeats caches, posts of text, and DELETE at the end")
+            "long polling: polls with a number that prevents caching, text posts, and DELETE at the end")
         func longPolling() async throws {
             try await withNode { port in
                 let target = "/chathub?id=\(try await negotiate(port))"
@@ -103,7 +103,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("tokens in the query of webSockets and streams are passed over")
+        @Test("tokens in the query of webSockets and streams are ignored")
         func accessToken() async throws {
             try await withNode { port in
                 let token = try await negotiate(port)
@@ -116,7 +116,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("the binary protocol is refused on server-sent events, which carry text")
+        @Test("the binary protocol is refused on server-sent events, which carry text only")
         func binaryOverText() async throws {
             try await withNode { port in
                 let target = "/chathub?id=\(try await negotiate(port))"
@@ -137,7 +137,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("paths compare without case, and a slash behind is passed over")
+        @Test("paths are case-insensitive, and a trailing slash is ignored")
         func paths() async throws {
             try await withNode { (port: Int) async throws -> Void in
                 for path in ["/ChatHub/Negotiate", "/chathub/negotiate/", "/CHATHUB/negotiate"] {
@@ -149,7 +149,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a post larger than what may wait is refused, and the connection goes on")
+        @Test("a post above the limit of pending bytes is refused, and the connection continues")
         func largePost() async throws {
             try await withNode { port in
                 let target = "/chathub?id=\(try await negotiate(port))"

@@ -6,12 +6,12 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// What a hub's clients see when Redis, or a connection to it, is gone for a while, and what Redis is asked afterwards.
-    @Suite("ASP.NET Core's clients while Redis is away", .serialized, .needs(editions: .redis7, .valkey9))
+    /// What a hub's clients receive while Redis, or a connection to it, is unavailable, and the commands sent later.
+    @Suite("ASP.NET Core's clients while Redis is unavailable", .serialized, .needs(editions: .redis7, .valkey9))
     struct CoreRedisAwayTests {
         private static let editions = [RedisEdition.redis7, .valkey9]
         private static let close = #"{"type":7"#
-        /// Of one node with one client, who has a user and is in a group.
+        /// The channels of one node with one client, which has a user name and is in a group.
         private static let channels = [
             ":all", ":connection:*", ":group:room", ":internal:ack:*", ":internal:groups", ":internal:return:*",
             ":user:alice",
@@ -40,7 +40,7 @@ extension WithHubNodes {
             }
         }
 
-        /// Ends connections of Redis and waits until they are there again.
+        /// Kills connections to Redis and waits until they are restored.
         private func kill(_ type: String, of redis: RedisServer) async throws {
             let before = try await ids(type, of: redis)
             #expect(!before.isEmpty)
@@ -63,7 +63,7 @@ extension WithHubNodes {
         }
 
         @Test(
-            "the subscription is killed: all is subscribed again, clients stay and are told nothing",
+            "the subscription is killed: everything is subscribed again; clients stay connected and are not informed",
             arguments: editions)
         func subscriptionKilled(edition: RedisEdition) async throws {
             try await withNode(edition) { redis, port, wire in
@@ -81,10 +81,10 @@ extension WithHubNodes {
         }
 
         @Test(
-            "the publishing connection alone is killed: nothing is missed, and no gap is counted", arguments: editions)
+            "only the publishing connection is killed: nothing is missed, and no gap is counted", arguments: editions)
         func publisherKilled(edition: RedisEdition) async throws {
             try await withNode(edition) { redis, port, wire in
-                // So that its last command tells it from the test's connections.
+                // Its last command then distinguishes it from the test's connections.
                 try await wire.call("first", "send", #""me","first""#)
                 try await wire.hear(#"{"type":1,"target":"broadcastMessage","arguments":["me","first"]}"#)
                 try await kill("normal", of: redis)
@@ -98,12 +98,12 @@ extension WithHubNodes {
         }
 
         @Test(
-            "Redis is restarted: calls fail meanwhile, new clients are turned away, then all is subscribed again",
+            "Redis is restarted: calls fail meanwhile, new clients are refused, then everything is subscribed again",
             arguments: editions)
         func restarted(edition: RedisEdition) async throws {
             try await withNode(edition) { redis, port, wire in
                 await redis.stop()
-                try await eventually("the node knows") { try await metric("core_up", port) == 0 ? true : nil }
+                try await eventually("the outage is seen") { try await metric("core_up", port) == 0 ? true : nil }
                 #expect(try await HTTPAnswer.get(port: port, "/-/ready")?.status == 503)
                 let failed = try await wire.call("away", "send", #""me","lost""#)
                 #expect(
@@ -111,13 +111,13 @@ extension WithHubNodes {
                         == #"{"type":3,"invocationId":"away","error":"An unexpected error occurred invoking 'send' on the server."}"#
                 )
                 #expect(try await metric("publish_errors_total", port) == 1)
-                // As at a real node, the handshake is answered; ours says then that it may come again.
+                // Like a real node, it answers the handshake; its close message then allows a reconnect.
                 try await CoreWire.connected(port: port) { late in
                     try await late.hear(
                         #"{"type":7,"error":"Connection closed with an error.","allowReconnect":true}"#)
                     try await late.hear("<closed 1000>")
                 }
-                // What runs on the node only goes on.
+                // Calls that do not need Redis still work.
                 #expect(try await wire.call("local", "echo", "1") == #"{"type":3,"invocationId":"local","result":1}"#)
                 try await redis.start()
                 try await CoreChannels(redis: redis).wait(for: Self.channels)
@@ -129,7 +129,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("with --reconnect-after-gap each client is asked to reconnect, spread over a time", arguments: editions)
+        @Test("with --reconnect-after-gap each client is asked to reconnect, spread over a period", arguments: editions)
         func reconnectAfterGap(edition: RedisEdition) async throws {
             try await withNode(
                 edition,
@@ -147,11 +147,11 @@ extension WithHubNodes {
                         try await client.hear("<closed 1000>")
                     }
                     #expect(try await metric("core_gap_disconnects_total", port) == 2)
-                    // Nothing of them is left at Redis.
+                    // Their channels are unsubscribed.
                     try await CoreChannels(redis: redis).wait(
                         for: [":all", ":internal:ack:*", ":internal:groups", ":internal:return:*"])
                 }
-                // The one that comes back is not asked again.
+                // A client that has reconnected is not asked again.
                 try await CoreWire.connected(port: port) { back in
                     try await back.call("1", "send", #""me","back""#)
                     try await back.hear(#"{"type":1,"target":"broadcastMessage","arguments":["me","back"]}"#)
@@ -160,7 +160,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a node that stops unsubscribes from everything and says goodbye")
+        @Test("a stopping node unsubscribes from everything and sends close messages")
         func stopped() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(

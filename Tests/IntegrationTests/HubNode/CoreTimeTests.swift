@@ -7,11 +7,11 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Each timeout with its real words, statuses and commands to Redis, in less time than it has by default
-    /// (`CoreClientTimeTests` holds the defaults).
+    /// Each timeout with its real messages, statuses and commands to Redis, but shorter than by default
+    /// (`CoreClientTimeTests` checks the defaults).
     @Suite("Timeouts of ASP.NET Core's clients", .serialized, .needs(.redisServer))
     struct CoreTimeTests {
-        /// The chat hub, and a method that changes the groups of others.
+        /// The chat hub, with a method that changes the groups of other clients.
         private static let hub = Hub("chatHub") { hub in
             hub = .chat
             hub.on("addTo") { (call: HubCall, group: String, id: String) in try await call.groups.add(id, to: group) }
@@ -49,7 +49,7 @@ extension WithHubNodes {
             try await RawHTTP.with(port: port, method, target, form: body) { $0.status }
         }
 
-        @Test("a client that says nothing is refused, and its connection closed")
+        @Test("a client that sends no handshake is refused, and its connection is closed")
         func handshake() async throws {
             try await withNode(timing: { $0.handshake = .seconds(1) }) { _, port in
                 try await CoreWire.with(port: port) { wire in
@@ -59,7 +59,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a client that is written nothing gets pings")
+        @Test("a client gets pings while no other data is sent to it")
         func ping() async throws {
             try await withNode(timing: { $0.keepAlive = .seconds(1) }) { _, port in
                 try await CoreWire.connected(port: port) { wire in
@@ -69,7 +69,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a client that has pinged and falls silent is closed; one that never pings is not")
+        @Test("a client that has sent pings and then becomes silent is closed; one that never sends pings is not")
         func silence() async throws {
             try await withNode(timing: { $0.clientTimeout = .seconds(1) }) { redis, port in
                 try await CoreWire.connected(port: port) { quiet in
@@ -82,7 +82,7 @@ extension WithHubNodes {
                     }
                     try await quiet.call("1", "echo", "1")
                     #expect(!quiet.heard.contains { $0.hasPrefix(#"{"type":7"#) })
-                    // Of the other, nothing is left at Redis.
+                    // The other client's channels are unsubscribed.
                     try await CoreChannels(redis: redis).wait(
                         for: [":all", ":connection:*", ":internal:ack:*", ":internal:groups", ":internal:return:*"])
                 }
@@ -93,7 +93,7 @@ extension WithHubNodes {
         func unacknowledged() async throws {
             try await withNode({ $0.timing.acknowledgement = .seconds(1) }) { redis, port in
                 try await CoreWire.connected(port: port) { wire in
-                    // A connection that no node has.
+                    // The id of a connection that no node has.
                     let before = try await CoreChannels(redis: redis).publishes()
                     let started = ContinuousClock.now
                     let completion = try await wire.call("1", "addTo", #""room","AAAAAAAAAAAAAAAAAAAAAA""#)
@@ -109,7 +109,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a result of a connection that nobody listens for fails at once: PUBLISH answered 0")
+        @Test("a call for a result from a connection without subscribers fails at once: PUBLISH returned 0")
         func nobody() async throws {
             try await withNode { redis, port in
                 try await CoreWire.connected(port: port) { wire in
@@ -126,7 +126,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a poll is answered with nothing at last, and polls that do not come again end the connection")
+        @Test("a poll is eventually answered without messages, and the connection ends if no further poll arrives")
         func polls() async throws {
             try await withNode(
                 timing: {
@@ -146,7 +146,7 @@ extension WithHubNodes {
                 #expect(empty == (200, ""))
                 try await CoreChannels(redis: redis).wait(
                     for: [":all", ":connection:*", ":internal:ack:*", ":internal:groups", ":internal:return:*"])
-                // A poll would be a sign of life: Redis tells when the connection is gone.
+                // A poll would keep the connection alive: the channels in Redis show when it has ended.
                 try await CoreChannels(redis: redis).wait(
                     for: [":all", ":internal:ack:*", ":internal:groups", ":internal:return:*"])
                 #expect(try await status(port, "GET", target) == 404)
@@ -155,18 +155,18 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a connection that is only negotiated is gone after its time")
+        @Test("a connection that is only negotiated is removed after a timeout")
         func negotiatedOnly() async throws {
             try await withNode(timing: { $0.disconnect = .seconds(1) }) { _, port in
                 let target = "/chathub?id=\(try await negotiate(port))"
                 try await eventually("it is gone") {
-                    // With DELETE, for it is no sign of life: 400 for a connection that does not poll.
+                    // DELETE does not keep the connection alive: 400 for a connection that does not poll.
                     try await status(port, "DELETE", target) == 404 ? true : nil
                 }
             }
         }
 
-        @Test("a poll that waits when the hub ends the connection gets the goodbye, the next one 204, later ones 404")
+        @Test("when the hub ends the connection, the waiting poll gets the close message, the next 204, later ones 404")
         func pollEnds() async throws {
             try await withNode { _, port in
                 let target = "/chathub?id=\(try await negotiate(port))"
@@ -182,7 +182,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a broken webSocket that is not replaced in time ends the connection, and Redis is told")
+        @Test("a broken webSocket that is not replaced in time ends the connection, and its channels are unsubscribed")
         func notResumed() async throws {
             try await withNode(timing: { $0.disconnect = .seconds(3) }) { redis, port in
                 let token = try await negotiate(port, "?negotiateVersion=1&useStatefulReconnect=true")
@@ -192,14 +192,14 @@ extension WithHubNodes {
                     try await CoreChannels(redis: redis).wait(for: rest + [":connection:*"])
                     try await wire.cut()
                 }
-                // It is still listened for.
+                // Its channels are still subscribed.
                 #expect(try await CoreChannels(redis: redis).subscribed().count == 5)
                 try await CoreChannels(redis: redis).wait(for: rest)
                 #expect(try await status(port, "POST", "/chathub?id=\(token)", "x") == 404)
             }
         }
 
-        @Test("a webSocket that is replaced in time goes on, and Redis is asked nothing")
+        @Test("a connection whose webSocket is replaced in time continues, without commands to Redis")
         func resumed() async throws {
             try await withNode { redis, port in
                 let token = try await negotiate(port, "?negotiateVersion=1&useStatefulReconnect=true")
@@ -230,7 +230,7 @@ extension WithHubNodes {
                     let again = try await redis.command(["INFO", "commandstats"]).text?
                         .firstMatch(of: #/cmdstat_subscribe:calls=(\d+)/#)?.1
                     #expect(again == asked)
-                    // The client says goodbye: this ends the connection also with stateful reconnect.
+                    // The client's close message ends the connection even with stateful reconnect.
                     try await wire.send(#"{"type":7}"#)
                 }
                 try await CoreChannels(redis: redis).wait(

@@ -18,7 +18,7 @@ extension WithHubNodes {
             let left: [String]
         }
 
-        // .NET's name of the type, as in the real node's error.
+        // The name of the .NET type, as in the real node's error.
         private struct InvalidOperationException: Error, CustomStringConvertible {
             let description = "boom"
         }

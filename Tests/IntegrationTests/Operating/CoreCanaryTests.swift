@@ -8,19 +8,19 @@ import Testing
 /// program.
 @Suite("Canaries on the wire of ASP.NET Core", .serialized, .needs(.redisServer, .curl), .timeLimit(.minutes(3)))
 struct CoreCanaryTests {
-    /// None is part of another, or of anything else that is printed.
+    /// No canary is part of another, or of anything else that is printed.
     private enum Canary {
         static let user = "canary-user@example.org"
         static let group = "canary-group:x"
         static let connection = "CanaryConnection-_4711"
         static let names = [user, group, connection]
-        /// In a member named by `--redact-json-keys`.
+        /// The value of a member named by `--redact-json-keys`.
         static let member = "canary-in-a-member"
-        /// Elsewhere in an argument, a header, an error or a result.
+        /// Any other value in an argument, a header, an error or a result.
         static let value = "canary-in-a-value"
     }
 
-    /// - Returns: whether a text contains it, plain, as Base64 or as hexadecimal digits.
+    /// - Returns: whether a text contains the secret: plain, as Base64 or as hexadecimal digits.
     private static func holds(_ text: Data, _ canary: String) -> Bool {
         let data = Data(canary.utf8)
         // Base64 at each of three offsets, without the digits that depend on neighbouring bytes.
@@ -109,7 +109,7 @@ struct CoreCanaryTests {
     enum Policy: String, CaseIterable {
         case hash, none, keys
 
-        /// Each with `--names hash`.
+        /// The privacy options of a run, each with `--names hash`.
         var options: [String] {
             let names = ["--names", "hash"]
             return switch self {
@@ -125,7 +125,7 @@ struct CoreCanaryTests {
         }
     }
 
-    @Test("in clear nowhere: capture, what reads it, metrics, log, page, feed, errors", arguments: Policy.allCases)
+    @Test("nowhere in clear: capture, its readers, metrics, log, page, feed, errors", arguments: Policy.allCases)
     func nowhere(policy: Policy) async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -135,7 +135,7 @@ struct CoreCanaryTests {
                     "--core-connections", "--record", capture, "--compression", "none", "--log-level", "trace",
                 ]
                 var places: [String: Data] = [:]
-                // With this policy values are kept, so there is none.
+                // This policy keeps values, so their canary is not used.
                 let traffic = Self.traffic(policy == .keys ? "a value" : Canary.value)
                 try await RelayProcess.with(arguments + policy.options) { relay in
                     let feed = try await ChildProcess.start(
@@ -157,7 +157,7 @@ struct CoreCanaryTests {
                         try await relay.waitForMetric(
                             "backplane_relay_recorded_envelopes_total", atLeast: traffic.count * rounds)
                         try await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])
-                        try await relay.waitForMetrics("it subscribes again") {
+                        try await relay.waitForMetrics("the relay has subscribed again") {
                             $0["backplane_relay_reconnects_total"] == 1
                         }
                         for path in ["/metrics", "/", "/-/ready", "/nothing"] {
@@ -191,8 +191,8 @@ struct CoreCanaryTests {
         }
     }
 
-    /// Shows that the search above would find them.
-    @Test("without these options all of them are in the capture")
+    /// Shows that the search above finds canaries.
+    @Test("without these options all canaries are in the capture")
     func everywhere() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

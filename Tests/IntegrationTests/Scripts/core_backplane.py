@@ -170,12 +170,12 @@ actions = {
     "a1 disconnects": lambda: clients["a1"].socket.close(),
 }
 if all("messagepack" not in step[0] for step in steps):
-    # .NET writes bytes, times and enums of its own types otherwise in MessagePack.
+    # In MessagePack, .NET encodes bytes, times and enums of its own types differently.
     actions["rich arguments"] = lambda: clients["a1"].call("rich", *RICH)
 
 
 def shaped(commands, ids, servers):
-    """Without addresses; values that differ from run to run are replaced by names."""
+    """Removes addresses from commands, and replaces values that differ between runs by names."""
     shapes = []
     for command in commands:
         text = re.sub(r"^[\d.]+ \[\d+ \S+\] ", "", command)
@@ -185,12 +185,12 @@ def shaped(commands, ids, servers):
             text = text.replace(server, "<S>")
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))<S>", "<S>", text)
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))(\w+:internal:return:<S>)", r"\3", text)
-        # The transcript cuts long commands in the middle of this.
+        # The transcript truncates long commands within this part.
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))?(\w+:internal:return:)(<S>|\w*)$", r'\3<S>"', text)
         text = re.sub(r'(invocationId\\":\\")[A-Za-z0-9+/]{22}', r"\1#", text)
         text = re.sub(r"\\xb6[A-Za-z0-9+/]{22}", r"\\xb6#", text)
         shapes.append(text)
-    # Two nodes at the same time: in either order.
+    # Two nodes send commands at the same time, in any order.
     return sorted(shapes)
 
 

@@ -38,11 +38,11 @@ def run(*words):
 
 def check(what, told, meant):
     if told != meant:
-        differences.append(f"{what}: told {told!r}, meant {meant!r}")
+        differences.append(f"{what}: got {told!r}, expected {meant!r}")
 
 
 def plain(value):
-    """In the form of JSON."""
+    """The JSON equivalent of a value."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, msgpack.Timestamp):
@@ -107,7 +107,7 @@ class Meant:
             self.value = plain(answer[4]) if self.has_value else None
 
     def message(self):
-        """In the form of `cat --json`."""
+        """The output expected from `cat --json`."""
         message = {"kind": self.kind, "hub": HUB}
         if self.target is not None:
             message["target"] = self.target
@@ -180,7 +180,7 @@ def check_filters(meant):
         chosen = [envelope.channel for envelope in meant if chooses(envelope)]
         check(f"cat {options}", told, chosen)
         if not chosen:
-            differences.append(f"{options} chooses nothing: that shows nothing")
+            differences.append(f"{options} selects nothing: the comparison is empty")
 
 
 def check_row(what, row, envelope):
@@ -227,5 +227,5 @@ with open(VECTORS, encoding="utf-8") as file:
 check_cat(envelopes)
 check_filters(envelopes)
 check_tables(envelopes)
-print("\n".join(differences) if differences else f"{len(envelopes)} envelopes: every field is right")
+print("\n".join(differences) if differences else f"{len(envelopes)} envelopes: every field is correct")
 sys.exit(1 if differences else 0)

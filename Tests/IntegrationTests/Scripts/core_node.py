@@ -3,12 +3,12 @@
 usage: core_node.py PORT RESP MACHINE HUB...
 
 RESP      2: one connection for commands and one for subscriptions, like StackExchange.Redis 2;
-          3: `HELLO 3` and one connection for both, as StackExchange.Redis 3 has it.
+          3: `HELLO 3` and one connection for both, like StackExchange.Redis 3.
 MACHINE   part of the names of its server and its client.
 HUB       channel prefix and type.
 
 Subscribes like a real node, then prints "subscribed". Prints "message CHANNEL" for each message, and
-answers each group command by an ack, over its connection for commands.
+answers each group command with an ack, over its connection for commands.
 """
 
 import socket

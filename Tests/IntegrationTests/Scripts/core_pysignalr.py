@@ -29,7 +29,7 @@ async def main():
         seen[name].append(value)
 
     async def answer(message):
-        # It is called for errors, too.
+        # Also called for errors.
         if not message.error:
             seen["answers"].append(message.result)
 
@@ -54,7 +54,7 @@ async def main():
     await until(lambda: seen["broadcasts"] and seen["group"] and len(seen["items"]) == 4)
     await client.send("fail", ["as asked"], answer)
     await until(lambda: seen["errors"])
-    # Items up, and a result of the client.
+    # Stream items to the node, and a result of the client.
     async with client.client_stream("total") as stream:
         for item in [40, 2]:
             await stream.send(item)
@@ -68,7 +68,7 @@ async def main():
     await until(lambda: seen["opened"] == 2)
     await client.send("echo", ["again"], answer)
     await until(lambda: seen["answers"][-1] == "again")
-    # Its groups are gone with the connection before: it joins again, and is called.
+    # The previous connection's groups are gone: the client joins again, and is called.
     await client.send("joinGroup", ["room"], answer)
     await until(lambda: len(seen["answers"]) == 5)
     await client.send("sendToGroup", ["room", "py", "back"])

@@ -53,7 +53,8 @@ hub.stream("countTo", [3]).subscribe({
 until(lambda: seen["broadcasts"] and seen["group"] and len(seen["items"]) == 4)
 hub.send("fail", ["as asked"], answer)
 until(lambda: seen["errors"])
-# Items up; results of clients it does not know. In MessagePack it leaves out the invocation's id, which no server reads.
+# Stream items to the node; signalrcore does not support client results. Its MessagePack omits the invocation's id, which
+# no server reads.
 if protocol == "json":
     subject = Subject()
     hub.send("total", subject)
@@ -61,12 +62,12 @@ if protocol == "json":
         subject.next(item)
     subject.complete()
     until(lambda: seen["totals"])
-# The node ends the connection, and the client comes back by itself.
+# The node ends the connection, and the client reconnects automatically.
 hub.send("end", [])
 until(lambda: seen["opened"] == 2)
 hub.send("echo", ["again"], answer)
 until(lambda: seen["answers"][-1] == "again")
-# Its groups are gone with the connection before: it joins again, and is called.
+# The previous connection's groups are gone: the client joins again, and is called.
 hub.send("joinGroup", ["room"], answer)
 until(lambda: len(seen["answers"]) == 4)
 hub.send("sendToGroup", ["room", "core", "back"])

@@ -377,7 +377,7 @@ def stateful_section(protocol):
             expected = split(text.split("S->C ", 1)[1])
             note(number, title + "got", expected, client.take(len(expected)))
         elif text.startswith("reconnected"):
-            # The ack has arrived once what was sent after it is answered; a ping is not.
+            # The ack has no response, so wait until it has arrived.
             time.sleep(0.2)
             client.cut_and_return()
             expected = split(ast.literal_eval(text[text.index("["):])[0])
@@ -385,7 +385,7 @@ def stateful_section(protocol):
         elif text.startswith("not asked for"):
             note(number, title + "not asked for", str(None), str(negotiate().get("useStatefulReconnect")))
         else:
-            # The name of what follows.
+            # A title of the following lines.
             used.add(number)
     client.socket.close()
 

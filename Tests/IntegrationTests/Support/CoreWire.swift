@@ -5,11 +5,11 @@ import Redis
 import Synchronization
 import TestSupport
 
-/// A webSocket to a hub node, message by message: it sends nothing that the test does not, and answers nothing.
+/// A webSocket to a hub node, message by message: it sends only what the test sends, and answers nothing by itself.
 final class CoreWire: Sendable {
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private let channel: any Channel
-    /// JSON messages in their order, without the byte 1e; then `<closed CODE>` and `<end>`.
+    /// The received JSON messages in order, without the byte 1e, then `<closed CODE>` and `<end>`.
     private let messages = Mutex<[String]>([])
 
     private init(_ channel: any Channel, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
@@ -17,9 +17,9 @@ final class CoreWire: Sendable {
         self.outbound = outbound
     }
 
-    /// Opens a webSocket and runs `body` with it; the connection ends with it.
+    /// Runs `body` with a new webSocket, then closes it.
     ///
-    /// - Parameter query: such as `?id=TOKEN`; none for a connection without negotiation.
+    /// - Parameter query: such as `?id=TOKEN`; empty for a connection without negotiation.
     @discardableResult
     static func with<Value: Sendable>(
         port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
@@ -46,7 +46,7 @@ final class CoreWire: Sendable {
         }
     }
 
-    /// The same, with the handshake done.
+    /// The same, after the handshake.
     @discardableResult
     static func connected<Value: Sendable>(
         port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
@@ -74,7 +74,7 @@ final class CoreWire: Sendable {
             frame.writeInteger(UInt8(0xFE))
             frame.writeInteger(UInt16(bytes.count))
         }
-        // The mask of zeros leaves the bytes as they are.
+        // A mask of zeros leaves the bytes unchanged.
         frame.writeRepeatingByte(0, count: 4)
         frame.writeBytes(bytes)
         try await outbound.write(frame)
@@ -90,7 +90,7 @@ final class CoreWire: Sendable {
         return try await hear(#"{"type":3,"invocationId":"\#(id)""#)
     }
 
-    /// The first message that begins like this, as soon as it is there.
+    /// Waits for the first message with this beginning.
     @discardableResult
     func hear(_ beginning: String, count: Int = 1) async throws -> String {
         do {
@@ -105,7 +105,7 @@ final class CoreWire: Sendable {
 
     var heard: [String] { messages.withLock { $0 } }
 
-    /// Ends the connection without a goodbye.
+    /// Ends the connection without a close message.
     func cut() async throws { try await channel.close() }
 
     private func read(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async {
@@ -159,20 +159,20 @@ final class CoreWire: Sendable {
     }
 }
 
-/// What Redis says of the channels of a hub's nodes.
+/// Redis' view of the channels of a hub's nodes.
 struct CoreChannels {
     let redis: RedisServer
     var prefix = "app:"
     var hub = "Chat.Hubs.ChatHub"
 
-    /// The end of each subscribed channel's name, without the ids that a node gives itself, in order.
+    /// The end of each subscribed channel's name, without the ids that nodes generate, in order.
     func subscribed() async throws -> [String] {
         let reply = try await redis.command(["PUBSUB", "CHANNELS", "*"])
         return (reply.array ?? []).compactMap(\.text).filter { $0.hasPrefix(prefix + hub) }
             .map { String($0.dropFirst(prefix.count + hub.count)) }.sorted()
     }
 
-    /// Waits until exactly these are subscribed; `*` stands for whatever the rest of a name is.
+    /// Waits until exactly these channels are subscribed; `*` at the end matches any rest of a name.
     func wait(for names: [String]) async throws {
         var last: [String] = []
         do {
@@ -188,7 +188,7 @@ struct CoreChannels {
         }
     }
 
-    /// How many PUBLISH Redis has executed.
+    /// The number of PUBLISH commands that Redis has executed.
     func publishes() async throws -> Int {
         let text = try await redis.command(["INFO", "commandstats"]).text ?? ""
         return text.firstMatch(of: #/cmdstat_publish:calls=(\d+)/#).flatMap { Int($0.1) } ?? 0

@@ -8,7 +8,7 @@ import Time
     private static let chat = CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")
     private static let news = CoreHub(prefix: "app:", type: "NewsHub")
 
-    @Test("the command is a real node's, from a sender that no node is")
+    @Test("the command has a real node's format, from a sender that is not a node")
     func command() throws {
         let ping = CorePing()
         #expect(ping.server.wholeMatch(of: #/backplane-relay~ping_[0-9a-f]{32}/#) != nil)
@@ -31,7 +31,7 @@ import Time
         #expect(Array(ping.server.utf8).withUnsafeBytes { CorePing.isSender($0) })
     }
 
-    @Test("each ping is answered once, with the time since")
+    @Test("each ping is answered once, with its round-trip time")
     func pending() {
         var pending = PendingPings()
         let (first, second) = (pending.begin(at: 100), pending.begin(at: 150))
@@ -67,7 +67,7 @@ import Time
         for _ in 0..<200 {
             seen.formUnion(sample.choose(of: [Self.chat], using: &random).map(\.connection))
         }
-        #expect(seen.count == 20, "all have their turn")
+        #expect(seen.count == 20, "each is chosen eventually")
         let many = (0..<100).map { CoreHub(type: "Hub\($0)") }
         let all = many.flatMap { hub in (0..<9).map { hub.channel(.connection, Array("c\($0)".utf8)) } }
         sample.found(all)
@@ -95,10 +95,10 @@ import Time
         #expect(sample.choose(of: [Self.chat], using: &random).count == PingSample.connections)
         sample.found([])
         #expect(pattern(sample) == #"a\*:*:connection:*"#)
-        #expect(!sample.choose(of: [Self.chat], using: &random).isEmpty, "the last answer stays until the next")
+        #expect(!sample.choose(of: [Self.chat], using: &random).isEmpty, "the last answer is kept until the next")
     }
 
-    @Test("the first timeout and the recovery are news, each hub's own")
+    @Test("the first timeout and the recovery are reported, for each hub")
     func health() {
         var health = PingHealth()
         #expect(health.round(Self.chat, answered: 3, timedOut: 0) == nil)
@@ -110,7 +110,7 @@ import Time
         #expect(health.round(Self.chat, answered: 3, timedOut: 0) == nil)
     }
 
-    /// Its connections may have ended, and it changes no group.
+    /// The pinged connection may have ended, and no group changes.
     @Test("a relay's ping is neither a group change nor a missing ack")
     func observed() {
         let metrics = makeMetrics(hubs: [Self.chat])

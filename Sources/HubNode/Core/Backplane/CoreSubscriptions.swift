@@ -44,7 +44,7 @@ actor CoreSubscriptions {
 
     private func work() async {
         while !wishes.isEmpty {
-            // Up to the first change that reverts one of them.
+            // A batch ends before the first change that reverts one of its own.
             var names: Set<[UInt8]> = []
             let batch = Array(wishes.prefix { names.insert($0.name).inserted })
             wishes.removeFirst(batch.count)

@@ -22,7 +22,7 @@ extension CoreBroker: Publisher {
         _ = try await publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
     }
 
-    /// Clients of ASP.NET Core SignalR have no progress reports: they use streams.
+    /// ASP.NET Core SignalR has no progress reports: streams replace them.
     func reportProgress(_ value: [UInt8], requestID: String?, connectionID: String) async throws {}
 
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws {
@@ -77,7 +77,7 @@ extension CoreBroker: Publisher {
         }
     }
 
-    /// The call with this id will not be answered.
+    /// Ends the wait for a call that will not be answered.
     private func giveUp(_ id: String, _ error: any Error) {
         if answers.fail(id, error) { metrics.missingResults.increment() }
     }

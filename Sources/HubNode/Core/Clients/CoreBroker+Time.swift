@@ -32,7 +32,7 @@ extension CoreBroker {
         metrics.coreResultsWaiting.set(Double(answers.count))
     }
 
-    /// The subscription was lost and is back: clients have missed what was published meanwhile; how much is unknown.
+    /// The subscription was lost and restored: clients missed what was published meanwhile; how much is unknown.
     func noteGap(at now: NIODeadline = .now()) {
         metrics.coreGaps.increment()
         let connected = clients.connected

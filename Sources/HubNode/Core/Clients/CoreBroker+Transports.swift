@@ -32,7 +32,8 @@ extension CoreBroker {
     /// reconnect.
     ///
     /// - Parameter token: nil for a webSocket without negotiation.
-    /// - Returns: the connection's token and the number that identifies the transport; nil if it may not have it.
+    /// - Returns: the connection's token and the number that identifies the transport; nil if the connection must not
+    ///   use this transport.
     func open(token: String?, user: String, _ transport: TransportKind, line: Outlet.Line) -> CoreTransportID? {
         let now = NIODeadline.now()
         let client = token.map { clients[token: $0] } ?? makeClient(user: user)

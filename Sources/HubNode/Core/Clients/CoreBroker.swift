@@ -101,9 +101,9 @@ actor CoreBroker {
         return client
     }
 
-    /// Responds to a connection's requests.
+    /// The state that determines the response to a connection's request.
     struct State: Sendable {
-        /// Nil if it has no transport yet.
+        /// Nil if the connection has no transport yet.
         let transport: TransportKind?
     }
 
@@ -139,7 +139,7 @@ actor CoreBroker {
     /// Writes the next messages; without a webSocket none, and counted ones are sent again on the next one.
     func append(_ message: ByteBuffer, to client: CoreClient) {
         guard client.stateful == nil || client.session.outlet != nil else { return }
-        // Nothing is an envelope here: each message may go out in a frame of its own.
+        // These messages are not part of an envelope: each may be sent in its own frame.
         messageCount += 1
         client.session.outbox.append(id: messageCount, value: message)
     }
@@ -188,7 +188,7 @@ actor CoreBroker {
         client.wakeReaders()
     }
 
-    /// Messages no longer go to it, and nothing waits for it.
+    /// Stops delivering messages to a client, and ends everything that waits for it.
     func disconnect(_ client: CoreClient) {
         for stream in client.streams.values { stream.cancel() }
         client.streams = [:]

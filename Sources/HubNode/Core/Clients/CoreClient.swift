@@ -16,7 +16,7 @@ final class CoreClient {
     }
 
     let session: Session
-    /// The secret that its requests carry.
+    /// The secret that identifies the connection in requests.
     let token: String
     var phase = Phase.new
     /// Nil before the handshake.
@@ -30,7 +30,7 @@ final class CoreClient {
     /// Calls queued behind the running one.
     var calls: Deque<CoreClientMessage.Invocation> = []
     var isCalling = false
-    /// Calls of other nodes that wait for its results: the response channel, without the prefix, by call id.
+    /// Calls from other nodes waiting for this client's results: the response channel, without the prefix, by call id.
     var replies: [String: String] = [:]
     /// Bytes of the pending calls and items.
     var pendingBytes = 0
@@ -44,12 +44,12 @@ final class CoreClient {
     var readers: [CheckedContinuation<Void, Never>] = []
 
     let createdAt: NIODeadline
-    /// Of the first pending call.
+    /// When the connection got its first transport; nil before that.
     var transportSince: NIODeadline?
     /// Whether long polling has had its first response, which is immediate.
     var hasPolled = false
     var overSince: NIODeadline?
-    /// Whether the negotiation offered it stateful reconnect.
+    /// Whether the negotiation offered stateful reconnect.
     let offersStatefulReconnect: Bool
     /// Nil for a client without stateful reconnect: its connection ends with its webSocket.
     var stateful: StatefulReconnect?
@@ -73,10 +73,10 @@ final class CoreClient {
     var isConnected: Bool { if case .connected = phase { true } else { false } }
     var isNew: Bool { if case .new = phase { true } else { false } }
 
-    /// Whether too much is pending for it.
+    /// Whether too many messages or bytes are pending for the client.
     func isBeyond(_ limits: HubNodeLimits) -> Bool {
         guard let pending = stateful?.pending else { return session.isBeyond(limits) }
-        // Each counts once: messages not accepted by the webSocket also wait for acks.
+        // Not added up: messages that the webSocket has not accepted also wait for acks.
         return pending.messages > limits.outboundMessages || pending.bytes > limits.outboundBytes
             || session.isBeyond(limits)
     }
@@ -84,7 +84,7 @@ final class CoreClient {
     /// Whether more is pending than a transport accepts at once.
     func isBehind(_ limit: Int) -> Bool { stateful?.isFull == true || session.outbox.byteCount > limit }
 
-    /// Keeps a message that is sent at once until it is acknowledged, with stateful reconnect.
+    /// With stateful reconnect, keeps a message until it is acknowledged.
     ///
     /// - Returns: false if the message must wait.
     func keeps(_ form: CoreFanOut.Form) -> Bool {
@@ -93,7 +93,7 @@ final class CoreClient {
         return stateful?.send(form.message) == true
     }
 
-    /// Whether it has sent more than may wait.
+    /// Whether more of the client's calls and items are pending than allowed.
     func isFull(_ limit: Int) -> Bool { pendingBytes > limit }
 
     func wakeWriters() {

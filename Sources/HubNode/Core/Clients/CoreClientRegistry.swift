@@ -8,10 +8,10 @@ struct CoreClientRegistry {
     private var users: [OrdinalName: [ObjectIdentifier: CoreClient]] = [:]
     private var groups: [OrdinalName: [ObjectIdentifier: CoreClient]] = [:]
 
-    /// Including those that have no transport yet or are about to end.
+    /// All clients, including those that have no transport yet or are about to end.
     var all: some Collection<CoreClient> { byToken.values }
 
-    /// Those that receive messages.
+    /// The clients that receive messages.
     var connected: some Collection<CoreClient> { byID.values }
 
     subscript(token token: String) -> CoreClient? { byToken[token] }
@@ -29,7 +29,7 @@ struct CoreClientRegistry {
         if byToken[client.token] === client { byToken.removeValue(forKey: client.token) }
     }
 
-    /// Messages now go to it.
+    /// Starts delivering messages to a client.
     ///
     /// - Returns: whether it is the first local connection of its user.
     mutating func connect(_ client: CoreClient) -> Bool {
@@ -40,7 +40,7 @@ struct CoreClientRegistry {
         return users[OrdinalName(user)]?.count == 1
     }
 
-    /// Channels that no local client needs any more.
+    /// The user and groups of a removed client whose channels no local client needs any more.
     struct Left: Equatable {
         var user: String?
         var groups: [String] = []

@@ -73,7 +73,7 @@ struct CoreEndpoint: Sendable {
         guard state.transport != .webSockets else {
             return CoreAnswer.text(.methodNotAllowed, "POST requests are not allowed for WebSocket connections.")
         }
-        // A request may contain several messages; more than the limit of pending bytes is refused.
+        // A request may contain several messages, but no more bytes than may be pending.
         let limit = configuration.core.map { $0.inboundMessageBytes + $0.pendingBytes } ?? 0
         guard let body = try? await request.body.collect(upTo: limit) else {
             metrics.refused(.tooLarge)

@@ -1,6 +1,6 @@
 /// Errors for clients, in the wording of a real node.
 struct CoreErrorText {
-    /// Whether clients are told details that may be confidential.
+    /// Whether errors for clients include details that may be confidential.
     let detailed: Bool
 
     func call(_ problem: CallProblem, of target: String) -> String {

@@ -10,14 +10,14 @@ struct CoreHandshake: Equatable {
     static let highestVersion = 2
     /// From this version on a client has stateful reconnect, if it negotiated it.
     static let statefulVersion = 2
-    /// What a client that is accepted gets.
+    /// The response to an accepted client.
     static let accepted = Array("{}\u{1E}".utf8)
 
     /// The error text for a refused client.
     struct Refusal: Error, Equatable {
         let error: String
 
-        /// Including the byte 1e.
+        /// The response, including the byte 1e.
         var frame: [UInt8] {
             var writer = JSONWriter()
             writer.raw("{")
@@ -40,7 +40,7 @@ struct CoreHandshake: Equatable {
     /// - Parameters:
     ///   - message: without the byte 1e.
     ///   - formats: the protocols of the node.
-    ///   - detailed: whether the client is told what is wrong with a malformed one.
+    ///   - detailed: whether the client gets details about a malformed handshake.
     init(
         _ message: [UInt8], formats: [CoreFormat] = CoreFormat.allCases, detailed: Bool
     ) throws(Refusal) {

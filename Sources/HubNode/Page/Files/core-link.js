@@ -1,17 +1,17 @@
-// One connection of core.js: the negotiation, and the messages in JSON over an open transport.
+// One connection of core.js: the negotiation, and JSON messages over an open transport.
 
 import { compact, encode, exchange, onAbort, request } from "./web.js";
 import { transports } from "./core-transports.js";
 
 const RECORD_END = "\x1e";
 const REDIRECTS = 100;
-/** Of a message that has not ended yet, in characters. */
+/** Maximum length of an incomplete message, in characters. */
 const LONGEST_MESSAGE = 64 << 20;
 export const MESSAGE = { invocation: 1, completion: 3, ping: 6, close: 7 };
 
 // MARK: Endpoint
 
-/** Where the hub is, and what its requests carry. A redirect changes both. */
+/** The address of the hub, and the parameters of its requests. A redirect changes both. */
 export class Endpoint {
   #url;
   #query;
@@ -53,7 +53,7 @@ export class Endpoint {
     return availableTransports.filter((one) => one.transferFormats?.includes("Text")).map((one) => one.transport);
   }
 
-  /** For a WebSocket or an event stream, which a browser sends no headers with. */
+  /** For a WebSocket or an event stream: browsers do not let a page add headers to either. */
   get streamURL() {
     return this.#address("", { access_token: this.#accessToken });
   }
@@ -68,7 +68,7 @@ export class Endpoint {
     return request(this.#address(""), { ...options, body: text }, [signal], this.#times.handshake);
   }
 
-  /** Tells the node not to wait for the next poll; works while the page is going away, too. */
+  /** Tells the node not to wait for the next poll; also works while the page is unloading. */
   remove() {
     fetch(this.#address(""), { ...this.#options("DELETE"), keepalive: true }).catch(() => {});
   }
@@ -89,7 +89,7 @@ export class Endpoint {
 
 // MARK: Link
 
-/** One connection. `ended` resolves with the reason; its `isFinal` says that the node wants no reconnect. */
+/** One connection. `ended` resolves with the reason; its `isFinal` is true if the client must not reconnect. */
 export class Link {
   /** Sends text; set by the transport. */
   write = null;
@@ -122,7 +122,7 @@ export class Link {
   async open(endpoint) {
     await this.#within(this.#times.open, transports[this.transport](this, endpoint));
     await this.#within(this.#times.handshake, this.#shakeHands());
-    // A poll counts as activity by itself.
+    // With long polling, each poll shows that both sides are alive.
     if (this.transport !== "longPolling") this.#watch = setInterval(() => this.#look(), this.#times.ping / 15);
   }
 
@@ -150,7 +150,7 @@ export class Link {
     return this.write(JSON.stringify(message) + RECORD_END);
   }
 
-  /** Any part of the text that comes: it may hold several messages, and a message may take several parts. */
+  /** Receives a part of the text: it may contain several messages, and a message may span several parts. */
   receive(text) {
     if (this.signal.aborted) return;
     this.#lastReceived = Date.now();
@@ -162,7 +162,7 @@ export class Link {
     } catch {
       this.end(new Error("The node sent something that is not a message."));
     }
-    // A timer of a hidden page may fire once a minute only; received data does not depend on it.
+    // On a hidden page the timer may fire only once a minute, so received data triggers pings too.
     if (this.#watch !== null) this.#pingIfDue();
   }
 

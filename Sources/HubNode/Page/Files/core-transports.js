@@ -3,8 +3,8 @@
 import { onAbort } from "./web.js";
 
 /**
- * Each resolves once the link can be written to: sets `link.write`, hands on what arrives, and cleans up when the
- * link's signal fires.
+ * Each resolves once the link can be written to: sets `link.write`, passes received data to the link, and cleans up
+ * when the link's signal fires.
  */
 export const transports = {
   webSockets(link, endpoint) {
@@ -19,7 +19,7 @@ export const transports = {
   serverSentEvents(link, endpoint) {
     const source = new EventSource(endpoint.streamURL);
     source.onmessage = ({ data }) => link.receive(data);
-    // By itself, an EventSource would reconnect with an id that has ended.
+    // An EventSource would automatically reconnect with an id that has ended.
     source.onerror = () => link.end(new Error("The event stream was closed."));
     onAbort(link.signal, () => source.close());
     link.write = posting(link, endpoint);
@@ -43,13 +43,13 @@ async function poll(link, endpoint) {
       link.receive(text);
     }
   } catch (error) {
-    // The node has already dropped it.
+    // After an error the node has already dropped the connection: no request to end it is needed.
     if (!link.signal.aborted) forget();
     link.end(error);
   }
 }
 
-/** One request at a time, because the order of two at once is not kept; what comes meanwhile goes out together. */
+/** Sends one request at a time, to keep the order; text written in the meantime is combined in the next request. */
 function posting(link, endpoint) {
   let last = Promise.resolve();
   let next = null;

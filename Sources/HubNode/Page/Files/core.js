@@ -6,18 +6,18 @@
 //     connection.start();
 //     await connection.invoke("ChatHub", "send", "ada", "hello");
 //
-// The same shape as HubConnection in signalr.js; the hub's name is ignored, because a path serves one hub.
+// The same interface as HubConnection in signalr.js; the hub's name is ignored, because a path serves one hub.
 //
-// A Link is one connection: negotiated, its transport open, its handshake done. The protocol has no cursor: when a link
-// ends, the next one is a new connection without its groups, and messages sent in between are lost. Like Microsoft's
-// client, it reconnects after 0, 2, 10 and 30 s and then gives up; it does not when the node closes the connection
-// without `allowReconnect`, nor when the first connection fails.
+// A Link is one connection: negotiated, with an open transport and a completed handshake. The protocol has no cursor:
+// when a link ends, the next one is a new connection without groups, and messages sent in between are lost. Like
+// Microsoft's client, it reconnects after 0, 2, 10 and 30 s and then gives up; it does not reconnect if the node closes
+// the connection without `allowReconnect`, or if the first connection fails.
 
 import { onAbort, sleep } from "./web.js";
 import { Endpoint, Link, MESSAGE } from "./core-link.js";
 import { transports } from "./core-transports.js";
 
-/** In milliseconds; those of Microsoft's client, except `open`, which it does not limit. */
+/** In milliseconds; the same as in Microsoft's client, except `open`, which that client does not limit. */
 const TIMES = {
   reconnect: [0, 2_000, 10_000, 30_000],
   open: 6_000,
@@ -32,7 +32,7 @@ export const TRANSPORTS = Object.keys(transports);
 
 // MARK: CoreConnection
 
-/** Dispatches `statechange`; `fresh` is true of each connection, `final` once it does not reconnect by itself. */
+/** Dispatches `statechange`; `fresh` is true for a new connection, `final` if no automatic reconnect follows. */
 export class CoreConnection extends EventTarget {
   state = "disconnected";
   #path;
@@ -45,7 +45,7 @@ export class CoreConnection extends EventTarget {
   #life = null;
   #link = null;
 
-  /** `times` replaces some of TIMES. */
+  /** `times` overrides some of TIMES. */
   constructor({ path, query = {}, transports = TRANSPORTS, times = {} }) {
     super();
     this.#path = path;
@@ -54,7 +54,7 @@ export class CoreConnection extends EventTarget {
     this.#times = { ...TIMES, ...times };
   }
 
-  /** Calls back with the arguments of each call of `method`; what the last callback returns is the client's result. */
+  /** Calls back with the arguments of each call of `method`; the client's result is that of the last callback. */
   on(hub, method, callback) {
     const key = method.toLowerCase();
     this.#handlers.set(key, [...(this.#handlers.get(key) ?? []), callback]);
@@ -75,7 +75,7 @@ export class CoreConnection extends EventTarget {
     this.#become("disconnected");
   }
 
-  /** Resolves with the method's result; rejects with the hub's error, or if no answer can come any more. */
+  /** Resolves with the method's result; rejects with the hub's error, or if no response can arrive any more. */
   async invoke(hub, method, ...args) {
     const link = this.#link;
     if (!link) throw new Error("There is no connection to the node.");
@@ -124,11 +124,11 @@ export class CoreConnection extends EventTarget {
     throw failure ?? new Error("The connection was lost.");
   }
 
-  /** Tries the transports in the node's order, each with a negotiation of its own: a failed one may have used it up. */
+  /** Tries transports in the node's order. Each gets a new negotiation: a failed one may have used up the old id. */
   async #connect(signal) {
     const endpoint = new Endpoint(this.#path, this.#query, this.#times);
     const tried = new Set();
-    for (let failure = new Error("The node offers none of the wanted transports."); ; ) {
+    for (let failure = new Error("The node does not offer any of the requested transports."); ; ) {
       const offered = (await endpoint.negotiate(signal)).map((name) => name[0].toLowerCase() + name.slice(1));
       const transport = offered.find((name) => this.#transports.includes(name) && !tried.has(name));
       if (transport === undefined) throw failure;

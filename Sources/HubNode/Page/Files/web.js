@@ -2,16 +2,16 @@
 
 export const compact = (object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value != null));
 
-/** %20 for a space: URLSearchParams would write +, which not every server reads as one. */
+/** Encodes spaces as %20: URLSearchParams would write +, which not every server decodes. */
 export function encode(fields) {
   const component = (value) => encodeURIComponent(String(value).toWellFormed());
   return Object.entries(fields).map(([name, value]) => `${component(name)}=${component(value)}`).join("&");
 }
 
-/** Resolves with the body's text; the errors are sentences that can be shown. */
+/** Resolves with the body's text; error messages are sentences for the user. */
 export const request = async (...all) => (await exchange(...all)).text;
 
-/** Resolves with `{ status, text }` of a success; an error has the status, too, if there was an answer. */
+/** Resolves with `{ status, text }` on success; an error also has the status if there was a response. */
 export async function exchange(url, options, signals, timeout) {
   const signal = AbortSignal.any([...signals, AbortSignal.timeout(timeout)]);
   const [response, text] = await fetchText(url, { ...options, signal, cache: "no-store" }).catch((error) => {
@@ -20,7 +20,7 @@ export async function exchange(url, options, signals, timeout) {
   });
   const { ok, status, statusText } = response;
   if (ok) return { status, text };
-  // A proxy answers with a page.
+  // The response of a proxy is a web page.
   const reason = text.trimStart().startsWith("<") ? statusText : text.slice(0, 200);
   throw Object.assign(new Error(`The node answered ${status}: ${reason || "no reason given"}`), { status });
 }
@@ -30,7 +30,7 @@ export async function fetchText(url, options) {
   return [response, await response.text()];
 }
 
-/** Calls back once with the reason, at once if the signal has already fired. Returns a function that cancels this. */
+/** Calls back once with the reason, immediately if the signal has already fired. Returns a function that cancels it. */
 export function onAbort(signal, callback) {
   const listener = () => callback(signal.reason);
   if (signal.aborted) listener();

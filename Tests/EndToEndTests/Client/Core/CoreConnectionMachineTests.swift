@@ -3,7 +3,7 @@ import Testing
 
 @testable import SignalRClient
 
-/// Each event in each phase that matters, with what must follow.
+/// Each event in each relevant phase, with the expected actions.
 struct CoreConnectionMachineTests {
     private typealias Machine = CoreConnectionMachine
 
@@ -16,7 +16,7 @@ struct CoreConnectionMachineTests {
     private static let delays: [TimeAmount] = [.zero, .seconds(2)]
     private static let waitingReason = SignalRClientState.waiting(reason: "dropped by the owner")
 
-    /// Negotiated, opened, shaken hands.
+    /// The events of opening a connection.
     private static let way: [Machine.Input] = [.start, .negotiated(epoch: 1), .opened(epoch: 1)]
 
     private static func machine(
@@ -33,7 +33,7 @@ struct CoreConnectionMachineTests {
         machine(delays: delays, way + [.shakenHands(canResume: canResume, epoch: 1)] + more)
     }
 
-    @Test func goesTheWholeWay() {
+    @Test func connectsAndStops() {
         var machine = Machine(retryDelays: [])
         #expect(machine.handle(.start, now: Self.start) == [.report(.connecting), .negotiate(epoch: 1)])
         #expect(machine.handle(.negotiated(epoch: 1), now: Self.start) == [.open(resuming: false, epoch: 1)])
@@ -55,7 +55,7 @@ struct CoreConnectionMachineTests {
     }
 
     @Test(arguments: 1...3)
-    func aFirstConnectionThatFailsIsTheEnd(steps: Int) {
+    func aFailedFirstConnectionIsFinal(steps: Int) {
         var machine = Self.machine(Array(Self.way.prefix(steps)))
         #expect(
             machine.handle(.failed(Self.lost, epoch: 1), now: Self.start) == [
@@ -64,7 +64,7 @@ struct CoreConnectionMachineTests {
         #expect(machine.phase == .ended)
     }
 
-    @Test func aRefusedHandshakeIsTheEnd() {
+    @Test func aRefusedHandshakeIsFinal() {
         var machine = Self.machine(Self.way)
         let actions = machine.handle(.closed(Self.closed, allowReconnect: false, epoch: 1), now: Self.start)
         #expect(actions.last == .fail(Self.closed) && machine.phase == .ended)
@@ -91,7 +91,7 @@ struct CoreConnectionMachineTests {
                 == [.report(.connected), .succeed])
     }
 
-    @Test func afterTheLastDelayItGivesUp() {
+    @Test func givesUpAfterTheLastDelay() {
         var machine = Self.connected(.transportEnded(Self.lost, epoch: 1), .due(epoch: 2))
         _ = machine.handle(.failed(Self.lost, epoch: 3), now: Self.start)
         _ = machine.handle(.due(epoch: 4), now: Self.start)
@@ -100,9 +100,9 @@ struct CoreConnectionMachineTests {
         #expect(machine.phase == .ended)
     }
 
-    /// A node that closes says whether to come back, and never means the same connection.
+    /// A close message says whether to reconnect; that is always a new connection.
     @Test(arguments: [true, false], [true, false])
-    func aCloseIsObeyed(allowReconnect: Bool, canResume: Bool) {
+    func aCloseMessageIsFollowed(allowReconnect: Bool, canResume: Bool) {
         var machine = Self.connected(canResume: canResume)
         let actions = machine.handle(
             .closed(Self.closed, allowReconnect: allowReconnect, epoch: 1), now: Self.start)
@@ -117,7 +117,7 @@ struct CoreConnectionMachineTests {
                 .report(.reconnecting(reason: "\(Self.lost)")), .closeTransport, .open(resuming: true, epoch: 2),
             ])
         #expect(machine.takesMessages)
-        // The node has not noticed yet that the webSocket before is gone.
+        // The node has not yet detected that the previous webSocket is gone.
         #expect(
             machine.handle(.transportEnded(Self.held, epoch: 2), now: Self.start + .seconds(1))
                 == [.closeTransport, .wait(.milliseconds(100), epoch: 3)])
@@ -131,7 +131,7 @@ struct CoreConnectionMachineTests {
     }
 
     @Test(arguments: [(forgotten, 1), (lost, 15)] as [(SignalRClientError, Int64)])
-    func aConnectionThatTheNodeForgotIsReplaced(error: SignalRClientError, seconds: Int64) {
+    func aConnectionThatTheNodeNoLongerHasIsReplaced(error: SignalRClientError, seconds: Int64) {
         var machine = Self.connected(canResume: true, .transportEnded(Self.lost, epoch: 1))
         let actions = machine.handle(.transportEnded(error, epoch: 2), now: Self.start + .seconds(seconds))
         #expect(
@@ -142,7 +142,7 @@ struct CoreConnectionMachineTests {
         #expect(!machine.takesMessages)
     }
 
-    @Test func withoutDelaysTheOwnerDecides() {
+    @Test func withoutDelaysTheOwnerReconnects() {
         var machine = Self.connected(delays: [])
         #expect(
             machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.start)
@@ -167,7 +167,7 @@ struct CoreConnectionMachineTests {
     func aDroppedStatefulConnectionIsResumedInTime(seconds: Int64, isResumed: Bool) {
         var machine = Self.connected(canResume: true)
         #expect(machine.handle(.drop, now: Self.start) == [.closeTransport, .report(Self.waitingReason)])
-        // What is sent meanwhile is kept.
+        // Messages sent in the meantime are kept.
         #expect(machine.takesMessages)
         let actions = machine.handle(.reconnect, now: Self.start + .seconds(seconds))
         #expect(
@@ -193,7 +193,7 @@ struct CoreConnectionMachineTests {
         #expect(machine.phase == .negotiating(.first))
     }
 
-    @Test func stoppingIsSaidToANodeThatIsThere() {
+    @Test func stoppingNotifiesAReachableNode() {
         var opening = Self.machine(Array(Self.way.prefix(2)))
         #expect(opening.handle(.stop, now: Self.start).first == .sayGoodbye(connected: false))
         var delaying = Self.connected(.transportEnded(Self.lost, epoch: 1))

@@ -7,10 +7,10 @@ import Testing
 @testable import Check
 @testable import SignalRClient
 
-/// The client of ASP.NET Core against a real node of ours, over each transport and in each protocol.
+/// The client of ASP.NET Core with a hub node of this package, over each transport and in each protocol.
 @Suite(.timeLimit(.minutes(2)))
 struct CoreNodeTests {
-    /// How a client talks to its node.
+    /// A client's transport and protocol.
     struct Way: Sendable, CustomTestStringConvertible {
         let transport: ClientTransport
         let format: CoreFormat
@@ -111,14 +111,14 @@ struct CoreNodeTests {
     }
 
     @Test(arguments: ways)
-    func isAskedForResults(way: Way) async throws {
+    func answersCallsForResults(way: Way) async throws {
         try await Nodes.run(1) { nodes, _ in
             try await Self.with(
                 way, node: nodes[0].url,
                 answers: ["answer": { arguments in .array(["re", arguments.first ?? .null]) }]
             ) { client, _ in
                 let id = try #require(await client.connectionID)
-                // The node runs one call of a connection at a time, so another client asks.
+                // The node runs one call of a connection at a time, so another client calls `ask`.
                 try await Self.with(way, node: nodes[0].url) { asker, _ in
                     let answer = try await asker.invoke("ask", [.string(id), "q"])
                     #expect(answer == ["re", "q"])
@@ -151,9 +151,9 @@ struct CoreNodeTests {
         }
     }
 
-    /// A broken webSocket is neither a new connection nor a gap, for the client and for the node.
+    /// A broken webSocket causes neither a new connection nor a gap, on either side.
     @Test(arguments: CoreFormat.allCases)
-    func aStatefulConnectionOutlivesItsWebSocket(format: CoreFormat) async throws {
+    func aStatefulConnectionSurvivesItsWebSocket(format: CoreFormat) async throws {
         try await Nodes.run(1) { nodes, _ in
             let way = Way(transport: .webSockets, format: format)
             try await Self.with(way, node: nodes[0].url, { $0.usesStatefulReconnect = true }) { client, log in
@@ -165,7 +165,7 @@ struct CoreNodeTests {
                     try await other.invoke("send", ["n", "meanwhile"])
                     try await other.invoke("sendToGroup", ["g", "n", "to g"])
                 }
-                // Sent before the node is there again.
+                // Sent before the node can be reached again.
                 let answer = Task { try await client.invoke("echo", ["kept"]) }
                 try await client.reconnect()
                 #expect(try await answer.value == "kept")
@@ -190,7 +190,7 @@ struct CoreNodeTests {
         }
     }
 
-    @Test func doesWithoutNegotiation() async throws {
+    @Test func connectsWithoutNegotiation() async throws {
         try await Nodes.run(1) { nodes, _ in
             try await Self.with(Self.ways[1], node: nodes[0].url, { $0.skipsNegotiation = true }) { client, _ in
                 let answer = try await client.invoke("echo", ["x"])
@@ -199,7 +199,7 @@ struct CoreNodeTests {
         }
     }
 
-    @Test func saysWhatCannotBe() async throws {
+    @Test func reportsContradictorySettings() async throws {
         try await SharedNetwork.run { network in
             let client = CoreSignalRClient(
                 configuration: CoreClientConfiguration(

@@ -3,9 +3,9 @@ import Testing
 
 @testable import SignalRClient
 
-/// Counting and repeating of messages, as in core-protocol B6.
+/// Counting and repeating messages, as in core-protocol B6.
 struct CoreResumptionTests {
-    @Test func repeatsWhatWasNotAcknowledged() {
+    @Test func repeatsUnacknowledgedMessages() {
         var resumption = CoreResumption()
         for number in 1...4 { resumption.append([UInt8(number)]) }
         resumption.acknowledged(2)
@@ -16,7 +16,7 @@ struct CoreResumptionTests {
         #expect(nothing.sequenceID == 5 && nothing.messages.isEmpty)
     }
 
-    @Test func aNewConnectionBeginsAtOne() {
+    @Test func aNewConnectionStartsAtOne() {
         let resumption = CoreResumption()
         let again = resumption.repeated
         #expect(again.sequenceID == 1 && again.messages.isEmpty)
@@ -32,13 +32,13 @@ struct CoreResumptionTests {
         #expect(!resumption.isFull)
     }
 
-    @Test func skipsWhatItHas() {
+    @Test func skipsRepeatedMessages() {
         var resumption = CoreResumption()
         for _ in 1...3 { #expect(resumption.receive(isCounted: true) == .taken) }
         #expect(resumption.receive(isCounted: false) == .taken)
         #expect(resumption.lastReceivedID == 3)
         resumption.begin()
-        // Before the node says where it begins, nothing can be placed.
+        // Before the node has sent the id of its first message, messages have no position.
         #expect(resumption.receive(isCounted: true) == .skipped)
         #expect(resumption.receive(sequenceID: 2) == true)
         #expect(resumption.receive(isCounted: true) == .skipped)
@@ -48,7 +48,7 @@ struct CoreResumptionTests {
     }
 
     @Test(arguments: [(Int64(4), true), (5, false), (0, false)])
-    func noticesAHole(sequenceID: Int64, isWhole: Bool) {
+    func detectsMissingMessages(sequenceID: Int64, isWhole: Bool) {
         var resumption = CoreResumption()
         for _ in 1...3 { _ = resumption.receive(isCounted: true) }
         resumption.begin()
@@ -59,7 +59,7 @@ struct CoreResumptionTests {
 struct CoreBeatTests {
     private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
-    @Test func pingsAfterItsOwnSilence() {
+    @Test func pingsAfterSendingNothing() {
         var beat = CoreBeat(pingInterval: .seconds(15), serverTimeout: .seconds(30), now: Self.start)
         #expect(beat.due(at: Self.start) == .nothing(until: Self.start + .seconds(15)))
         beat.sent(at: Self.start + .seconds(10))

@@ -6,10 +6,10 @@ import Testing
 
 @testable import SignalRClient
 
-/// The client of ASP.NET Core against what a real node does at its own time, or never.
+/// The client of ASP.NET Core with a scripted node, for behavior that real nodes show rarely or never.
 @Suite(.timeLimit(.minutes(2)))
 struct CoreScriptedNodeTests {
-    /// A client of a scripted node; stopped at the end.
+    /// Runs `body` with a client of a scripted node, and stops the client at the end.
     private static func with<Value>(
         _ node: ScriptedCoreNode, answers: [String: CoreSignalRClient.Answer] = [:],
         _ change: (inout CoreClientConfiguration) -> Void = { _ in },
@@ -33,7 +33,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    /// Starts the client, and shakes hands with it.
+    /// Starts the client and performs the handshake.
     private static func connect(
         _ client: CoreSignalRClient, _ node: ScriptedCoreNode
     ) async throws -> (ScriptedCoreNode.Socket, handshake: String?) {
@@ -98,7 +98,7 @@ struct CoreScriptedNodeTests {
         ("<html><title>Welcome</title></html>", "it answers with a web page: Welcome"),
         (#"{"connectionId":"c","availableTransports":[]}"#, "it does not offer webSockets for json"),
     ])
-    func aStrangeNegotiationIsNamed(body: String, text: String) async throws {
+    func anUnknownNegotiationResponseIsDescribed(body: String, text: String) async throws {
         try await ScriptedCoreNode.run(answer: { _, _ in (.ok, body) }) { node in
             try await Self.with(node) { client, _ in
                 let error = await #expect(throws: SignalRClientError.self) { try await client.start() }
@@ -117,7 +117,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    /// What a load balancer without affinity leads to.
+    /// The effect of a load balancer without affinity.
     @Test func anUnknownConnectionPointsAtTheLoadBalancer() async throws {
         try await ScriptedCoreNode.run(admits: { _ in false }) { node in
             try await Self.with(node) { client, _ in
@@ -127,7 +127,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    @Test func aRefusedHandshakeEndsItWithTheNodesWords() async throws {
+    @Test func aRefusedHandshakeIsReportedInTheNodesWords() async throws {
         try await ScriptedCoreNode.run { node in
             try await Self.with(node) { client, log in
                 let started = Task { try await client.start() }
@@ -140,7 +140,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    @Test func aNodeThatDoesNotAnswerTheHandshakeIsGivenUp() async throws {
+    @Test func theHandshakeTimesOut() async throws {
         try await ScriptedCoreNode.run { node in
             try await Self.with(node, { $0.timeouts.handshake = .milliseconds(300) }) { client, _ in
                 let error = await #expect(throws: SignalRClientError.self) { try await client.start() }
@@ -149,8 +149,8 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    /// Frames may hold several messages, and parts of them.
-    @Test func messagesComeInAnyPieces() async throws {
+    /// Frames may contain several messages, and parts of messages.
+    @Test func messagesMaySpanFrames() async throws {
         try await ScriptedCoreNode.run { node in
             try await Self.with(node) { client, log in
                 let (socket, _) = try await Self.connect(client, node)
@@ -204,7 +204,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    @Test func aStreamThatIsNotReadAnyMoreIsCancelled() async throws {
+    @Test func anAbandonedStreamIsCancelled() async throws {
         try await ScriptedCoreNode.run { node in
             try await Self.with(node) { client, _ in
                 let (socket, _) = try await Self.connect(client, node)
@@ -238,7 +238,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    @Test func aCloseWithoutItIsTheEnd() async throws {
+    @Test func aCloseWithoutAllowReconnectIsFinal() async throws {
         try await ScriptedCoreNode.run { node in
             try await Self.with(node) { client, log in
                 let (socket, _) = try await Self.connect(client, node)
@@ -263,8 +263,8 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    /// The recorded exchange (wire-net8.txt, "stateful reconnect"), with the node's part as a real one played it.
-    @Test func aStatefulConnectionGoesOnWhereItWas() async throws {
+    /// The recorded exchange (wire-net8.txt, "stateful reconnect"), with the messages of the real node.
+    @Test func aStatefulConnectionResumesWhereItStopped() async throws {
         try await ScriptedCoreNode.run(answer: { _, _ in (.ok, ScriptedCoreNode.negotiation(stateful: true)) }) {
             node in
             try await Self.with(node, { $0.usesStatefulReconnect = true }) { client, log in
@@ -275,7 +275,7 @@ struct CoreScriptedNodeTests {
                 #expect(await socket.next() == #"{"type":1,"invocationId":"1","target":"Echo","arguments":["a"]}|"#)
                 socket.send(#"{"type":3,"invocationId":"1","result":"a"}|{"type":8,"sequenceId":1}|"#)
                 #expect(try await first.value == "a")
-                // At most one a second, and only after something came.
+                // At most one per second, and only after a message was received.
                 #expect(await socket.next() == #"{"type":8,"sequenceId":1}|"#)
                 let second = Task { try await client.invoke("Echo", ["b"]) }
                 #expect(await socket.next() == #"{"type":1,"invocationId":"2","target":"Echo","arguments":["b"]}|"#)
@@ -283,7 +283,7 @@ struct CoreScriptedNodeTests {
 
                 let next = try #require(await node.socket())
                 #expect(next.target == "/chathub?id=t")
-                // Neither negotiation nor handshake; what the node has not acknowledged comes again.
+                // No negotiation, no handshake; messages that the node has not acknowledged are repeated.
                 #expect(
                     await next.next()
                         == #"{"type":9,"sequenceId":2}|{"type":1,"invocationId":"2","target":"Echo","arguments":["b"]}|"#
@@ -299,7 +299,7 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    @Test func aConnectionThatTheNodeForgotBecomesANewOne() async throws {
+    @Test func aConnectionThatTheNodeNoLongerHasIsReplaced() async throws {
         try await ScriptedCoreNode.run(
             admits: { $0 != 1 }, answer: { _, _ in (.ok, ScriptedCoreNode.negotiation(stateful: true)) }
         ) { node in
@@ -316,8 +316,8 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    /// A node that goes on behind messages that never came has lost them: the connection is not the same any more.
-    @Test func aHoleInTheSequenceIsNotHidden() async throws {
+    /// A node that skips messages has lost them: the connection cannot be resumed.
+    @Test func missingMessagesAreReported() async throws {
         try await ScriptedCoreNode.run(answer: { _, _ in (.ok, ScriptedCoreNode.negotiation(stateful: true)) }) {
             node in
             try await Self.with(node, { $0.usesStatefulReconnect = true }) { client, log in
@@ -332,8 +332,8 @@ struct CoreScriptedNodeTests {
         }
     }
 
-    /// The sender waits when the node acknowledges nothing.
-    @Test func whatIsSentIsLimitedUntilAnAck() async throws {
+    /// Without acks from the node, the sender waits.
+    @Test func unacknowledgedDataIsLimited() async throws {
         try await ScriptedCoreNode.run(answer: { _, _ in (.ok, ScriptedCoreNode.negotiation(stateful: true)) }) {
             node in
             try await Self.with(node, { $0.usesStatefulReconnect = true }) { client, _ in
@@ -350,7 +350,7 @@ struct CoreScriptedNodeTests {
     }
 }
 
-/// Where the endless redirect leads.
+/// The port to which the endless redirect leads.
 private final class RedirectTarget: Sendable {
     private let value = Mutex(0)
     var port: Int { value.withLock { $0 } }

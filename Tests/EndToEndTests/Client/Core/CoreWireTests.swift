@@ -5,8 +5,8 @@ import Testing
 
 @testable import SignalRClient
 
-/// The messages of the recorded exchanges with a real node (wire-net8.txt): the client writes those that a client wrote,
-/// byte for byte, and reads those of the node.
+/// The messages of the recorded exchanges with a real node (wire-net8.txt): the client encodes the client's messages
+/// byte for byte, and decodes the node's.
 struct CoreWireTests {
     private struct Line {
         let section: String
@@ -14,7 +14,7 @@ struct CoreWireTests {
         let text: String
     }
 
-    /// The exchanges of messages, by the lines `C->S` and `S->C`.
+    /// The lines of exchanged messages, marked `C->S` and `S->C`.
     private static func lines() throws -> [Line] {
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
@@ -32,7 +32,7 @@ struct CoreWireTests {
         return lines
     }
 
-    /// The messages of a line, each with the byte 1e or its length.
+    /// The messages of a line, each with its terminator (the byte 1e) or length.
     private static func messages(of line: Line) throws -> [[UInt8]] {
         var inbox = CoreInbox(limit: 1 << 20)
         if line.section == "messagepack" {
@@ -52,7 +52,7 @@ struct CoreWireTests {
         stride(from: 0, to: hex.count, by: 2).compactMap { UInt8(hex.dropFirst($0).prefix(2), radix: 16) }
     }
 
-    /// What the client would have been asked to send for a recorded message; nil for what it never sends.
+    /// The client message equivalent to a recorded one; nil if this client never sends such a message.
     private static func outgoing(_ message: [UInt8], _ format: CoreFormat) throws -> CoreOutgoing? {
         try message.withUnsafeBytes { bytes in
             var walk = CoreHubMessageWalk(bytes, format)
@@ -75,7 +75,7 @@ struct CoreWireTests {
         }
     }
 
-    @Test func writesWhatAClientWrote() throws {
+    @Test func encodesRecordedClientMessages() throws {
         var held = 0
         for line in try Self.lines() where line.isFromClient {
             let format: CoreFormat = line.section == "messagepack" ? .messagePack : .json
@@ -98,7 +98,7 @@ struct CoreWireTests {
                 {
                     #expect(CoreOutgoing.sequence(id).encoded(.json) == message)
                 } else if text.contains("2.5") || text.contains("EchoAny") {
-                    // Bytes, which this client does not send.
+                    // Binary data, which this client does not send.
                     continue
                 } else {
                     let outgoing = try #require(try Self.outgoing(message, format), "\(line.text)")
@@ -110,7 +110,7 @@ struct CoreWireTests {
         #expect(held >= 40)
     }
 
-    @Test func readsWhatANodeWrote() throws {
+    @Test func decodesRecordedNodeMessages() throws {
         var results: [String] = []
         for line in try Self.lines() where !line.isFromClient && !line.text.hasPrefix("<closed") {
             let format: CoreFormat = line.section == "messagepack" ? .messagePack : .json
@@ -150,12 +150,12 @@ struct CoreWireTests {
     }
 
     @Test(arguments: ["{bad", "17", #"{"type":3}"#, #"{"type":8}"#, #"{"type":9,"sequenceId":-1}"#])
-    func refusesWhatNoNodeSends(text: String) {
+    func refusesMessagesThatNodesNeverSend(text: String) {
         #expect(throws: CoreFrameError.self) { try CoreIncoming(Array("\(text)\u{1E}".utf8), .json) }
     }
 }
 
-/// Negotiation: versions, redirects, and servers of another kind.
+/// Negotiation: versions, redirects, and other kinds of server.
 struct CoreNegotiateAnswerTests {
     private func answer(_ json: String) throws -> CoreNegotiateAnswer? {
         CoreNegotiateAnswer(try JSONTree(parsing: json))
@@ -177,7 +177,7 @@ struct CoreNegotiateAnswerTests {
         #expect(!new.offers(.serverSentEvents, .messagePack) && !new.offers(.longPolling, .json))
     }
 
-    @Test func readsTheRest() throws {
+    @Test func readsErrorsRedirectsAndOtherServers() throws {
         #expect(try answer(#"{"error":"no"}"#) == .refused("no"))
         #expect(
             try answer(#"{"url":"https://x/y?a=b","accessToken":"s"}"#)
@@ -185,7 +185,7 @@ struct CoreNegotiateAnswerTests {
         #expect(try answer(#"{"ConnectionId":"x","ConnectionToken":"y"}"#) == nil)
     }
 
-    @Test func aRedirectKeepsItsQueryAndShowsNoTokenToStrangers() throws {
+    @Test func aRedirectKeepsItsQueryAndSendsNoTokenToOtherHosts() throws {
         let first = CoreAddress(node: try NodeURL("http://a/chathub"), accessToken: "secret")
         #expect(first.target("/negotiate", QueryText([("user", "é")])) == "/chathub/negotiate?user=%C3%A9")
         let second = try first.redirected(to: "https://b/client/?hub=chat", accessToken: nil)
