@@ -70,7 +70,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --core: file with headers for every request to the nodes, one a line, as in 'X-Tenant: a'.",
+            "With --core: file with headers for every request to the nodes, one per line, as in 'X-Tenant: a'.",
             valueName: "file"))
     var hubHeaderFile: String?
 
