@@ -114,14 +114,16 @@ struct DocumentedOutputTests {
     /// Two captures of one chat, the second of which is longer.
     private func recordPair(into first: String, and second: String) async throws {
         try await RedisServer.with { redis in
-            let chat = { try await Finished.relay(["check", "--redis", redis.url, "--channel", "chat"]) }
+            let chat = ["check", "--redis", redis.url, "--channel", "chat"]
             let relay = ["--redis", redis.url, "--channel", "chat", "--record"]
             try await RelayProcess.with(relay + [second]) { longer in
                 try await RelayProcess.with(relay + [first]) { shorter in
-                    #expect(try await chat().exit == .code(0))
+                    let both = try await Finished.relay(chat)
+                    #expect(both.exit == .code(0), "\(both.errors)")
                     #expect(try await shorter.stop() == .code(0))
                 }
-                #expect(try await chat().exit == .code(0))
+                let alone = try await Finished.relay(chat)
+                #expect(alone.exit == .code(0), "\(alone.errors)")
                 #expect(try await longer.stop() == .code(0))
             }
         }
