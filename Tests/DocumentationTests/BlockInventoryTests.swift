@@ -1,4 +1,7 @@
+import Foundation
 import Testing
+
+@testable import backplane_relay
 
 /// Every fenced block is run, compared or parsed by a test, or an exception with its reason.
 @Suite struct BlockInventoryTests {
@@ -50,6 +53,27 @@ import Testing
         for status in ShellRules.statuses {
             let all = commands + (try FencedBlock.all("console").flatMap(\.samples).map(\.command))
             #expect(all.contains { $0.hasPrefix(status.start) }, "nothing begins with '\(status.start)'")
+        }
+    }
+
+    /// Such as `run --check-only` or `Tests/run pure`.
+    @Test(arguments: Documents.texts) func `what is named within a line exists`(path: String) throws {
+        let commands = try #require(CommandDescription.root()?.subcommands)
+        let lines = try Documents.text(path).replacing(/```.*?```/.dotMatchesNewlines(), with: "")
+        for span in lines.matches(of: /`([^`]+)`/).map(\.output.1) {
+            let words = span.prefix { $0 != "|" }.split { $0 == " " || $0 == "\n" }
+            let name = words.first == "backplane-relay" ? words.dropFirst().first : words.first
+            if let name, let command = commands.first(where: { $0.commandName == name }) {
+                for word in words.filter({ $0.hasPrefix("--") }) {
+                    let option = word.dropFirst(2).prefix { $0 != "=" }
+                    #expect(command.options.contains(String(option)), "\(path): `\(span)`")
+                }
+            }
+            if let file = words.first, file.hasPrefix("Tests/") || file.hasPrefix("Sources/"), !file.contains("*") {
+                #expect(
+                    FileManager.default.fileExists(atPath: Documents.root.appending(path: String(file)).path),
+                    "\(path): `\(span)`")
+            }
         }
     }
 
