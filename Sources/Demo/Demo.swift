@@ -87,10 +87,10 @@ package struct Demo: Sendable {
                     return try await replay(live, into: target, network: network)
                 }
             }
-            try await network.shutdown()
+            await network.shutdown()
             return outcome
         } catch {
-            try? await network.shutdown()
+            await network.shutdown()
             throw error
         }
     }
