@@ -221,7 +221,9 @@ extension [String: Int] {
     /// Counts by event, with names that are understood without an explanation.
     fileprivate var named: [String: Int] {
         var named = self
-        if let hubs = named.removeValue(forKey: "attached") { named["hubs attached"] = hubs }
+        for event in ["attached", "detached"] {
+            if let hubs = named.removeValue(forKey: event) { named["hubs " + event] = hubs }
+        }
         return named
     }
 }

@@ -104,6 +104,23 @@ import Time
         feed.pages.close(page)
     }
 
+    @Test func aHubIsLeftAndReturns() throws {
+        let parts = try makeParts(hubs: [Self.hub])
+        let feed = LiveFeed(LivePageConfiguration(), of: parts, at: Self.moment(0))
+        feed.journal.note(.subscribed(runID: nil, redisVersion: nil), at: Self.moment(0.1))
+        func kind(at seconds: Double) throws -> String? {
+            feed.look(at: Self.moment(seconds), isOpen: true)
+            return try Self.channels(feed.wholeFrame()).last?["kind"] as? String
+        }
+        #expect(try kind(at: 1) == "quiet")
+        #expect(parts.leave([Self.hub]) == [1])
+        feed.consume(.left(channel: 1), at: Self.moment(2))
+        #expect(try kind(at: 3) == "not_watched")
+        #expect(parts.reattach([Self.hub]) == [1])
+        feed.consume(.joined(channel: 1), at: Self.moment(4))
+        #expect(try kind(at: 5) == "quiet")
+    }
+
     /// Envelopes before their channel is known are ignored, without a crash.
     @Test func anUnknownIndex() throws {
         let sampler = EnvelopeSampler(forms: [.signalR2])
