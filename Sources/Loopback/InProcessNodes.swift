@@ -63,7 +63,7 @@ package struct InProcessNodes: Sendable {
                 onListening: { port in
                     let origin = "http://127.0.0.1:\(port)"
                     guard let url = try? NodeURL("\(origin)/signalr"),
-                        let coreURL = try? NodeURL(origin + CoreHubSettings().path)
+                        let coreURL = try? NodeURL(origin + CoreHubSettings().path(of: Hub.chat.name))
                     else { return }
                     starting.yield(
                         (number, CheckedNode(name: "node \(number)", url: url, coreURL: coreURL, log: log)))

@@ -19,10 +19,12 @@ final class CoreWire: Sendable {
 
     /// Runs `body` with a new webSocket, then closes it.
     ///
-    /// - Parameter query: such as `?id=TOKEN`; empty for a connection without negotiation.
+    /// - Parameters:
+    ///   - query: such as `?id=TOKEN`; empty for a connection without negotiation.
+    ///   - path: of the hub.
     @discardableResult
     static func with<Value: Sendable>(
-        port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
+        port: Int, _ query: String = "", path: String = "/chathub", isolation: isolated (any Actor)? = #isolation,
         _ body: (CoreWire) async throws -> Value
     ) async throws -> Value {
         let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -37,7 +39,7 @@ final class CoreWire: Sendable {
             defer { reading.cancel() }
             try await outbound.write(
                 ByteBuffer(
-                    string: "GET /chathub\(query) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                    string: "GET \(path)\(query) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
                         + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                         + "Sec-WebSocket-Version: 13\r\n\r\n"))
             let status = try await wire.hear("HTTP/1.1 ")
@@ -49,10 +51,10 @@ final class CoreWire: Sendable {
     /// The same, after the handshake.
     @discardableResult
     static func connected<Value: Sendable>(
-        port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
+        port: Int, _ query: String = "", path: String = "/chathub", isolation: isolated (any Actor)? = #isolation,
         _ body: (CoreWire) async throws -> Value
     ) async throws -> Value {
-        try await with(port: port, query, isolation: isolation) { wire in
+        try await with(port: port, query, path: path, isolation: isolation) { wire in
             try await wire.shakeHands()
             return try await body(wire)
         }

@@ -26,7 +26,6 @@ extension CoreBroker {
             batch.forEach { _, _, record in heard(record) }
             writer.flush()
         }
-        metrics.coreUp.set(outage == nil ? 1 : 0)
     }
 
     /// Why the backplane cannot be read or written now; nil if it can, or if there is no backplane.
