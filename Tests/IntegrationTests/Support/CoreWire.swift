@@ -11,6 +11,7 @@ final class CoreWire: Sendable {
     private let channel: any Channel
     /// The received JSON messages in order, without the byte 1e, then `<closed CODE>` and `<end>`.
     private let messages = Mutex<[String]>([])
+    private let frames = Mutex(0)
 
     private init(_ channel: any Channel, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
         self.channel = channel
@@ -106,6 +107,8 @@ final class CoreWire: Sendable {
     }
 
     var heard: [String] { messages.withLock { $0 } }
+    /// Number of webSocket frames received; each may contain several messages.
+    var frameCount: Int { frames.withLock { $0 } }
 
     /// Ends the connection without a close message.
     func cut() async throws { try await channel.close() }
@@ -129,6 +132,7 @@ final class CoreWire: Sendable {
                         add("<closed \(payload.getInteger(at: payload.readerIndex, as: UInt16.self) ?? 0)>")
                         continue
                     }
+                    frames.withLock { $0 += 1 }
                     text += String(buffer: payload)
                     let parts = text.split(separator: "\u{1E}", omittingEmptySubsequences: false)
                     for message in parts.dropLast() { add(String(message)) }
@@ -194,6 +198,18 @@ struct CoreChannels {
     func publishes() async throws -> Int {
         let text = try await redis.command(["INFO", "commandstats"]).text ?? ""
         return text.firstMatch(of: #/cmdstat_publish:calls=(\d+)/#).flatMap { Int($0.1) } ?? 0
+    }
+
+    /// Publishes all of them in one step.
+    func publishTogether(_ messages: [(channel: String, payload: [UInt8])]) async throws {
+        try await redis.withClient { client in
+            try await client.send(["MULTI"])
+            for message in messages {
+                let channel = Array((prefix + hub + message.channel).utf8)
+                try await client.send(["PUBLISH", .bytes(channel), .bytes(message.payload)])
+            }
+            try await client.send(["EXEC"])
+        }
     }
 
     @discardableResult
