@@ -37,5 +37,8 @@ extension SignalRClient: HubConnection {
         try await invoke(configuration.hubs.first ?? "", method, arguments)
     }
 
+    /// Reopens the transport at the same node: ``reconnect(to:)``.
+    ///
+    /// - Throws: ``SignalRClientError``; `CancellationError`.
     package func reconnect() async throws { try await reconnect(to: nil) }
 }

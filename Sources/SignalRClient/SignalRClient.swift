@@ -18,11 +18,13 @@ import NIOCore
 ///
 /// Every wait is bounded, by the node's timeouts and by ``SignalRClientConfiguration``.
 package actor SignalRClient {
+    /// As given to the initializer.
     package nonisolated let configuration: SignalRClientConfiguration
     nonisolated let network: SignalRNetwork
     nonisolated let eventLoop: any EventLoop
     private nonisolated let onEvent: @Sendable (SignalRClientEvent) -> Void
 
+    /// The event loop of its socket.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
     var machine: ConnectionMachine
@@ -63,6 +65,7 @@ package actor SignalRClient {
     /// The id assigned by the node; nil before negotiation.
     package var connectionID: String? { negotiation?.connectionID }
 
+    /// Whether the start or the last reconnect is complete and the transport is not known to be lost.
     package var isConnected: Bool { machine.phase == .connected }
 
     /// Negotiates, opens the transport, awaits the first frame, calls `/start`.
@@ -241,9 +244,11 @@ struct PendingCalls {
 
 /// The configuration of a client.
 package struct SignalRClientConfiguration: Sendable {
+    /// Where it starts; ``SignalRClient/reconnect(to:)`` may move it to another node.
     package var node: NodeURL
     /// Names of the hubs to use, case-insensitive.
     package var hubs: [String]
+    /// How messages travel: the only transport that is tried.
     package var transport: ClientTransport
     /// Sent with every request, such as `user`.
     package var query: [(name: String, value: String)]
@@ -258,6 +263,7 @@ package struct SignalRClientConfiguration: Sendable {
     /// command.
     package var callTimeout: Duration
 
+    /// The defaults: webSockets, 10 s for a request, 40 s for a call.
     package init(
         node: NodeURL, hubs: [String], transport: ClientTransport = .webSockets,
         query: [(name: String, value: String)] = [], reconnectsByItself: Bool = true,

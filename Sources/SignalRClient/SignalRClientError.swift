@@ -63,6 +63,7 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
 
 /// A hub method failed, with the node's message.
 package struct CallError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The message, as the node sent it.
     package let text: String
     /// The method threw a HubException, whose text is meant for the caller.
     package let isHubException: Bool
@@ -71,6 +72,7 @@ package struct CallError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Present only if the node sends detailed errors.
     package let stackTrace: String?
 
+    /// The defaults are those of an error that is no HubException and has no details.
     package init(text: String, isHubException: Bool = false, data: JSONTree? = nil, stackTrace: String? = nil) {
         self.text = text
         self.isHubException = isHubException

@@ -28,12 +28,17 @@ package enum SignalRClientState: Sendable, Equatable {
 package struct ClientInvocation: Sendable, Equatable {
     /// Empty from a node of ASP.NET Core, where a connection belongs to one hub.
     package var hub: String
+    /// The client method, in the case in which the node sent it.
     package var method: String
+    /// In order; from MessagePack converted to JSON.
     package var arguments: [JSONTree]
     /// `C` of its frame: on a scaled-out node `s-0,<HEX of the last envelope id in the frame>`. Nil from a node of
     /// ASP.NET Core, which has no cursors.
     package var cursor: String?
 
+    /// - Parameters:
+    ///   - hub: empty for ASP.NET Core.
+    ///   - cursor: nil for ASP.NET Core.
     package init(hub: String, method: String, arguments: [JSONTree], cursor: String?) {
         self.hub = hub
         self.method = method

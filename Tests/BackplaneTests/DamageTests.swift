@@ -89,7 +89,9 @@ import Testing
             if envelope != reference { Issue.record("decoded a payload that the reference rejects, \(what())") }
         case .failure(let error):
             if reference != nil { Issue.record("\(error), but the reference decodes it, \(what())") }
-            if !(0...payload.count).contains(error.offset) { Issue.record("\(error) lies outside, \(what())") }
+            if !(0...payload.count).contains(error.offset) {
+                Issue.record("\(error) is outside the payload, \(what())")
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ import Time
             choice.wrote(1_000_000, nanoseconds: 1_000_000)
             if choice.compresses(backlog: 1, at: now) != first { return }
         }
-        Issue.record("the other way was never tried again")
+        Issue.record("the other choice was never tried again")
     }
 
     @Test func theWriterStoresChunksUncompressedMeanwhile() throws {

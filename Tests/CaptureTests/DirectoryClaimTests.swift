@@ -8,7 +8,7 @@ import Testing
     @Test func oneProcessRecordsIntoADirectory() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/capture"
-        #expect(DirectoryClaim.objection(to: path) == nil, "it does not exist")
+        #expect(DirectoryClaim.objection(to: path) == nil, "a directory that does not exist is free")
         do {
             let claim = try #require(try DirectoryClaim.take(path))
             #expect(throws: CaptureError.recorded(directory: path, segment: nil, process: Self.ours)) {

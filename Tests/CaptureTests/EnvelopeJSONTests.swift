@@ -24,7 +24,7 @@ import Testing
     }
 
     private func object(_ line: String) throws -> [String: Any] {
-        #expect(!line.utf8.contains { $0 < 0x20 }, "a line is one line")
+        #expect(!line.utf8.contains { $0 < 0x20 }, "an envelope must be one line")
         return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
     }
 

@@ -46,7 +46,7 @@ import Time
             if id == 30 { try one.rotateNow(Self.at(id)) }
             if id == 40 { try other.rotateNow(Self.at(id)) }
         }
-        #expect(try Reading(directory.path).ids == Array(1...60), "while both record")
+        #expect(try Reading(directory.path).ids == Array(1...60), "while both relays record")
         try one.close(Self.at(61))
         try Self.record(62...70, into: &other)
         try other.close(Self.at(71))

@@ -126,7 +126,7 @@ import Time
         #expect(try Self.identity(directory.path, published: 1...9, .moved).missing == [1...5])
         let moved = try Reading(elsewhere.path)
         #expect(moved.ids == [1, 2, 3, 4, 5] && moved.states == [.closed] && moved.damage == [])
-        #expect(try CaptureReader(paths: [directory.path]).forEach { _ in }.losses.isEmpty, "it is not lost")
+        #expect(try CaptureReader(paths: [directory.path]).forEach { _ in }.losses.isEmpty, "it must not count as lost")
     }
 
     @Test func idsAreReportedExactlyAcrossACounterReset() throws {

@@ -24,7 +24,7 @@ import Testing
     func oneEventIsOneLine(hostile: String) throws {
         for format in LogFormat.allCases {
             let line = line(format, hostile, [("cause", hostile)])
-            #expect(line.utf8.count { $0 < 0x20 } == 1, "only the line end: \(line)")
+            #expect(line.utf8.count { $0 < 0x20 } == 1, "the line end must be the only control character: \(line)")
         }
     }
 

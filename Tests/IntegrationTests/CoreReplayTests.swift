@@ -143,7 +143,7 @@ struct CoreReplayTests {
                 let twin = try await Finished.relay(
                     ["replay", directory, "--to", target.url, "--channel", "OracleHub", "--channel", "orcOracleHub"]
                         + ["--map-prefix", "=orc", "--map-prefix", "orc=x", "--yes"])
-                #expect(twin.exit == .code(1), "its target is a recorded hub: \(twin.errors)")
+                #expect(twin.exit == .code(1), "the target is a recorded hub: \(twin.errors)")
                 try await EverythingHeard.with(target) { heard in
                     let free = try await Finished.relay(command + ["--map-prefix", "=shadow"])
                     #expect(free.exit == .code(0), "\(free.errors)")
@@ -285,7 +285,7 @@ struct CoreReplayTests {
                                             (try? CoreInvocationView(captured))?.json.map { Array(captured[$0]) }
                                                 == json
                                         }
-                                    }, "the frame that was there is as it was")
+                                    }, "the captured frame must not change")
                             }
                         }
                     }

@@ -127,7 +127,7 @@ struct CrashTests {
     private func expect(_ life: Life, is recorded: [MCAPMessage], _ context: Comment) {
         let ids = recorded.compactMap(\.id)
         #expect(ids.count == recorded.count, context)
-        #expect(zip(ids, ids.dropFirst()).allSatisfy { $0 + 1 == $1 }, "ids are dense: \(context)")
+        #expect(zip(ids, ids.dropFirst()).allSatisfy { $0 + 1 == $1 }, "ids must be consecutive: \(context)")
 
         let payloads = Dictionary(uniqueKeysWithValues: life.published.map { ($0.id, $0.payload) })
         #expect(recorded.allSatisfy { payloads[$0.id ?? 0].map { Data($0) } == $0.data }, context)

@@ -186,7 +186,7 @@ struct ReplayTests {
             bytes[sync + 200] ^= 0xFF
             try bytes.write(to: URL(fileURLWithPath: file))
             let verify = try await Finished.relay(["verify", directory])
-            #expect(verify.exit == .code(3), "it is damaged")
+            #expect(verify.exit == .code(3), "the capture is damaged")
             try await RedisServer.with { target in
                 let replay = try await Finished.relay(
                     ["replay", directory, "--to", target.url, "--speed", "max", "--limit", "5"])

@@ -39,10 +39,10 @@ struct WatchTests {
             try await wait(relay, "no answer is shown") { shown in Self.asked.allSatisfy { shown[$0] == nil } }
             let shown = try await relay.metrics()
             #expect(shown[#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#] == 0)
-            #expect(shown[Self.outputBufferLimit] == 33_554_432, "a setting remains")
+            #expect(shown[Self.outputBufferLimit] == 33_554_432, "the limit is a setting: it must stay")
             #expect(
                 shown[#"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#] == 0,
-                "what was counted stays")
+                "counts must stay")
 
             // It is not persistent: the counter does not exist yet.
             try await redis.start()

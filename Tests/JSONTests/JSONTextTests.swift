@@ -65,7 +65,7 @@ import Testing
         for before in 0...16 {
             for after in [0, 1, 8] {
                 let text = [UInt8](repeating: 0x61, count: before) + bytes + [UInt8](repeating: 0x61, count: after)
-                #expect(!JSONText.isJSON([0x22] + text + [0x22]), "\(before) before, \(after) behind")
+                #expect(!JSONText.isJSON([0x22] + text + [0x22]), "\(before) before, \(after) after")
             }
         }
     }

@@ -89,7 +89,7 @@ import Time
         #expect(told.map { $0["name"] as? String } == ["chat", "orcChat.Hubs.ChatHub"])
         #expect(told.map { $0["backplane"] as? String } == ["signalr2", "core"])
         #expect(told.map { $0["prefix"] as? String } == [nil, "orc"])
-        #expect(told[1]["kind"] as? String == "subscribing", "its envelopes are not heard yet")
+        #expect(told[1]["kind"] as? String == "subscribing", "no envelope of the hub has arrived yet")
 
         feed.consume(.joined(channel: 1), at: Self.moment(1.3))
         feed.look(at: Self.moment(1.4), isOpen: true)
@@ -186,7 +186,7 @@ import Time
         let said = try #require(hub["text"] as? String)
         #expect(said.contains("completeness is unknown on this wire") && !said.contains("latency"))
         let sample = try #require((hub["samples"] as? [[Any]])?.first)
-        #expect(sample[3] as? Int == 0 && sample[4] as? Double != nil, "the ack's time")
+        #expect(sample[3] as? Int == 0 && sample[4] as? Double != nil, "an ack counts, and has a time")
     }
 
     @Test func linesDescribeEnvelopesOfBothProtocols() throws {
@@ -218,7 +218,7 @@ import Time
         #expect(
             column("value") == [#"["secret"]"#, #"["hi"]"#, "connection conn", nil, "connection conn", nil, nil])
         #expect(column("id").allSatisfy { $0 == nil } && lines.allSatisfy { $0["latency"] == nil })
-        #expect(lines.last?["size"] as? Int == 1, "of the payload alone")
+        #expect(lines.last?["size"] as? Int == 1, "the size must be that of the payload alone")
     }
 
     @Test func everyVectorIsALine() throws {

@@ -79,7 +79,7 @@ import Time
         }
         feed.look(at: Self.moment(0.1), isOpen: true)
         var (event, data) = try await next()
-        #expect(event == "change" && data["events"] == nil, "the first verdict")
+        #expect(event == "change" && data["events"] == nil, "the first state is no event")
         feed.look(at: Self.moment(0.2), isOpen: true)
         feed.journal.note(.subscribed(runID: nil, redisVersion: nil), at: Self.moment(0.25))
         feed.look(at: Self.moment(0.3), isOpen: true)

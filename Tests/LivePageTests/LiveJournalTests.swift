@@ -32,7 +32,7 @@ import Time
         let journal = LiveJournal(at: moment(1))
         #expect(journal.take().connection == .connecting(since: moment(1).realtime))
         journal.note(.disconnected(cause: "io_error"), at: moment(2))
-        #expect(journal.take().connection == .connecting(since: moment(1).realtime), "it was never connected")
+        #expect(journal.take().connection == .connecting(since: moment(1).realtime), "the relay was never connected")
         journal.note(.subscribed(runID: nil, redisVersion: nil), at: moment(3))
         journal.note(.disconnected(cause: "closed_by_server"), at: moment(4))
         journal.note(.disconnected(cause: "io_error"), at: moment(5))

@@ -32,7 +32,7 @@ import Testing
             #expect(ring.samples.map(\.at) == Array((1...count + 3).suffix(5)).map { UInt64($0) })
             ring.shrink(to: 9)
             ring.append(sample(count + 4))
-            #expect(ring.count == 5, "it never grows")
+            #expect(ring.count == 5, "the ring must not grow")
         }
     }
 

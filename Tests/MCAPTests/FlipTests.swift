@@ -46,7 +46,7 @@ import Testing
                 for (index, range) in recording.chunkRanges.enumerated()
                 where !reading.chunks.contains(where: { $0.offset == range.lowerBound }) {
                     let reach = range.lowerBound - Marker.recordSize..<range.upperBound
-                    try #require(reach.contains(offset), "\(place) cost chunk \(index)")
+                    try #require(reach.contains(offset), "\(place) destroyed chunk \(index)")
                 }
                 if reading.damages.isEmpty {
                     unnoticed.append((offset, mask))

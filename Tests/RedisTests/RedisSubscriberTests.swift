@@ -19,7 +19,7 @@ struct RedisSubscriberTests {
         }
 
         mutating func next() async throws -> SinkEvent {
-            try #require(await iterator.next(isolation: #isolation), "the time limit of the test is over")
+            try #require(await iterator.next(isolation: #isolation), "the time limit of the test was reached")
         }
 
         /// - Returns: the server's `run_id`.

@@ -52,7 +52,7 @@ struct SubscriberNamesTests {
                 #expect(await events.next() == .envelope(ReceivedEnvelope(1, "Hub:all|1|a")))
                 #expect(await events.next() == .envelope(ReceivedEnvelope(1, "Hub:group:x|1|b")))
                 #expect(await events.next() == .envelope(ReceivedEnvelope(1, "Hub:group:y|1|d")))
-                #expect(await subscriber.add(Self.hub) == .confirmed, "an existing subscription stays")
+                #expect(await subscriber.add(Self.hub) == .confirmed, "an existing subscription must stay")
                 #expect(await subscriber.remove([Self.hub[1].key]) == .confirmed)
                 #expect(try await server.command(["PUBLISH", "Hub:group:x", "e"]).integer == 0)
                 #expect(try await server.command(["PUBLISH", "Hub:all", "f"]).integer == 1)

@@ -72,7 +72,7 @@ import Testing
         #expect(window.admit(2, bytes: PublishWindow.byteLimit - 10))
         let next = Task.detached { window.admit(1, bytes: 11) }
         window.answered(Self.reply(1, receivers: 1))
-        #expect(window.unansweredBytesNow == PublishWindow.byteLimit - 10, "a batch counts until all of it is answered")
+        #expect(window.unansweredBytesNow == PublishWindow.byteLimit - 10, "a batch is in flight until its last reply")
         window.answered(Self.reply(2, receivers: 1))
         #expect(await next.value)
         #expect(window.unansweredBytesNow == 11)

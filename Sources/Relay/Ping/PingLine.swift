@@ -58,6 +58,7 @@ package final class PingLine: Sendable {
     /// The connection for other queries.
     package var client: RedisClient { publisher }
 
+    /// Closes both connections; a ping that waits for its ack ends at its own timeout.
     package func close() async {
         await listener.close()
         await publisher.close()

@@ -4,7 +4,9 @@ package import Backplane
 package struct CoreClientConfiguration: Sendable {
     /// The hub's address, such as `http://127.0.0.1:8080/chathub`.
     package var node: NodeURL
+    /// How messages travel: the only transport that is tried.
     package var transport: ClientTransport
+    /// The hub protocol; over server-sent events only JSON.
     package var format: CoreFormat
     /// Sent with every request, such as `user`.
     package var query: [(name: String, value: String)]
@@ -21,8 +23,10 @@ package struct CoreClientConfiguration: Sendable {
     /// The delay before each attempt to replace a lost connection with a new one. If empty, the client waits for
     /// ``CoreSignalRClient/reconnect()``.
     package var retryDelays: [Duration]
+    /// Limits of every wait.
     package var timeouts: CoreClientTimeouts
 
+    /// The defaults: JSON over webSockets, and four attempts to replace a lost connection, as Microsoft's clients make.
     package init(
         node: NodeURL, transport: ClientTransport = .webSockets, format: CoreFormat = .json,
         query: [(name: String, value: String)] = [], headers: [(name: String, value: String)] = [],
@@ -69,6 +73,7 @@ package struct CoreClientTimeouts: Sendable {
     /// How long a node keeps a connection without a webSocket.
     package var resume: Duration
 
+    /// `server`, `ping` and `handshake` are by default as in Microsoft's clients, `resume` as in a node.
     package init(
         request: Duration = .seconds(10), open: Duration = .seconds(10), handshake: Duration = .seconds(15),
         server: Duration = .seconds(30), ping: Duration = .seconds(15), call: Duration = .seconds(40),

@@ -7,6 +7,10 @@ extension CoreSignalRClient {
     /// Maximum number of items of a stream that wait for its reader.
     private static let waitingItems = 100_000
 
+    /// Calls a method of the hub and waits for its result, as ``invoke(_:_:uploads:)`` without streams.
+    ///
+    /// - Returns: the result; `null` for a method without one.
+    /// - Throws: ``CallError`` if the method failed; ``SignalRClientError``; `CancellationError`.
     @discardableResult
     package func call(_ method: String, _ arguments: [JSONTree]) async throws -> JSONTree {
         try await invoke(method, arguments)

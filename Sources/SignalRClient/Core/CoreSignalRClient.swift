@@ -21,6 +21,7 @@ package actor CoreSignalRClient: HubConnection {
     /// A stream to the node.
     package typealias Upload = AsyncThrowingStream<JSONTree, any Error>
 
+    /// As given to the initializer.
     package nonisolated let configuration: CoreClientConfiguration
     nonisolated let network: SignalRNetwork
     nonisolated let eventLoop: any EventLoop
@@ -28,6 +29,7 @@ package actor CoreSignalRClient: HubConnection {
     nonisolated let answers: [String: Answer]
     private nonisolated let onEvent: @Sendable (SignalRClientEvent) -> Void
 
+    /// The event loop of its socket.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
     var machine: CoreConnectionMachine
@@ -81,6 +83,7 @@ package actor CoreSignalRClient: HubConnection {
     /// The id assigned by the node; nil before that, and without negotiation.
     package var connectionID: String? { connection?.id }
 
+    /// Whether the handshake is done and the transport is not known to be lost.
     package var isConnected: Bool { machine.phase == .connected }
 
     /// Whether the node keeps the connection for a while if its webSocket is lost.
@@ -98,6 +101,7 @@ package actor CoreSignalRClient: HubConnection {
         try await settle(.start)
     }
 
+    /// Closes the transport abruptly, like a failed network. The client then waits for ``reconnect()``.
     package func dropTransport() { handle(.drop) }
 
     /// Closes the transport abruptly, like a failed network: the client reconnects as configured.
@@ -106,6 +110,9 @@ package actor CoreSignalRClient: HubConnection {
             .transportEnded(.transportLost(node: "\(node)", reason: "cut by the owner"), epoch: machine.epoch))
     }
 
+    /// Resumes a stateful connection; otherwise makes a new one, with another connection id.
+    ///
+    /// - Throws: ``SignalRClientError``; `CancellationError`.
     package func reconnect() async throws { try await settle(.reconnect) }
 
     /// Sends a close message and closes the connection.

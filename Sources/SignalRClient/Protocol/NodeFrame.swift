@@ -64,6 +64,7 @@ package enum HubMessage: Equatable, Sendable {
     /// `{"I":"P|0","P":{"I":"0","D":value}}`
     case progress(call: String, value: JSONTree)
 
+    /// - Returns: nil for anything else, such as a message of a persistent connection.
     package init?(_ json: JSONTree) {
         if let hub = json["H"]?.string, let method = json["M"]?.string {
             self = .invocation(hub: hub, method: method, arguments: json["A"]?.array ?? [])

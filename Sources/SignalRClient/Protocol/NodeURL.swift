@@ -1,8 +1,10 @@
 /// The address of a node's hubs, parsed: `http://host:port/signalr`.
 package struct NodeURL: Equatable, Sendable, CustomStringConvertible {
+    /// Whether the scheme is `https` or `wss`.
     package let isTLS: Bool
     /// Without the brackets of an IPv6 address.
     package let host: String
+    /// 443 with TLS, otherwise 80, if the text has none.
     package let port: Int
     /// Begins with a slash and does not end in one; may be empty.
     package let path: String

@@ -103,7 +103,9 @@ import Testing
         }
         switch walked {
         case .failure(let error):
-            if !(0...payload.count).contains(error.offset) { Issue.record("\(error) lies outside, \(what())") }
+            if !(0...payload.count).contains(error.offset) {
+                Issue.record("\(error) is outside the payload, \(what())")
+            }
         case .success(let oddities):
             guard let decoded = try? CorePayload(decoding: payload, as: kind) else {
                 Issue.record("the walk accepts a payload that does not decode, \(what())")
@@ -112,11 +114,11 @@ import Testing
             // Two frames of one protocol are kept unchanged.
             let isEqual = decoded.encoded() == payload
             if isEqual != oddities.subtracting(.duplicateProtocol).isEmpty {
-                Issue.record("odd in \(oddities.labels), equal: \(isEqual), \(what())")
+                Issue.record("oddities \(oddities.labels), equal: \(isEqual), \(what())")
             }
         }
         if case .failure(let error) = coreWalk(payload, kind), !(0...payload.count).contains(error.offset) {
-            Issue.record("\(error) lies outside, \(what())")
+            Issue.record("\(error) is outside the payload, \(what())")
         }
     }
 }

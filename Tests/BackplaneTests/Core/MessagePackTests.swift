@@ -158,7 +158,9 @@ import Testing
             }
             guard case .success(let end) = walked else {
                 guard case .failure(let error) = walked else { continue }
-                if !(0...bytes.count).contains(error.offset) { Issue.record("\(error) lies outside, round \(round)") }
+                if !(0...bytes.count).contains(error.offset) {
+                    Issue.record("\(error) is outside the payload, round \(round)")
+                }
                 continue
             }
             let part = Array(bytes[..<end])

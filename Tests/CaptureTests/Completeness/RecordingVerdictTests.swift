@@ -43,7 +43,7 @@ import Testing
             try json {
                 $0.hasHoles = true
                 $0.isInDoubt = true
-            } == #"{"complete":false} 0"#, "what is known to be missing is no doubt")
+            } == #"{"complete":false} 0"#, "ids known to be missing are not in doubt")
     }
 
     /// What looked like a loss was an id of another counter.
@@ -56,7 +56,7 @@ import Testing
             CaptureEvent.interleaved(channel: channel, counters: 2, databases: nil, withdraws: withdraws)
         }
         account.note(turn("game", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
-        #expect(account.verdict(isDamaged: false).exitStatus == 3, "of another channel")
+        #expect(account.verdict(isDamaged: false).exitStatus == 3, "the gap is in another channel")
         account.note(turn("chat", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
         let verdict = account.verdict(isDamaged: false)
         #expect(verdict.exitStatus == 0)

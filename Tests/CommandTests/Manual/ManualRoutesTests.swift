@@ -45,11 +45,11 @@ import Testing
             #expect({ if case nil = ManualRoutes.page(at: path) { true } else { false } }(), "\(path)")
         }
         guard case .moved("manual/") = ManualRoutes.page(at: "/manual") else {
-            Issue.record("/manual does not lead to /manual/")
+            Issue.record("/manual does not redirect to /manual/")
             return
         }
         guard case .style = ManualRoutes.page(at: "/manual/manual.css") else {
-            Issue.record("there is no style")
+            Issue.record("the style sheet is missing")
             return
         }
     }

@@ -55,7 +55,8 @@ extension WithHubNodes {
                     let answered = try await answer(to: line, port: port)
                     let expected = "\(line.answer.status) \(line.answer.contentType ?? "-") \(line.answer.body)"
                     if Self.deviations[index] != nil {
-                        #expect(answered != expected, "line \(index + 1) does not deviate")
+                        #expect(
+                            answered != expected, "line \(index + 1) is listed as a deviation, but does not deviate")
                     } else {
                         #expect(
                             answered == expected, "line \(index + 1): \(line.method) \(line.path) \(line.body ?? "")")

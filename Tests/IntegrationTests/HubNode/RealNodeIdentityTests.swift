@@ -103,7 +103,7 @@ extension WithHubNodes {
         private func expectSame(_ client: HubClient, _ expected: [String]) async throws {
             try await eventually("\(expected.count) calls arrive") { client.calls.count >= expected.count ? true : nil }
             let (calls, wanted) = (client.calls.map { Array($0.utf8) }, expected.map { Array($0.utf8) })
-            #expect(calls == wanted, "\(client.calls) are not \(expected)")
+            #expect(calls == wanted, "got \(client.calls), expected \(expected)")
         }
 
         private func withClient(user: String = "", _ body: (HubClient) async throws -> Void) async throws {

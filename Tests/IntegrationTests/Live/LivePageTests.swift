@@ -31,7 +31,7 @@ struct LivePageTests {
                     return [said[1], said[2].replace('below', '<') + ' median', shown[0], shown[2].split(',')[0]].join('|');
                     """
                 ).split(separator: "|")
-                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it agree")
+                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it must agree")
                 try await eventually("the open segment shows its ids") {
                     try await page.text("return document.querySelector('#segment-rows').textContent")
                         .contains(#/[^\d]1–[1-9]\d+/#) ? true : nil

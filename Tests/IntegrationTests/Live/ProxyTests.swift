@@ -30,7 +30,9 @@ extension WithHubNodes {
                                 try await page.waitUntilLive()
                                 #expect(try await browser.text("return location.href") == url)
                                 #expect(try await hasStyle(browser))
-                                #expect(try await browser.text("return document.cookie") == "", "it is HttpOnly")
+                                #expect(
+                                    try await browser.text("return document.cookie") == "",
+                                    "the cookie must be HttpOnly")
                                 try await redis.withClient { client in
                                     let publisher = try await NodePublisher(client, channel: "chat")
                                     // Sampling starts within a second after the page is opened.

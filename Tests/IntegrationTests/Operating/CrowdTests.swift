@@ -110,7 +110,7 @@ struct CrowdTests {
                 defer { client.close() }
                 var sent = 0
                 while sent < 60_000_000, client.send(piece) { sent += piece.utf8.count }
-                #expect(sent < 20_000_000, "\(status): \(sent) bytes were taken")
+                #expect(sent < 20_000_000, "\(status): \(sent) bytes were accepted")
                 #expect(client.received().hasPrefix("HTTP/1.1 \(status) "))
                 try await eventually("the connection is closed") { client.isClosed ? true : nil }
             }

@@ -144,7 +144,7 @@ struct ErrorSentenceTests {
             #expect(piped.exit == .code(0), "\(piped.errors)")
             #expect(try await reader.exit() == .code(0))
             var status = stat()
-            #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO, "it is no longer a pipe")
+            #expect(lstat(pipe, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO, "the pipe was replaced")
             let plain = try await Finished.relay(export + ["-o", "-"])
             #expect(plain.exit == .code(0) && plain.lines.count == 10, "\(plain.errors)")
             #expect(try String(contentsOfFile: copy, encoding: .utf8) == plain.output)

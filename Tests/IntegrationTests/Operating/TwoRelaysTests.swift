@@ -29,7 +29,7 @@ struct TwoRelaysTests {
                     let check = try await Finished.relay(["run", "--check-only"] + Self.run(redis, directory))
                     #expect(check.exit == .code(1), "\(check.output)")
                     #expect(check.output.contains(file), "\(check.output)")
-                    #expect(try CaptureFiles.paths(in: directory).count == 1, "the second one has left nothing")
+                    #expect(try CaptureFiles.paths(in: directory).count == 1, "the second relay must leave no file")
                     // Another directory is permitted.
                     try await RelayProcess.with(Self.run(redis, folder + "/other")) { _ in }
                     relay.child.signal(SIGKILL)

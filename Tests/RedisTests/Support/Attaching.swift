@@ -18,7 +18,7 @@ enum Attaching {
         }
 
         mutating func next() async throws -> SinkEvent {
-            try #require(await iterator.next(isolation: #isolation), "the time limit of the test is over")
+            try #require(await iterator.next(isolation: #isolation), "the time limit of the test was reached")
         }
 
         mutating func nextSubscription() async throws -> Subscription {

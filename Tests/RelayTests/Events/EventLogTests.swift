@@ -32,7 +32,7 @@ import Testing
         ] as [(String, UInt64)] { log.write(.warning, "\(kind)", kind: kind, at: at, ["at": "\(at - second)"]) }
         #expect(lines.withLockedValue { $0 } == ["duplicate at=0", "gap at=1"])
         log.flush(at: second + 5)
-        #expect(lines.withLockedValue { $0.count } == 2, "the second is not over")
+        #expect(lines.withLockedValue { $0.count } == 2, "the second has not elapsed")
         log.flush(at: 2 * second)
         log.flush(at: .max)
         log.flush(at: .max)

@@ -139,7 +139,7 @@ import Time
     @Test func anEnvelopeThatLacksAProtocolOfOthers() {
         var observer = metrics.coreObserver()
         observe(&observer, [record(":all", invocation(["json"]))])
-        #expect(missing("messagepack") == 0, "no other envelope has it")
+        #expect(missing("messagepack") == 0, "no other envelope has that protocol")
         observe(&observer, [record(":group:a", invocation(["json", "messagepack"]))])
         #expect(missing("messagepack") == 0 && missing("json") == 0)
         observe(
@@ -230,7 +230,7 @@ import Time
         observe(&observer, [command(1, "s"), record(":all", [0xC1]), record(":nothing", [0x90]), [0x00]])
         observer.tick(Moment(realtime: Self.now + 31 * Self.second, monotonic: Self.second))
         #expect(sample("group_acks_missing_total") == 1)
-        #expect(sample("undecodable_total", #",reason="wrong_type""#) == 1, "no record at all")
+        #expect(sample("undecodable_total", #",reason="wrong_type""#) == 1, "the record itself does not decode")
         #expect(sample("undecodable_total", #",reason="foreign_channel""#) == 1)
         #expect(sample("envelopes_total") == 4)
     }

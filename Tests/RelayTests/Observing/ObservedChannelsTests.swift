@@ -49,7 +49,7 @@ import Time
         var channels = ObservedChannels(metrics.observing)
         #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true))
         #expect(observe(Array("7 blob".utf8), 1, &channels) == (7, true))
-        #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true), "without ids nothing is out of line")
+        #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true), "without ids nothing can be out of order")
         #expect(observe(Array("9 blob".utf8), 1, &channels) == (9, false))
         channels.publishAll()
         #expect(envelopes("app:ChatHub", "core") == 2)

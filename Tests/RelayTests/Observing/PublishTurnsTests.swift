@@ -69,7 +69,7 @@ import Testing
         #expect(Set(taken.joined()) == Set(0...250))
 
         turns.add()
-        #expect(turns.deadline == nil, "it has not counted yet")
+        #expect(turns.deadline == nil, "the first turn is not counted yet")
         turns.counted()
         #expect(Set(self.turns(&turns, from: &now).joined()) == Set(0...251))
     }

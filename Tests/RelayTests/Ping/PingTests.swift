@@ -105,7 +105,7 @@ import Time
         #expect(health.round(Self.chat, answered: 2, timedOut: 1) == .stopped)
         #expect(health.round(Self.news, answered: 0, timedOut: 1) == .stopped)
         #expect(health.round(Self.chat, answered: 0, timedOut: 3) == nil)
-        #expect(health.round(Self.chat, answered: 0, timedOut: 0) == nil, "nothing was asked")
+        #expect(health.round(Self.chat, answered: 0, timedOut: 0) == nil, "no query was sent")
         #expect(health.round(Self.chat, answered: 3, timedOut: 0) == .recovered)
         #expect(health.round(Self.chat, answered: 3, timedOut: 0) == nil)
     }

@@ -45,7 +45,7 @@ import Testing
         #expect(found[0] == found[1] && found[0] == found[4], "equal values, equal hashes")
         #expect(Set(found).count == 3)
         #expect(
-            try Self.hashes(in: Self.value(#""hi""#, hash)) == [found[0]], "an escape more or less is no difference")
+            try Self.hashes(in: Self.value(#""hi""#, hash)) == [found[0]], "escapes make no difference")
         let other = PayloadFilter(PayloadPolicy(mode: .hash))
         #expect(try Self.value(#""hi""#, other) != Self.value(#""hi""#, hash), "another key, other hashes")
     }

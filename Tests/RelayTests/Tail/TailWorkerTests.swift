@@ -158,6 +158,6 @@ import Testing
         let (seen, report, failed) = tail(output) { intake in intake.deliver(Self.batch(1, 2, 3, 4)) }
         #expect(seen == ["1"])
         #expect(failed)
-        #expect(report.droppedEnvelopes == 2, "those after the one that failed")
+        #expect(report.droppedEnvelopes == 2, "the two after the envelope that failed")
     }
 }

@@ -38,7 +38,7 @@ import Testing
     @Test func aNewHubHasItsOwnValues() {
         let relay = makeMetrics(["chat"])
         let watch = WatchMetrics(relay.registry, channels: relay.channels)
-        #expect(watch.subscribers(channel: 1) == nil, "it is just being attached")
+        #expect(watch.subscribers(channel: 1) == nil, "the hub is still being attached")
         let hub = relay.observing.attach(.core(Self.chat))
         watch.attach(hub)
         watch.attach(hub)

@@ -29,7 +29,7 @@ import Testing
             #expect(token.matches(Array("fedcba9876543210".utf8)))
             try Data("short".utf8).write(to: URL(filePath: path))
             #expect(throws: RelayError.self) { try token.reload() }
-            #expect(token.matches(Array("fedcba9876543210".utf8)), "the old one stays")
+            #expect(token.matches(Array("fedcba9876543210".utf8)), "the old token must stay valid")
         }
     }
 
@@ -38,7 +38,9 @@ import Testing
         try withFile(content) { path in
             let error = #expect(throws: RelayError.self) { try WebToken(file: path) }
             #expect(error?.description.contains(path) == true)
-            if content == "short" { #expect(error?.description.contains(content) == false, "no secret in an error") }
+            if content == "short" {
+                #expect(error?.description.contains(content) == false, "an error must not contain the secret")
+            }
         }
         #expect(throws: RelayError.self) { try WebToken(file: "/nonexistent/token") }
     }

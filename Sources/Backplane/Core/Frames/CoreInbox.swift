@@ -9,10 +9,12 @@ package struct CoreInbox {
     /// Where the search for the end of a message continues.
     private var searched = 0
 
+    /// - Parameter limit: bytes of one message; a longer one throws ``Failure/tooLarge(limit:)``.
     package init(limit: Int) {
         self.limit = limit
     }
 
+    /// Why the rest of the connection cannot be split.
     package enum Failure: Error, Equatable {
         case tooLarge(limit: Int)
         /// The length of a MessagePack message has more than five bytes, or exceeds 2 GiB.
@@ -22,6 +24,7 @@ package struct CoreInbox {
     /// Bytes that are not a complete message yet, or were not consumed.
     package var count: Int { bytes.count - start }
 
+    /// Adds received bytes, which may end within a message.
     package mutating func append(_ new: some Collection<UInt8>) {
         if start > 0, start == bytes.count {
             bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 16)
