@@ -68,6 +68,16 @@ extension CaptureEvent {
     /// The server subscribed to is a master again.
     package static func promoted() -> CaptureEvent { CaptureEvent(event: "promoted") }
 
+    /// A hub was discovered: its envelopes are recorded from here on.
+    package static func attached(channel: String) -> CaptureEvent {
+        CaptureEvent(event: "attached", channel: channel)
+    }
+
+    /// A discovered hub has no nodes: its envelopes are not recorded from here on, until it is attached again.
+    package static func detached(channel: String) -> CaptureEvent {
+        CaptureEvent(event: "detached", channel: channel)
+    }
+
     private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: name)
         event.reason = "disk_low"

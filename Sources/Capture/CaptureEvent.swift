@@ -8,7 +8,7 @@ import JSON
 package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`,
-    /// `promoted`, `interleaved`, `erased`.
+    /// `promoted`, `interleaved`, `erased`, `attached`, `detached`.
     package var event: String
     /// The Redis channel; nil for all channels.
     package var channel: String?
@@ -101,11 +101,6 @@ package struct CaptureEvent: Equatable, Sendable {
         event.runID = runID
         event.redisVersion = redisVersion
         return event
-    }
-
-    /// A hub was discovered: its envelopes are recorded from here on.
-    package static func attached(channel: String) -> CaptureEvent {
-        CaptureEvent(event: "attached", channel: channel)
     }
 
     /// The connection is lost.

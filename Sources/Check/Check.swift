@@ -88,10 +88,10 @@ package struct Check: Sendable {
             ) {
                 try await run(nodes, text: text, observer: observer, counter: counter, network: network)
             }
-            try await network.shutdown()
+            await network.shutdown()
             return outcome
         } catch {
-            try? await network.shutdown()
+            await network.shutdown()
             throw error
         }
     }

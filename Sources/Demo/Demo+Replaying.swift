@@ -1,5 +1,6 @@
 import Backplane
 import Capture
+import HubNode
 import Loopback
 import NIOCore
 import NIOPosix
@@ -98,7 +99,8 @@ extension Demo {
         defer { for task in listening { task.cancel() } }
         try await listener.waitUntilSubscribed()
         try await coreListener.waitUntilSubscribed()
-        return try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
+        let limits = Self.limits(holding: live.published + live.corePublished)
+        return try await nodes(on: target, limits: limits).run(onPublished: { _, _, _ in }) { nodes in
             // Each uses a different node or transport from the previous one.
             let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {
                 Witness(node: $0.url, transport: $1, network: network)
@@ -122,12 +124,25 @@ extension Demo {
         }
     }
 
+    /// At full speed Redis gets the whole capture before the clients have read it. Neither Redis nor a node may then
+    /// disconnect a slow reader, as they do by default: the nodes' subscriptions beyond 32 MiB, and a client for which
+    /// more than 10,000 messages wait.
+    static let patientRedis = ["--client-output-buffer-limit", "pubsub", "0", "0", "0"]
+
+    /// Limits with which a node keeps all messages of these payloads for a client that reads slowly.
+    static func limits(holding payloads: [[UInt8]]) -> HubNodeLimits {
+        var limits = HubNodeLimits()
+        limits.outboundMessages = max(limits.outboundMessages, payloads.count)
+        limits.outboundBytes = max(limits.outboundBytes, payloads.reduce(0) { $0 + $1.count })
+        return limits
+    }
+
     private static func calls(
         of witnesses: [Witness], awaiting count: Int
     ) async -> [(title: String, calls: [Witness.Heard])] {
         var calls: [(String, [Witness.Heard])] = []
         for witness in witnesses {
-            calls.append((witness.title, await witness.heard(awaiting: count, within: .seconds(20))))
+            calls.append((witness.title, await witness.heard(awaiting: count, pause: .seconds(20))))
         }
         return calls
     }

@@ -81,16 +81,16 @@ package struct Demo: Sendable {
         let network = SignalRNetwork()
         do {
             let outcome = try await RedisServerProcess.run { source in
-                try await RedisServerProcess.run { target in
+                try await RedisServerProcess.run(Self.patientRedis) { target in
                     report("source Redis  \(source.endpoint)   target Redis  \(target.endpoint)")
                     let live = try await record(from: source, network: network)
                     return try await replay(live, into: target, network: network)
                 }
             }
-            try await network.shutdown()
+            await network.shutdown()
             return outcome
         } catch {
-            try? await network.shutdown()
+            await network.shutdown()
             throw error
         }
     }
@@ -137,11 +137,12 @@ package struct Demo: Sendable {
         }
     }
 
-    func nodes(on redis: RedisConfiguration, count: Int = 2) -> InProcessNodes {
+    func nodes(on redis: RedisConfiguration, limits: HubNodeLimits = HubNodeLimits()) -> InProcessNodes {
         InProcessNodes(
-            count: count, title: "node", acknowledgement: .seconds(30), redis: redis,
+            count: 2, title: "node", acknowledgement: .seconds(30), redis: redis,
             channel: Self.channel,
-            core: CoreBackplaneSettings(hubType: Self.coreHub.type), version: version, logger: logger)
+            core: CoreBackplaneSettings(hubType: Self.coreHub.type), limits: limits, version: version,
+            logger: logger)
     }
 
     /// A subscriber to the channels of everything that a witness of ASP.NET Core SignalR receives.
@@ -209,10 +210,10 @@ package struct Demo: Sendable {
         let published = try await collector.everything(
             beyond: 0, countedBy: source, channel: Self.channel)
         let expected = Witness.expected(of: published)
-        let heard = await witness.heard(awaiting: expected.count, within: .seconds(10))
+        let heard = await witness.heard(awaiting: expected.count, pause: .seconds(10))
         let corePublished = await coreCollector.payloads(upTo: Self.lastWords, timeout: .seconds(10))
         let coreExpected = Witness.expected(ofCore: corePublished)
-        let coreHeard = await coreWitness.heard(awaiting: coreExpected.count, within: .seconds(10))
+        let coreHeard = await coreWitness.heard(awaiting: coreExpected.count, pause: .seconds(10))
         await coreWitness.leave()
         await witness.leave()
         // The abort of the witness is the last envelope.

@@ -62,12 +62,17 @@ struct Witness: Sendable {
         await client.stop()
     }
 
-    /// Waits until the client has received this many calls.
+    /// Waits until the client has received this many calls, as long as more of them arrive.
     ///
-    /// - Returns: the calls received so far; fewer on timeout, or if the task was cancelled.
-    func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
-        let deadline = ContinuousClock.now + limit
-        while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
+    /// - Parameter pause: the longest wait for the next call.
+    /// - Returns: the calls received so far; fewer if none came for that long, or if the task was cancelled.
+    func heard(awaiting count: Int, pause: Duration) async -> [Heard] {
+        var last = -1
+        var deadline = ContinuousClock.now + pause
+        while !Task.isCancelled {
+            let received = memory.withLockedValue { $0.count }
+            if received != last { (last, deadline) = (received, .now + pause) }
+            guard received < count, .now < deadline else { break }
             // Events arrive on the event loop's thread: check again shortly.
             try? await Task.sleep(for: .milliseconds(10))
         }

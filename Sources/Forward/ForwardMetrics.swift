@@ -37,7 +37,7 @@ struct ForwardMetrics: Sendable {
         let leftOut = registry.counterFamily(
             "backplane_relay_forward_left_out_envelopes_total",
             help:
-                "Envelopes of ASP.NET Core that are not forwarded because they mean nothing at another Redis, by kind: for single connections, group commands, acks, client results.",
+                "Envelopes of ASP.NET Core that are not forwarded because they mean nothing at another Redis, by kind: for single connections, group commands, acks, client results, pings of a relay.",
             labels: ["kind"])
         self.leftOut = Dictionary(uniqueKeysWithValues: CoreLeftOut.allCases.map { ($0, leftOut.with($0.rawValue)) })
         let dropped = registry.counterFamily(

@@ -83,7 +83,7 @@ enum CoreForward {
         guard let record = try? CoreRecord(bytes), let name = hub.parse(record.channel),
             let view = try? CorePayloadView(name.kind, record.payload)
         else { return .undecodable }
-        if let kind = CoreLeftOut(name.kind, view) { return .leftOut(kind) }
+        if let kind = CoreLeftOut(name, view) { return .leftOut(kind) }
         let marked = try? CoreForwardMark.mark(
             record.payload, name.kind, leaving: place, unlessBeenAt: places)
         switch marked {

@@ -119,7 +119,8 @@ final class HubMetrics: Sendable {
             joinsCore
             ? registry.gauge(
                 "backplane_relay_hub_core_up",
-                help: "1 while the node receives from the ASP.NET Core backplane and can publish on it. Check Redis."
+                help:
+                    "1 while the node receives from the ASP.NET Core backplane and can publish on it, for each of its hubs. Check Redis."
             ) : Gauge()
         coreConnectionGauges = registry.gaugeFamily(
             "backplane_relay_hub_core_connections",

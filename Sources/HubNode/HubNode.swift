@@ -15,7 +15,7 @@ import SystemPackage
 #endif
 
 /// A SignalR node: serves hubs to clients of SignalR 2 over HTTP, and shares their messages with other nodes through
-/// Redis. The first hub is also served to clients of ASP.NET Core SignalR (``CoreBroker``).
+/// Redis. Each hub is also served to clients of ASP.NET Core SignalR (``CoreBroker``), at its own path.
 ///
 /// The path of a message: ``RedisMessageBus`` (subscription) -> ``MessageBroker`` (recipients) -> the webSocket or the
 /// response (``PullTransport``) of each recipient. The path of a call: ``WebSocketHandler`` or ``SignalREndpoint`` ->
@@ -55,57 +55,23 @@ public struct HubNode: Service {
     /// Runs until graceful shutdown or cancellation; a graceful shutdown asks the clients to reconnect and waits for
     /// them.
     ///
-    /// - Throws: ``HubNodeError`` if the address cannot be bound; `RedisError` if the first connection to Redis fails
-    ///   for a permanent reason.
+    /// - Throws: ``HubNodeError`` if the address cannot be bound, or two hubs have the same path or channels;
+    ///   `RedisError` if the first connection to Redis fails for a permanent reason.
     public func run() async throws {
+        let plans = try configuration.corePlans(for: hubs)
         // A single loop for the bus, the broker and every socket: they share state without locks.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.any()
-        let metrics = HubMetrics(
-            version: configuration.version, joinsSignalR2: configuration.joinsSignalR2,
-            joinsCore: configuration.core?.backplane != nil)
-        let bus = RedisMessageBus(
-            redis: configuration.redis, channel: configuration.channel,
-            limits: configuration.limits, eventLoopGroup: group, executor: loop.executor,
-            logger: logger)
-        let publisher = SignalR2Publisher(
-            bus: bus, acknowledgementTime: configuration.timing.acknowledgement, metrics: metrics, observer: observer,
-            executor: loop.executor, logger: logger)
-        let broker = MessageBroker(
-            publisher: publisher, configuration: configuration, metrics: metrics, observer: observer,
-            executor: loop.executor, logger: logger)
-        let dispatcher = HubDispatcher(
-            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
-        let core: CoreBroker? =
-            if let settings = configuration.core, let hub = hubs.first {
-                CoreBroker(
-                    settings: settings, hub: hub, dispatcher: dispatcher, limits: configuration.limits,
-                    metrics: metrics, signalR2: configuration.joinsSignalR2 ? publisher : nil,
-                    bus: coreBus(settings, group), acknowledgementTime: configuration.timing.acknowledgement,
-                    executor: loop.executor, logger: logger)
-            } else {
-                nil
-            }
         let parts = HubNodeParts(
-            configuration: configuration, dispatcher: dispatcher, metrics: metrics, broker: broker, core: core,
-            group: group)
-        let outcome = await serve(bus: bus, parts)
+            configuration, hubs: hubs, plans: plans, observer: observer, group: group, logger: logger)
+        let outcome = await serve(parts)
         await parts.shutDown()
         try await group.shutdownGracefully()
         try outcome.get()
         logger.info("stopped")
     }
 
-    private func coreBus(_ settings: CoreHubSettings, _ group: MultiThreadedEventLoopGroup) -> CoreBus? {
-        settings.backplane.map {
-            CoreBus(
-                redis: configuration.redis, settings: $0, machine: HubMachine.name, limits: configuration.limits,
-                eventLoopGroup: group, executor: group.any().executor, logger: logger)
-        }
-    }
-
-    private func serve(bus: RedisMessageBus, _ parts: HubNodeParts) async -> Result<Void, any Error> {
-        let (broker, core) = (parts.broker, parts.core)
+    private func serve(_ parts: HubNodeParts) async -> Result<Void, any Error> {
+        let (bus, broker, core) = (parts.bus, parts.broker, parts.core)
         let server = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [application(parts)],
@@ -113,7 +79,7 @@ public struct HubNode: Service {
         let address = "\(configuration.listenHost):\(configuration.listenPort)"
         let ticker = parts.group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             broker.assumeIsolated { $0.tick() }
-            core?.assumeIsolated { $0.tick() }
+            core.tick()
         }
         defer { ticker.cancel() }
         return await withTaskGroup(of: Result<Void, any Error>.self) { tasks in
@@ -124,12 +90,13 @@ public struct HubNode: Service {
                     }
                 }
             }
-            if let core, let coreBus = core.bus {
+            for served in core.all {
+                guard let bus = served.broker.bus else { continue }
                 tasks.addTask {
                     await Self.result {
-                        try await coreBus.run { [observer] event in
+                        try await bus.run { [observer] event in
                             observer?.noted(event)
-                            core.assumeIsolated { $0.handle(event) }
+                            core.handle(event, of: served.broker)
                         }
                     }
                 }
@@ -176,6 +143,7 @@ public struct HubNode: Service {
     private func application(_ parts: HubNodeParts) -> some Service {
         let (gate, upgrader) = (parts.gate, parts.upgrader)
         let (metrics, group) = (parts.metrics, parts.group)
+        let (routes, hasPage) = (parts.core.all.map(\.route), parts.page != nil)
         let limits = httpLimits()
         let connections = ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)
         let (configuration, logger, onListening) = (configuration, logger, onListening)
@@ -183,8 +151,9 @@ public struct HubNode: Service {
             responder: HeadResponder(
                 parts.router.buildResponder().showing(configuration.openPages),
                 changesSomething: {
-                    gate.endpoint(of: $0.uri.path)?.changesSomething == true
-                        || parts.route?.target(of: $0.uri.path) != nil
+                    let path = $0.uri.path
+                    return gate.endpoint(of: path)?.changesSomething == true
+                        || routes.contains { $0.target(of: path) != nil }
                 }),
             server: HTTPServerBuilder { responder in
                 HubChildChannel(
@@ -197,9 +166,12 @@ public struct HubNode: Service {
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 let address = "http://\(configuration.listenHost):\(port)"
-                var metadata: Logger.Metadata = ["page": "\(address)/"]
+                var metadata: Logger.Metadata = [:]
+                if hasPage { metadata["page"] = "\(address)/" }
                 if configuration.joinsSignalR2 { metadata["hubs"] = "\(address)\(configuration.path)" }
-                if let core = configuration.core { metadata["core"] = "\(address)\(core.path)" }
+                if !routes.isEmpty {
+                    metadata["core"] = "\(routes.map { address + $0.path }.joined(separator: " "))"
+                }
                 logger.info("listening", metadata: metadata)
                 onListening(port)
             },
@@ -230,7 +202,7 @@ public struct HubNode: Service {
     /// Tells the clients to reconnect, which a load balancer leads elsewhere, and gives them time to do so.
     private func drain(_ parts: HubNodeParts) async {
         await parts.broker.drain()
-        await parts.core?.drain()
+        await parts.core.drain()
         let deadline = ContinuousClock.now + configuration.timing.drain
         while await parts.hasClientsToDrain, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
@@ -253,11 +225,14 @@ public struct HubNode: Service {
 /// Errors that prevent a node from running.
 public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     case cannotListen(address: String, reason: String)
+    /// The hubs cannot be served with these settings.
+    case invalidHubs(String)
 
     public var description: String {
         switch self {
         case .cannotListen(let address, let reason):
             "cannot listen on \(address): \(reason); name another address"
+        case .invalidHubs(let reason): reason
         }
     }
 }

@@ -29,8 +29,12 @@ public struct HubNodeConfiguration: Sendable {
     public var limits: HubNodeLimits
     /// Timeouts and intervals.
     public var timing: HubNodeTiming
-    /// Serves the first hub to clients of ASP.NET Core SignalR; nil: not served.
+    /// Serves each hub to clients of ASP.NET Core SignalR at its own path, unless ``coreHubs`` has other settings for it;
+    /// nil: only those hubs are served to them.
     public var core: CoreHubSettings? = CoreHubSettings()
+    /// Settings of single hubs, by the hub's name. On the backplane each hub has its own channels, so if several hubs
+    /// join it, each needs settings with its own ``CoreBackplaneSettings/hubType``.
+    public var coreHubs: [String: CoreHubSettings] = [:]
     /// Of the program, for metrics.
     public var version: String
     /// Additional open pages of the HTTP surface.

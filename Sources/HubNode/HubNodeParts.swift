@@ -1,4 +1,5 @@
 import Hummingbird
+import Logging
 import NIOCore
 import NIOPosix
 
@@ -7,60 +8,94 @@ struct HubNodeParts: Sendable {
     let configuration: HubNodeConfiguration
     let dispatcher: HubDispatcher
     let metrics: HubMetrics
+    let bus: RedisMessageBus
     let broker: MessageBroker
-    /// Nil if no clients of ASP.NET Core SignalR are served.
-    let core: CoreBroker?
+    let core: CoreHubs
     let group: MultiThreadedEventLoopGroup
+
+    /// - Parameters:
+    ///   - plans: the hubs for clients of ASP.NET Core SignalR.
+    ///   - group: with a single event loop.
+    init(
+        _ configuration: HubNodeConfiguration, hubs: [Hub], plans: [CoreHubPlan], observer: (any HubNodeObserver)?,
+        group: MultiThreadedEventLoopGroup, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.group = group
+        let (executor, timing) = (group.any().executor, configuration.timing)
+        let metrics = HubMetrics(
+            version: configuration.version, joinsSignalR2: configuration.joinsSignalR2,
+            joinsCore: plans.contains { $0.settings.backplane != nil })
+        self.metrics = metrics
+        bus = RedisMessageBus(
+            redis: configuration.redis, channel: configuration.channel, limits: configuration.limits,
+            eventLoopGroup: group, executor: executor, logger: logger)
+        let publisher = SignalR2Publisher(
+            bus: bus, acknowledgementTime: timing.acknowledgement, metrics: metrics, observer: observer,
+            executor: executor, logger: logger)
+        broker = MessageBroker(
+            publisher: publisher, configuration: configuration, metrics: metrics, observer: observer,
+            executor: executor, logger: logger)
+        let dispatcher = HubDispatcher(
+            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
+        self.dispatcher = dispatcher
+        let served = plans.map { plan in
+            let bus = plan.settings.backplane.map {
+                CoreBus(
+                    redis: configuration.redis, settings: $0, machine: HubMachine.name, limits: configuration.limits,
+                    eventLoopGroup: group, executor: executor, logger: logger)
+            }
+            return CoreHubs.Served(
+                route: CoreRoute(path: plan.path),
+                broker: CoreBroker(
+                    settings: plan.settings, hub: plan.hub, dispatcher: dispatcher, limits: configuration.limits,
+                    metrics: metrics, signalR2: configuration.joinsSignalR2 ? publisher : nil, bus: bus,
+                    acknowledgementTime: timing.acknowledgement, executor: executor, logger: logger))
+        }
+        core = CoreHubs(served, metrics: metrics)
+    }
 
     var gate: RequestGate {
         RequestGate(
             path: configuration.path, sealer: TokenSealer(key: configuration.tokenKey), dispatcher: dispatcher)
     }
 
-    var route: CoreRoute? { core == nil ? nil : configuration.core.map { CoreRoute(path: $0.path) } }
-
     var upgrader: WebSocketUpgrader {
         WebSocketUpgrader(
             gate: gate, broker: broker, calls: calls, metrics: metrics,
-            maximumMessageBytes: configuration.limits.inboundMessageBytes, core: upgrade)
+            maximumMessageBytes: configuration.limits.inboundMessageBytes,
+            core: core.all.map { CoreUpgrade(route: $0.route, broker: $0.broker) })
     }
 
     var router: Router<HubRequestContext> {
         HubHTTP.router(
             endpoint: SignalREndpoint(
                 configuration: configuration, gate: gate, calls: calls, broker: broker, metrics: metrics),
-            core: coreEndpoint, coreBroker: core, page: ChatPage(configuration: configuration), metrics: metrics,
-            broker: broker)
+            core: core, page: page, metrics: metrics, broker: broker)
+    }
+
+    /// Nil if the node has no chat hub.
+    var page: ChatPage? {
+        guard dispatcher.hub(named: Hub.chat.name) != nil else { return nil }
+        return ChatPage(configuration: configuration, core: core[Hub.chat.name])
     }
 
     private var calls: HubCalls {
         HubCalls(
-            dispatcher: dispatcher,
-            publisher: HubPublisher(
-                signalR2: configuration.joinsSignalR2 ? broker.publisher : nil, core: core),
+            dispatcher: dispatcher, signalR2: configuration.joinsSignalR2 ? broker.publisher : nil, core: core,
             executor: group.any().executor)
-    }
-
-    private var upgrade: CoreUpgrade? {
-        guard let core, let route else { return nil }
-        return CoreUpgrade(route: route, broker: core)
-    }
-
-    private var coreEndpoint: CoreEndpoint? {
-        guard let core, let route else { return nil }
-        return CoreEndpoint(configuration: configuration, route: route, broker: core, metrics: metrics)
     }
 
     var hasClientsToDrain: Bool {
         get async {
             if await broker.hasClientsToDrain { return true }
-            return await core?.hasClientsToDrain ?? false
+            return await core.hasClientsToDrain
         }
     }
 
     /// Ends everything that is waiting.
     func shutDown() async {
         await broker.shutDown()
-        await core?.shutDown()
+        await core.shutDown()
     }
 }

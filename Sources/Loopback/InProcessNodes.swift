@@ -24,6 +24,8 @@ package struct InProcessNodes: Sendable {
     package let channel: String
     /// The backplane of ASP.NET Core SignalR; if nil, its clients reach only those of the same node.
     package let core: CoreBackplaneSettings?
+    /// Limits of each node.
+    package let limits: HubNodeLimits
     /// The version shown on the nodes' pages.
     package let version: String
     /// Logger of the nodes.
@@ -32,8 +34,8 @@ package struct InProcessNodes: Sendable {
     /// - Parameter count: at least 1.
     package init(
         count: Int, title: String = "check node", acknowledgement: Duration = Self.shortAcknowledgement,
-        redis: RedisConfiguration, channel: String, core: CoreBackplaneSettings? = nil, version: String,
-        logger: Logger
+        redis: RedisConfiguration, channel: String, core: CoreBackplaneSettings? = nil,
+        limits: HubNodeLimits = HubNodeLimits(), version: String, logger: Logger
     ) {
         self.count = count
         self.title = title
@@ -41,6 +43,7 @@ package struct InProcessNodes: Sendable {
         self.redis = redis
         self.channel = channel
         self.core = core
+        self.limits = limits
         self.version = version
         self.logger = logger
     }
@@ -60,7 +63,7 @@ package struct InProcessNodes: Sendable {
                 onListening: { port in
                     let origin = "http://127.0.0.1:\(port)"
                     guard let url = try? NodeURL("\(origin)/signalr"),
-                        let coreURL = try? NodeURL(origin + CoreHubSettings().path)
+                        let coreURL = try? NodeURL(origin + CoreHubSettings().path(of: Hub.chat.name))
                     else { return }
                     starting.yield(
                         (number, CheckedNode(name: "node \(number)", url: url, coreURL: coreURL, log: log)))
@@ -73,8 +76,8 @@ package struct InProcessNodes: Sendable {
 
     private func configuration(_ number: Int, key: TokenKey) -> HubNodeConfiguration {
         var configuration = HubNodeConfiguration(
-            redis: redis, channel: channel, name: "\(title) \(number)", listenPort: 0, tokenKey: key, version: version
-        )
+            redis: redis, channel: channel, name: "\(title) \(number)", listenPort: 0, tokenKey: key, limits: limits,
+            version: version)
         configuration.core?.backplane = core
         // The retry notes show the reason.
         configuration.detailedErrors = true

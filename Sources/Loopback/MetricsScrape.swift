@@ -1,6 +1,4 @@
-import AsyncHTTPClient
-import NIOCore
-import NIOHTTP1
+import SignalRClient
 
 /// The `/metrics` of a relay on this machine, read over HTTP like Prometheus does.
 package struct MetricsScrape: Sendable {
@@ -43,14 +41,12 @@ package struct MetricsScrape: Sendable {
 package enum HTTPGet {
     /// Longer than any exposition of a relay.
     private static let limit = 64 << 20
+    private static let network = SignalRNetwork()
 
     /// - Returns: the body, whatever the status.
-    /// - Throws: errors of `HTTPClient`.
+    /// - Throws: errors of ``SignalRNetwork/text(from:path:within:upTo:)``.
     package static func body(port: Int, path: String) async throws -> String {
-        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
-        // An idle connection would delay the server's shutdown.
-        request.headers.add(name: "Connection", value: "close")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
-        return String(buffer: try await response.body.collect(upTo: limit))
+        try await network.text(
+            from: NodeURL("http://127.0.0.1:\(port)"), path: path, within: .seconds(10), upTo: limit)
     }
 }

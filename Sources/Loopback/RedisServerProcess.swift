@@ -18,15 +18,16 @@ package enum RedisServerProcess {
     /// The servers that are started and not yet reaped.
     private static let running = Mutex<Set<pid_t>>([])
 
+    /// - Parameter options: added to redis-server's command line.
     /// - Throws: ``SetupError`` if redis-server is missing or does not start; errors of `body`.
     package static func run<Result: Sendable>(
-        _ body: @Sendable (RedisConfiguration) async throws -> Result
+        _ options: [String] = [], _ body: @Sendable (RedisConfiguration) async throws -> Result
     ) async throws -> Result {
         var lastWords = ""
         // Another process may take the port before the server starts.
         for _ in 0..<attempts {
             do {
-                return try await run(port: try await freePort(), body)
+                return try await run(port: try await freePort(), options, body)
             } catch let error as EndedBeforeReady {
                 lastWords = error.lastLine
             }
@@ -44,7 +45,7 @@ package enum RedisServerProcess {
     }
 
     private static func run<Result: Sendable>(
-        port: Int, _ body: @Sendable (RedisConfiguration) async throws -> Result
+        port: Int, _ options: [String], _ body: @Sendable (RedisConfiguration) async throws -> Result
     ) async throws -> Result {
         let (starts, start) = AsyncStream<Start>.makeStream()
         let (ends, end) = AsyncStream<Void>.makeStream()
@@ -52,7 +53,7 @@ package enum RedisServerProcess {
         // Redis that no longer answers.
         let serving = Task {
             do {
-                try await serve(port: port, onReady: { start.yield(.ready) }, until: ends)
+                try await serve(port: port, options, onReady: { start.yield(.ready) }, until: ends)
             } catch {
                 start.yield(.failed(error))
             }
@@ -77,7 +78,7 @@ package enum RedisServerProcess {
     ///
     /// - Throws: ``EndedBeforeReady`` with the last line of output if the server exited by itself; ``SetupError``.
     private static func serve(
-        port: Int, onReady: @escaping @Sendable () -> Void, until ends: AsyncStream<Void>
+        port: Int, _ settings: [String], onReady: @escaping @Sendable () -> Void, until ends: AsyncStream<Void>
     ) async throws {
         // Its own process group: Ctrl-C goes to us only, and we stop the server in due order.
         var options = PlatformOptions()
@@ -85,9 +86,11 @@ package enum RedisServerProcess {
         do {
             _ = try await Subprocess.run(
                 .name("redis-server"),
-                arguments: [
-                    "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no",
-                ],
+                arguments: Arguments(
+                    [
+                        "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize",
+                        "no",
+                    ] + settings),
                 platformOptions: options, input: .none, output: .sequence, error: .discarded
             ) { execution in
                 let identifier = execution.processIdentifier.value

@@ -6,8 +6,12 @@ package struct CoreAttachment: Sendable, Equatable {
     /// Each PUBLISH of a Redis is compared with all of its patterns: more than this number requires the operator's
     /// consent.
     package static let fewPatterns = 40
-    /// The most hubs, with the operator's consent too: a hub stays watched when its nodes have gone.
+    /// The most hubs, with the operator's consent too.
     package static let mostHubs = 250
+    /// How long a discovered hub stays watched without nodes: an hour. Longer than an application is down for a
+    /// release, because what its nodes send before the hub is found again is missed; and long after the alert about a
+    /// hub without nodes, which waits ten minutes and ends when the hub is no longer watched.
+    package static let usualEmptyHubTime = Duration.seconds(3_600)
 
     /// The `ChannelPrefix` of the nodes; empty for none.
     package var prefix: String
@@ -21,6 +25,8 @@ package struct CoreAttachment: Sendable, Equatable {
     package var includesConnections: Bool
     /// Whether discovered hubs may need more patterns than ``fewPatterns``.
     package var permitsManyPatterns: Bool
+    /// How long a discovered hub stays watched without nodes; a named one always does.
+    package var emptyHubTime = Self.usualEmptyHubTime
 
     /// The defaults watch nothing.
     package init(

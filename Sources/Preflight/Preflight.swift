@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 package import NIOCore
 package import Redis
@@ -152,8 +153,11 @@ package struct Preflight {
         guard !lonely.isEmpty || core != nil else { return }
         var policy = ChannelScanPolicy(limit: limit)
         var groups: ChannelGroups?
+        var covered: [CoreHub] = []
         switch try await ChannelDirectory(client: client).names(&policy) {
-        case .success(let names): groups = ChannelGroups(names)
+        case .success(let names):
+            groups = ChannelGroups(names)
+            if let core { covered = CoreDiscovery.covered(in: names.map { Array($0.utf8) }, prefix: core.prefix) }
         case .failure(let reason):
             report.namesUnknown = reason.description
             report.hasTooManyNames = reason.isAboveLimit
@@ -168,6 +172,7 @@ package struct Preflight {
         if let core {
             report.core = try await CoreLook(client: client, attachment: core)
                 .report(groups, database: configuration.database)
+            report.core?.covered = covered
         }
     }
 

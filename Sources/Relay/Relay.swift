@@ -185,11 +185,16 @@ package struct Relay: Service {
             if let pinger = services.pinger { add { await pinger.run() } }
             if let follower = services.follower {
                 add {
-                    await follower.follow { hubs in
-                        let indexes = parts.attach(hubs)
-                        guard !indexes.isEmpty else { return }
-                        parts.intake.command(.attach(indexes))
-                        await services.subscription.join(indexes)
+                    await follower.follow { change in
+                        switch change {
+                        case .found(let hubs):
+                            let indexes = parts.attach(hubs)
+                            guard !indexes.isEmpty else { return }
+                            parts.intake.command(.attach(indexes))
+                            await services.subscription.join(indexes)
+                        case .returned(let hubs): await services.subscription.rejoin(parts.reattach(hubs))
+                        case .gone(let hubs): await services.subscription.leave(parts.leave(hubs))
+                        }
                     }
                 }
             }

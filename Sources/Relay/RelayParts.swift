@@ -1,7 +1,6 @@
-package import Backplane
+import Backplane
 import Capture
 package import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Preflight
@@ -42,7 +41,16 @@ package struct RelayParts: Sendable {
         storage = StorageMetrics(registry)
         ping = configuration.pingInterval == nil ? nil : PingMetrics(registry)
         watch = WatchMetrics(registry, channels: observing.channels)
+        if configuration.core != nil { Self.countHubs(context) }
         registry.registerProcess(version: configuration.version)
+    }
+
+    private static func countHubs(_ context: RelayContext) {
+        let hubs = context.registry.gauge(
+            "backplane_relay_watched_hubs",
+            help:
+                "Hubs of ASP.NET Core that are watched now; a discovered hub until it has had no nodes for an hour.")
+        context.registry.onScrape { hubs.set(Double(context.attached.watchedHubs.count)) }
     }
 
     /// Prepares the parts for discovered hubs. Their envelopes may arrive once the worker was notified.
@@ -52,6 +60,22 @@ package struct RelayParts: Sendable {
         let indexes = context.attached.attach(hubs)
         let new = Array(context.attached.all[indexes])
         for channel in new { watch.attach(observing.attach(channel)) }
+        return indexes
+    }
+
+    /// Prepares the parts for hubs that are no longer watched.
+    ///
+    /// - Returns: their indexes.
+    func leave(_ hubs: [CoreHub]) -> [Int] {
+        let indexes = context.attached.leave(hubs)
+        for index in indexes { watch.leave(channel: index) }
+        return indexes
+    }
+
+    /// The same for hubs that are watched again.
+    func reattach(_ hubs: [CoreHub]) -> [Int] {
+        let indexes = context.attached.reattach(hubs)
+        for index in indexes { watch.reattach(channel: index) }
         return indexes
     }
 
@@ -236,50 +260,5 @@ package struct RelayContext: Sendable {
         self.registry = registry
         self.status = status
         self.logger = logger
-    }
-}
-
-/// The backplane channels of one relay, by channel index of a batch. The list only grows: hubs of ASP.NET Core appear
-/// while the relay runs, and the meaning of an index never changes.
-package final class AttachedChannels: Sendable {
-    /// Maximum number of channels; further discovered hubs are not attached.
-    package static let limit = 1_000
-
-    private let box: NIOLockedValueBox<(channels: [BackplaneChannel], names: [String])>
-
-    /// - Parameter channels: in any order; event keys get the first indexes.
-    package init(_ channels: [BackplaneChannel]) {
-        let channels = channels.filter { $0.dialect == .signalR2 } + channels.filter { $0.dialect == .core }
-        box = NIOLockedValueBox((channels, channels.map(\.name)))
-    }
-
-    /// By channel index: those attached until now. Thread-safe.
-    package var all: [BackplaneChannel] { box.withLockedValue { $0.channels } }
-
-    /// Their names, by channel index: the event key, or prefix and type of the hub.
-    package var names: [String] { box.withLockedValue { $0.names } }
-
-    /// The event keys of SignalR 2, by channel index: they precede all hubs.
-    package var keys: [String] { all.prefix { $0.dialect == .signalR2 }.map(\.name) }
-
-    /// For the log: up to ten names, and the number of others.
-    package var title: String {
-        let names = names
-        if names.isEmpty { return "no hub found yet, new hubs are followed" }
-        let more = names.count > 10 ? " and \(names.count - 10) more" : ""
-        return names.prefix(10).joined(separator: ", ") + more
-    }
-
-    /// - Returns: the indexes of the newly attached hubs, up to the limit.
-    func attach(_ hubs: [CoreHub]) -> Range<Int> {
-        box.withLockedValue { box in
-            let first = box.channels.count
-            for channel in hubs.map({ BackplaneChannel.core($0) })
-            where box.channels.count < Self.limit && !box.channels.contains(channel) {
-                box.channels.append(channel)
-                box.names.append(channel.name)
-            }
-            return first..<box.channels.count
-        }
     }
 }

@@ -110,7 +110,9 @@ struct RelayWorker: ~Copyable {
         case .attach(let indexes):
             forms += events.context.attached.all[indexes].map(\.form)
             events.attach(indexes, at: now)
+        case .reattach(let channel): return events.emit(.attached(channel..<channel + 1), at: now)
         case .joined(let channel): return events.emit(.joined(channel: channel), at: now)
+        case .left(let channel): return events.emit(.left(channel: channel), at: now)
         case .areCounters(let jump, let channel): return events.areCounters(jump, channel: channel, at: now)
         }
         events.emitNews(at: now)

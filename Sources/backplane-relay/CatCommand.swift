@@ -26,7 +26,8 @@ struct CatCommand: ParsableCommand {
             Without --json it prints a line per message: time, id, signal, hub.method and size; --values adds the \
             arguments. On a terminal times are local (--utc for UTC) and lines end at its width; in a pipe they are \
             complete, and times are RFC 3339 in UTC. With --json it prints one object per envelope. Standard error \
-            reports when a hub of ASP.NET Core was attached; earlier envelopes are not in the capture.
+            reports when a hub of ASP.NET Core was attached or detached; envelopes outside of that time are not in the \
+            capture.
 
             Exit status 3 if part of the capture could not be read, or the recording lost envelopes in what is \
             selected; standard error says what.
@@ -45,8 +46,15 @@ struct CatCommand: ParsableCommand {
     @OptionGroup(title: "Selection") var selection: SelectionOptions
 
     /// A line for standard error: there is no message in it.
-    private static func attached(_ event: CaptureEvent, at time: UInt64) -> String {
-        "\(UTCTime.rfc3339(time))  hub attached: envelopes of \(event.channel ?? "a hub") are recorded from here on"
+    ///
+    /// - Returns: nil for events that are not about the start or end of a hub's recording.
+    private static func line(_ event: CaptureEvent, at time: UInt64) -> String? {
+        let (time, hub) = (UTCTime.rfc3339(time), event.channel ?? "a hub")
+        return switch event.event {
+        case "attached": "\(time)  hub attached: envelopes of \(hub) are recorded from here on"
+        case "detached": "\(time)  hub detached: it had no nodes; envelopes of \(hub) are not recorded from here on"
+        default: nil
+        }
     }
 
     func validate() throws {
@@ -72,11 +80,11 @@ struct CatCommand: ParsableCommand {
             let report = try capture.forEach(selection) { item in
                 if let failure { throw failure }
                 guard case .envelope(let envelope) = item else {
-                    if !json, case .event(let event, let time) = item, event.event == "attached" {
+                    if !json, case .event(let event, let time) = item, let line = Self.line(event, at: time) {
                         // In its place among the lines.
                         try output.flush()
                         bar.clear()
-                        StandardError.print(Self.attached(event, at: time))
+                        StandardError.print(line)
                     }
                     return
                 }

@@ -40,8 +40,7 @@ struct DemoCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Speed of the replay: max, or 1 for the pace of the chat, 2.5 faster, from 0.001 to 1000.",
             valueName: "factor"))
-    // At full speed a client at the target was seen to miss calls, on a release build.
-    var speed = SpeedArgument(.times(4))
+    var speed = SpeedArgument(.maximum)
 
     @Flag(help: "Keep nodes and relay running after the traffic, until Ctrl-C.")
     var keepRunning = false

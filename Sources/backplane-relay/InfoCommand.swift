@@ -177,6 +177,13 @@ struct InfoTable {
             parts.append("\(Format.count(core.acksWithoutCommand, "ack")) without command")
             lines.append(row("commands", "\(Format.count(core.groupCommands)): " + parts.joined(separator: ", ")))
         }
+        if core.pings > 0 || core.pingAcks > 0 {
+            lines.append(
+                row(
+                    "pings",
+                    "\(Format.count(core.pings)) of a relay (run --ping), \(Format.count(core.pingAcks)) answered; not among the commands"
+                ))
+        }
         lines.append(row("ids", "none: " + CaptureSummary.Core.incompleteness))
         return lines
     }
@@ -221,7 +228,9 @@ extension [String: Int] {
     /// Counts by event, with names that are understood without an explanation.
     fileprivate var named: [String: Int] {
         var named = self
-        if let hubs = named.removeValue(forKey: "attached") { named["hubs attached"] = hubs }
+        for event in ["attached", "detached"] {
+            if let hubs = named.removeValue(forKey: event) { named["hubs " + event] = hubs }
+        }
         return named
     }
 }

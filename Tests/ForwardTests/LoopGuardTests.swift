@@ -39,10 +39,10 @@ struct LoopGuardTests {
     }
 
     private static func outcome(
-        _ kind: CoreKind, _ payload: [UInt8], been: [String] = []
+        _ kind: CoreKind, _ payload: [UInt8], name: String = "n", been: [String] = []
     ) -> CoreForward.Outcome {
         let hub = CoreHub(prefix: "p:", type: "ChatHub")
-        return CoreRecord.bytes(channel: hub.channel(kind, Array("n".utf8)), payload: payload).withUnsafeBytes {
+        return CoreRecord.bytes(channel: hub.channel(kind, Array(name.utf8)), payload: payload).withUnsafeBytes {
             CoreForward.outcome(
                 of: $0, hub, to: CoreHub(prefix: "q:", type: "ChatHub"), leaving: "here", unlessBeenAt: been)
         }
@@ -66,8 +66,10 @@ struct LoopGuardTests {
         var question = call
         question.reply = .init(invocationID: "1", channel: "c")
         let command = CoreGroupCommand(id: 1, server: "s", action: .add, group: "g", connection: "c")
+        let ping = CorePing()
         for (kind, payload, expected) in [
-            (.all, question.encoded(), .clientResult), (.connection, call.encoded(), .connection),
+            (.groupCommand, ping.command(id: 1, connection: "c"), .ping), (.all, question.encoded(), .clientResult),
+            (.connection, call.encoded(), .connection),
             (.groupCommand, command.encoded(), .groupCommand), (.ack, [0x91, 1], .ack),
             (.result, CoreCompletion(protocolName: "json", frame: []).encoded(), .result),
         ] as [(CoreKind, [UInt8], CoreLeftOut)] {
@@ -76,6 +78,10 @@ struct LoopGuardTests {
                 continue
             }
             #expect(reason == expected)
+        }
+        guard case .leftOut(.ping) = Self.outcome(.ack, [0x91, 1], name: ping.server) else {
+            Issue.record("the ack to a ping was not left out")
+            return
         }
         for payload in [[], [0xC1], [0x93, 0x90, 0x80, 0x01]] as [[UInt8]] {
             guard case .undecodable = Self.outcome(.all, payload) else {

@@ -111,6 +111,16 @@ import Testing
             $0.listeners = 0
         },
         Case(
+            .notWatched,
+            "not watched since <9000>: the hub had no nodes; the relay watches it again when a node comes"
+        ) {
+            makeHub(&$0)
+            $0.hub?.leftAt = at(9_000)
+            $0.hub?.undecodable = .init(firstAt: at(9_990), lastAt: at(9_990), count: 1)
+            $0.rate = 0
+            $0.listeners = nil
+        },
+        Case(
             .protocolMissing,
             "protocol missing: 12 envelopes without messagepack since <9950>, which other envelopes of the hub have; nodes disconnect clients that need it; 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {

@@ -104,6 +104,23 @@ import Time
         feed.pages.close(page)
     }
 
+    @Test func aHubIsLeftAndReturns() throws {
+        let parts = try makeParts(hubs: [Self.hub])
+        let feed = LiveFeed(LivePageConfiguration(), of: parts, at: Self.moment(0))
+        feed.journal.note(.subscribed(runID: nil, redisVersion: nil), at: Self.moment(0.1))
+        func kind(at seconds: Double) throws -> String? {
+            feed.look(at: Self.moment(seconds), isOpen: true)
+            return try Self.channels(feed.wholeFrame()).last?["kind"] as? String
+        }
+        #expect(try kind(at: 1) == "quiet")
+        #expect(parts.leave([Self.hub]) == [1])
+        feed.consume(.left(channel: 1), at: Self.moment(2))
+        #expect(try kind(at: 3) == "not_watched")
+        #expect(parts.reattach([Self.hub]) == [1])
+        feed.consume(.joined(channel: 1), at: Self.moment(4))
+        #expect(try kind(at: 5) == "quiet")
+    }
+
     /// Envelopes before their channel is known are ignored, without a crash.
     @Test func anUnknownIndex() throws {
         let sampler = EnvelopeSampler(forms: [.signalR2])
@@ -174,6 +191,7 @@ import Time
 
     @Test func linesDescribeEnvelopesOfBothProtocols() throws {
         let command = CoreGroupCommand(id: 7, server: "s", action: .remove, group: "room 1", connection: "conn")
+        let ping = CorePing()
         let frame: [UInt8] =
             [0x0D, 0x96, 0x01, 0x80, 0xC0, 0xA3] + Array("Say".utf8) + [0x91, 0xA2] + Array("hi".utf8) + [0x90]
         let messagePack = CorePayload.invocation(
@@ -184,14 +202,21 @@ import Time
             ("\(Self.hub.topic):user:ann", messagePack),
             ("\(Self.hub.topic):internal:groups", CorePayload.groupCommand(command).encoded()),
             ("\(Self.hub.topic):internal:ack:s", CorePayload.ack(id: 7).encoded()),
+            ("\(Self.hub.topic):internal:groups", ping.command(id: 3, connection: "conn")),
+            ("\(Self.hub.topic):internal:ack:\(ping.server)", CorePayload.ack(id: 3).encoded()),
             ("\(Self.hub.topic):all", [0xC1]),
         ])
         func column(_ name: String) -> [String?] { lines.map { $0[name] as? String } }
-        #expect(column("kind") == ["group", "user", "group_command", "ack", "undecodable"])
-        #expect(column("target") == ["room 1", "ann", "room 1", "s", nil])
-        #expect(column("hub") == ["ChatHub", "ChatHub", nil, nil, nil])
-        #expect(column("method") == ["Receive", "Say", "remove from group", "of command 7", nil])
-        #expect(column("value") == [#"["secret"]"#, #"["hi"]"#, "connection conn", nil, nil])
+        #expect(
+            column("kind") == ["group", "user", "group_command", "ack", "group_command", "ack", "undecodable"])
+        #expect(column("target") == ["room 1", "ann", "room 1", "s", CorePing.group, ping.server, nil])
+        #expect(column("hub") == ["ChatHub", "ChatHub", nil, nil, nil, nil, nil])
+        #expect(
+            column("method") == [
+                "Receive", "Say", "remove from group", "of command 7", "ping 3 of a relay", "of a relay's ping 3", nil,
+            ])
+        #expect(
+            column("value") == [#"["secret"]"#, #"["hi"]"#, "connection conn", nil, "connection conn", nil, nil])
         #expect(column("id").allSatisfy { $0 == nil } && lines.allSatisfy { $0["latency"] == nil })
         #expect(lines.last?["size"] as? Int == 1, "the size must be that of the payload alone")
     }

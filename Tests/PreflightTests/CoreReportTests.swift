@@ -180,6 +180,21 @@ import Testing
         #expect(told.count == 1 && told[0].hasPrefix("patterns of the hub 'Chat' match"))
     }
 
+    /// The name may end where that of the group would begin.
+    @Test(arguments: ["Chat:group", "Chat:group:Room", "Chat:user", "Chat:internal:ack", "Chat:connection"])
+    func anUnwatchedHubUnderThePatternsOfAnother(topic: String) {
+        func texts(connections: Bool) -> [String] {
+            var report = Self.report(
+                CoreAttachment(findsHubs: true, includesConnections: connections), [("", "Chat")])
+            report.covered = [CoreHub(type: topic)]
+            return Self.texts(report).filter { $0.hasPrefix("patterns of the hub 'Chat' match") }
+        }
+        #expect(texts(connections: false).count == (topic == "Chat:connection" ? 0 : 1))
+        let told = texts(connections: true)
+        #expect(told.count == 1 && told[0].contains("of the hub '\(topic)'"), "\(told)")
+        #expect(told[0].contains("give the second application a channel prefix that does not begin with 'Chat:'"))
+    }
+
     @Test func oldAndNewNodes() {
         let mixed = Self.report(CoreAttachment(findsHubs: true), [("", "H")], more: ["H:internal:ack:old_x"])
         #expect(Self.texts(mixed).allSatisfy { $0.contains("before .NET 7") } && Self.texts(mixed).count == 1)

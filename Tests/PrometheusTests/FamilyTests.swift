@@ -64,6 +64,17 @@ import Testing
         #expect(registry.sampleLines() == [#"c_total{a="b"} 1"#, #"c_total{a="m"} 7"#])
     }
 
+    @Test func aRemovedChildReturnsWithItsValue() {
+        let family = family(["a"])
+        let child = family.with("b")
+        child.increment(by: 3)
+        family.remove("b")
+        child.increment()
+        #expect(registry.sampleLines() == [])
+        family.restore(child, "b")
+        #expect(registry.sampleLines() == [#"c_total{a="b"} 4"#] && family.with("b") === child)
+    }
+
     @Test func beyondTheLimitEverythingIsOther() {
         let family = family(["hub", "method"], limit: ChildLimit(maximumChildren: 2))
         family.with("h", "1").increment()

@@ -11,8 +11,9 @@ package final class RelayProcess: Sendable {
         self.port = port
     }
 
-    /// The command, next to the test's own executable.
+    /// The command: what `RELAY` names (`Tests/run --relay`), otherwise the one next to the test's own executable.
     package static func path() throws -> String {
+        if let path = ProcessInfo.processInfo.environment["RELAY"] { return path }
         let test = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         var folder = test.deletingLastPathComponent()
         while folder.path != "/" {

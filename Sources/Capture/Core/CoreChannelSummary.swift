@@ -24,14 +24,19 @@ extension CaptureSummary {
         package var commandsWaiting = 0
         /// Acks whose command is not in the capture.
         package var acksWithoutCommand = 0
+        /// Pings of a relay (`run --ping`), which are not counted as commands.
+        package var pings = 0
+        /// Acks to such pings.
+        package var pingAcks = 0
 
         enum CodingKeys: String, CodingKey {
-            case prefix, hub, protocols
+            case prefix, hub, protocols, pings
             case lackingProtocol = "lacking_protocol"
             case groupCommands = "group_commands"
             case commandsWithoutAck = "commands_without_ack"
             case commandsWaiting = "commands_waiting"
             case acksWithoutCommand = "acks_without_command"
+            case pingAcks = "ping_acks"
         }
     }
 }
@@ -51,6 +56,7 @@ struct CoreChannelCounter {
     /// Invocations by set of protocols, one bit each.
     private var sets: [UInt16: Int] = [:]
     private var commands = CoreCommandTracker()
+    private var (pings, pingAcks) = (0, 0)
 
     init(channel: String, form: EnvelopeForm) {
         self.channel = CaptureSummary.Channel(channel: channel)
@@ -93,8 +99,8 @@ struct CoreChannelCounter {
             sets[set, default: 0] += 1
         case .completion(let completion): _ = note(completion.protocolName)
         // A relay's pings ask connections that may have ended.
-        case .groupCommand(let command) where CorePing.isSender(command.server): break
-        case .ack where CorePing.isSender(view.name.name): break
+        case .groupCommand where CorePing.isPing(view.name, view.payload): pings += 1
+        case .ack where CorePing.isPing(view.name, view.payload): pingAcks += 1
         case .groupCommand(let command): commands.command(server: command.server, id: command.id, at: time)
         case .ack(let ack): _ = commands.ack(server: view.name.name, id: ack.id, at: time)
         }
@@ -142,6 +148,7 @@ struct CoreChannelCounter {
         core.commandsWithoutAck = commands.unanswered
         core.commandsWaiting = commands.waiting
         core.acksWithoutCommand = commands.acksWithoutCommand
+        (core.pings, core.pingAcks) = (pings, pingAcks)
         return core
     }
 }

@@ -63,6 +63,7 @@ enum CoreEnvelopeJSON {
             output.append(jsonText: command.connection)
         case .ack(let ack): output.append(contentsOf: ",\"command\":\"\(ack.id)\",\"is_ack\":true".utf8)
         }
+        if CorePing.isPing(view.name, view.payload) { output.append(ascii: ",\"ping\":true") }
         output.append(contentsOf: ",\"bytes\":\(view.record.payload.count)}]".utf8)
     }
 

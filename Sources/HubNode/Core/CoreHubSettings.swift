@@ -1,10 +1,11 @@
 import Backplane
 
-/// How a node serves its first hub to clients of ASP.NET Core SignalR.
+/// How a node serves a hub to clients of ASP.NET Core SignalR.
 public struct CoreHubSettings: Sendable {
-    /// The path of the hub, such as `/chathub`; with a leading and without a trailing slash.
-    public var path: String
-    /// The backplane shared with other nodes; nil: clients reach only those of this node.
+    /// The path of the hub, such as `/chathub`; with a leading and without a trailing slash. Nil: a slash and the hub's
+    /// name in lower case.
+    public var path: String?
+    /// The backplane shared with other nodes; nil: clients reach only those of this node. Each hub has its own type.
     public var backplane: CoreBackplaneSettings?
     /// The hub protocols for clients. Every message on the backplane contains each of them: all nodes of a hub must
     /// have the same.
@@ -24,7 +25,7 @@ public struct CoreHubSettings: Sendable {
     public var timing: CoreHubTiming
 
     public init(
-        path: String = "/chathub", backplane: CoreBackplaneSettings? = nil, inboundMessageBytes: Int = 32 * 1024,
+        path: String? = nil, backplane: CoreBackplaneSettings? = nil, inboundMessageBytes: Int = 32 * 1024,
         pendingBytes: Int = 64 * 1024, timing: CoreHubTiming = CoreHubTiming(),
         protocols: [HubProtocol] = HubProtocol.allCases, allowsStatefulReconnect: Bool = true,
         statefulBufferBytes: Int = 100_000, reconnectsAfterGap: Bool = false
@@ -39,6 +40,9 @@ public struct CoreHubSettings: Sendable {
         self.statefulBufferBytes = statefulBufferBytes
         self.reconnectsAfterGap = reconnectsAfterGap
     }
+
+    /// The path of a hub with these settings.
+    public func path(of hub: String) -> String { path ?? "/" + hub.lowercased() }
 
     /// The protocols, in their order within a message.
     var formats: [CoreFormat] {

@@ -20,15 +20,16 @@ struct ChatPage: Sendable {
     /// By path.
     let files: [String: File]
 
-    init(configuration: HubNodeConfiguration) {
+    /// - Parameter core: the chat hub for clients of ASP.NET Core SignalR; nil if they are not served.
+    init(configuration: HubNodeConfiguration, core: CoreHubs.Served?) {
         let html = EmbeddedText.chat_html.description
             .replacing(
                 "{{path}}", with: configuration.joinsSignalR2 ? HTMLText.escaped(Self.relative(configuration.path)) : ""
             )
             .replacing("{{node}}", with: HTMLText.escaped(configuration.name))
             .replacing("{{channel}}", with: HTMLText.escaped(configuration.channel))
-            .replacing("{{core-path}}", with: HTMLText.escaped(configuration.core.map { Self.relative($0.path) } ?? ""))
-            .replacing("{{core-backplane}}", with: HTMLText.escaped(Self.coreBackplane(configuration)))
+            .replacing("{{core-path}}", with: HTMLText.escaped(core.map { Self.relative($0.route.path) } ?? ""))
+            .replacing("{{core-backplane}}", with: HTMLText.escaped(Self.backplane(of: core)))
         files = [
             "/": File(contentType: "text/html; charset=utf-8", content: ByteBuffer(string: html)),
             "/chat.css": File(
@@ -43,8 +44,8 @@ struct ChatPage: Sendable {
     }
 
     /// The hub on the backplane; empty if clients of ASP.NET Core SignalR reach only those of this node.
-    private static func coreBackplane(_ configuration: HubNodeConfiguration) -> String {
-        configuration.core?.backplane.map { $0.channelPrefix + $0.hubType } ?? ""
+    private static func backplane(of core: CoreHubs.Served?) -> String {
+        core?.broker.settings.backplane.map { $0.channelPrefix + $0.hubType } ?? ""
     }
 
     private static func script(_ text: StaticString) -> File {

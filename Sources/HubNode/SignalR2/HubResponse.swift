@@ -57,14 +57,19 @@ enum HubResponse {
 /// first await.
 actor HubCalls {
     private let dispatcher: HubDispatcher
-    private let publisher: any Publisher
+    private let signalR2: SignalR2Publisher?
+    private let core: CoreHubs
     private let executor: any SerialExecutor
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(dispatcher: HubDispatcher, publisher: any Publisher, executor: any SerialExecutor) {
+    /// - Parameter core: the hubs whose methods reach clients of ASP.NET Core SignalR, too.
+    init(
+        dispatcher: HubDispatcher, signalR2: SignalR2Publisher?, core: CoreHubs, executor: any SerialExecutor
+    ) {
         self.dispatcher = dispatcher
-        self.publisher = publisher
+        self.signalR2 = signalR2
+        self.core = core
         self.executor = executor
     }
 
@@ -73,7 +78,8 @@ actor HubCalls {
     /// - Returns: JSON; nil if there is no such hub.
     func answer(_ call: HubRequest, of request: SessionRequest) async -> [UInt8]? {
         await dispatcher.answer(
-            to: call, connectionID: request.connectionID, user: request.user, publisher: publisher)
+            to: call, connectionID: request.connectionID, user: request.user,
+            publisher: HubPublisher(signalR2: signalR2, core: core[call.hub]?.broker))
     }
 
     /// Runs a call received over a webSocket. Calls do not wait for each other.

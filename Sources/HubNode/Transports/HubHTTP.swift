@@ -6,8 +6,7 @@ import Prometheus
 /// The node's HTTP surface: chat page, SignalR below its base path, metrics and health.
 enum HubHTTP {
     static func router(
-        endpoint: SignalREndpoint, core: CoreEndpoint?, coreBroker: CoreBroker?, page: ChatPage,
-        metrics: HubMetrics, broker: MessageBroker
+        endpoint: SignalREndpoint, core: CoreHubs, page: ChatPage?, metrics: HubMetrics, broker: MessageBroker
     ) -> Router<HubRequestContext> {
         // Case-insensitive like ASP.NET, where a real node's base path comes from.
         let router = Router(context: HubRequestContext.self, options: .caseInsensitive)
@@ -25,16 +24,17 @@ enum HubHTTP {
                 }
             }
         }
-        if let core {
+        for hub in core.all {
+            let endpoint = CoreEndpoint(route: hub.route, broker: hub.broker, metrics: metrics)
             for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
-                for path in [core.route.path, "\(core.route.path)/negotiate"] {
+                for path in [hub.route.path, "\(hub.route.path)/negotiate"] {
                     router.on(RouterPath(path), method: method) { request, context in
-                        try await core.respond(to: request, context: context)
+                        try await endpoint.respond(to: request, context: context)
                     }
                 }
             }
         }
-        for (path, file) in page.files {
+        for (path, file) in page?.files ?? [:] {
             router.get(RouterPath(path)) { _, _ in file.response }
         }
         // Browsers request it by themselves.
@@ -51,7 +51,7 @@ enum HubHTTP {
             if configuration.joinsSignalR2, let outage = await broker.outage {
                 return plain(.serviceUnavailable, "not ready: \(outage)\n")
             }
-            if let outage = await coreBroker?.outage { return plain(.serviceUnavailable, "not ready: \(outage)\n") }
+            if let outage = await core.outage { return plain(.serviceUnavailable, "not ready: \(outage)\n") }
             return plain(.ok, "ready\n")
         }
         return router

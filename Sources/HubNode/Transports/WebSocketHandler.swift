@@ -167,7 +167,8 @@ struct WebSocketUpgrader: Sendable {
     let calls: HubCalls
     let metrics: HubMetrics
     let maximumMessageBytes: Int
-    let core: CoreUpgrade?
+    /// The hubs of ASP.NET Core SignalR.
+    let core: [CoreUpgrade]
 
     /// Frames from clients of ASP.NET Core SignalR may contain many messages.
     private static let largestCoreFrame = 128 * 1024
@@ -177,18 +178,18 @@ struct WebSocketUpgrader: Sendable {
         onUpgrade: @escaping @Sendable () -> Void
     ) -> NIOTypedWebSocketServerUpgrader<HubChildChannel.Outcome> {
         NIOTypedWebSocketServerUpgrader(
-            maxFrameSize: core == nil ? maximumMessageBytes : max(maximumMessageBytes, Self.largestCoreFrame),
+            maxFrameSize: core.isEmpty ? maximumMessageBytes : max(maximumMessageBytes, Self.largestCoreFrame),
             shouldUpgrade: { channel, head in
                 channel.eventLoop.makeSucceededFuture(isAdmitted(head) ? HTTPHeaders() : nil)
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
                     onUpgrade()
-                    if let core, let client = core.client(head) {
+                    if let client = coreClient(head) {
                         try channel.pipeline.syncOperations.addHandler(
                             CoreWebSocketHandler(
                                 token: client.token, user: client.user, line: try WebSocketLine(channel: channel),
-                                broker: core.broker))
+                                broker: client.broker))
                     } else if let request = request(head) {
                         try channel.pipeline.syncOperations.addHandlers([
                             NIOWebSocketFrameAggregator(
@@ -204,7 +205,14 @@ struct WebSocketUpgrader: Sendable {
             })
     }
 
-    func isAdmitted(_ head: HTTPRequestHead) -> Bool { core?.client(head) != nil || request(head) != nil }
+    func isAdmitted(_ head: HTTPRequestHead) -> Bool { coreClient(head) != nil || request(head) != nil }
+
+    private func coreClient(_ head: HTTPRequestHead) -> CoreUpgrade.Client? {
+        for upgrade in core {
+            if let client = upgrade.client(head) { return client }
+        }
+        return nil
+    }
 
     private func request(_ head: HTTPRequestHead) -> SessionRequest? {
         let (path, fields) = FormFields.split(uri: head.uri)
@@ -216,8 +224,15 @@ struct WebSocketUpgrader: Sendable {
     }
 }
 
-/// Decides which request becomes the webSocket of a client of ASP.NET Core SignalR.
+/// Decides which request becomes the webSocket of a client of a hub of ASP.NET Core SignalR.
 struct CoreUpgrade: Sendable {
+    struct Client {
+        let broker: CoreBroker
+        /// Nil for a client without negotiation.
+        let token: String?
+        let user: String
+    }
+
     let route: CoreRoute
     let broker: CoreBroker
 
@@ -225,7 +240,7 @@ struct CoreUpgrade: Sendable {
     ///
     /// - Returns: nil for requests that are answered over HTTP: another path, an unknown connection, one that already
     ///   has a transport, or a stopping node.
-    func client(_ head: HTTPRequestHead) -> (token: String?, user: String)? {
+    func client(_ head: HTTPRequestHead) -> Client? {
         let (path, fields) = FormFields.split(uri: head.uri)
         guard head.method == .GET, route.target(of: FormFields.decodedPath(path)) == .hub else { return nil }
         let token = fields["id"]
@@ -234,6 +249,6 @@ struct CoreUpgrade: Sendable {
             if case .admitted = broker.admission(token: token, .webSockets) { return true }
             return false
         }
-        return isAdmitted ? (token, fields["user"] ?? "") : nil
+        return isAdmitted ? Client(broker: broker, token: token, user: fields["user"] ?? "") : nil
     }
 }

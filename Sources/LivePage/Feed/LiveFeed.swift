@@ -133,7 +133,7 @@ final class LiveFeed: Sendable {
         let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
             silence: status.silence(at: now), lost: relay.recording.lostEnvelopes,
-            overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge),
+            overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge), left: relay.context.attached.left,
             subscribers: channels.indices.map { relay.watch.subscribers(channel: $0) },
             meant: channels.indices.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)
         let (frame, line) = state.withLockedValue { state -> (ByteBuffer?, RelaySnapshot?) in
@@ -163,7 +163,7 @@ final class LiveFeed: Sendable {
     private func line(of snapshot: LiveSnapshot) -> RelaySnapshot {
         var channels = zip(snapshot.channels, snapshot.verdicts).map { channel, verdict in
             RelaySnapshot.Channel(
-                name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
+                name: channel.name, isCalm: [.healthy, .quiet, .notWatched].contains(verdict.kind),
                 sentence: verdict.sentence.text, times: verdict.sentence.times,
                 missing: channel.missingTotal, isHub: channel.hub != nil)
         }

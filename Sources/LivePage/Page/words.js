@@ -70,6 +70,7 @@ const ids = (from, to) => (from === to ? `id ${from}` : `ids ${count(from)} to $
 const events = {
   subscribed: e => `subscribed${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
   attached: () => 'hub found: its envelopes are heard from here on',
+  detached: () => 'hub without nodes: the relay no longer watches it until a node comes',
   disconnected: e => `connection to Redis lost: ${e.why}`,
   gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
   may_be_missing: e =>

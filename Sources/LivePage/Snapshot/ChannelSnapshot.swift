@@ -28,6 +28,8 @@ struct ChannelSnapshot: Sendable {
     private(set) var waitsSince: UInt64?
     /// When the subscription to a discovered hub was confirmed, nanoseconds since 1970; nil for other channels.
     private(set) var heardSince: UInt64?
+    /// When the subscription to a hub without nodes ended last, nanoseconds since 1970.
+    private(set) var leftAt: UInt64?
 
     /// - Parameters:
     ///   - samples: maximum number of samples kept.
@@ -83,6 +85,7 @@ struct ChannelSnapshot: Sendable {
         case "attached":
             waitsSince = nil
             heardSince = event.at
+        case "detached": leftAt = event.at
         case "counter_reset":
             reset = ChannelState.Reset(at: event.at, from: from, to: to, highest: max(from, reset?.highest ?? 0))
         case "interleaved":
@@ -117,9 +120,12 @@ struct ChannelSnapshot: Sendable {
     var prefix: String { metrics.source.hub?.prefix ?? "" }
 
     /// The part of the ``ChannelState`` that only a hub has; nil for an event key of SignalR 2.
-    var hubState: HubState? {
+    ///
+    /// - Parameter isLeft: whether the relay does not watch it, because it has no nodes.
+    func hubState(isLeft: Bool) -> HubState? {
         guard var state = hub?.state else { return nil }
         state.ackDuration = recentLatency
+        state.leftAt = isLeft ? leftAt : nil
         return state
     }
 

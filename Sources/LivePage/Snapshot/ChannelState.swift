@@ -121,7 +121,7 @@ struct ChannelState: Sendable, Equatable {
         addOpening(kind, to: &sentence)
         switch kind {
         // Traffic figures are stale in these states.
-        case .subscribing, .redisDown, .hanging: break
+        case .subscribing, .redisDown, .hanging, .notWatched: break
         default:
             addTraffic(kind, to: &sentence)
             addMissing(kind, to: &sentence)
@@ -144,7 +144,7 @@ struct ChannelState: Sendable, Equatable {
         case .lost: return .redisDown
         case .subscribed: break
         }
-        if masterLoss != nil { return .demoted }
+        if hub?.leftAt != nil { return .notWatched } else if masterLoss != nil { return .demoted }
         switch recording {
         case .paused: return .paused
         case .failing: return .notRecording
@@ -240,7 +240,7 @@ struct ChannelState: Sendable, Equatable {
             guard let gap else { return }
             sentence.add(
                 "gap: \(Words.ids(gap.missing)) missing since {} (\(Words.cause(gap.cause))); ", gap.firstAt)
-        case .noNodes, .undecodable, .protocolMissing, .acksMissing:
+        case .noNodes, .notWatched, .undecodable, .protocolMissing, .acksMissing:
             hub?.addOpening(kind, at: now, to: &sentence)
         }
     }

@@ -22,6 +22,8 @@ struct ChannelVerdict: Sendable, Equatable {
         case reset
         /// Only this relay is subscribed to the hub.
         case noNodes = "no_nodes"
+        /// The relay has left the hub, which has had no nodes for long.
+        case notWatched = "not_watched"
         /// Payloads on the hub's channels are not envelopes of ASP.NET Core.
         case undecodable
         /// Envelopes lack a hub protocol that others of the hub have.
@@ -43,7 +45,7 @@ struct ChannelVerdict: Sendable, Equatable {
         var level: Level {
             switch self {
             case .healthy: .good
-            case .quiet: .idle
+            case .quiet, .notWatched: .idle
             case .subscribing, .reset, .slowSubscriber, .noNodes, .undecodable, .acksMissing: .warning
             case .redisDown, .demoted, .gap, .interleaved, .dropping, .paused, .notRecording, .hanging,
                 .protocolMissing:

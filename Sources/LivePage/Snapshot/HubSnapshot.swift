@@ -71,6 +71,8 @@ struct HubState: Sendable, Equatable {
         var count: Int
     }
 
+    /// When the relay stopped watching it, because it had no nodes; nil while it is watched.
+    var leftAt: UInt64?
     /// Payloads that are not envelopes of ASP.NET Core.
     var undecodable: News?
     /// Group commands without an ack within 30 s.
@@ -96,6 +98,10 @@ struct HubState: Sendable, Equatable {
             sentence.add(
                 "no nodes: only this relay is subscribed to the hub; does its application run, and are the hub's type and the channel prefix right? "
             )
+        case .notWatched:
+            guard let leftAt else { return }
+            sentence.add(
+                "not watched since {}: the hub had no nodes; the relay watches it again when a node comes", leftAt)
         case .protocolMissing:
             guard let (name, news) = worstLack(at: now) else { return }
             sentence.add(

@@ -142,6 +142,10 @@ struct SampledEnvelope: Sendable {
         case .core(let view):
             if bytes.count <= Self.valueLimit { value = Array(bytes) }
             switch view.payload {
+            case .groupCommand(let command) where CorePing.isPing(view.name, view.payload):
+                method = "ping \(command.id) of a relay"
+            case .ack(let ack) where CorePing.isPing(view.name, view.payload):
+                method = "of a relay's ping \(ack.id)"
             case .invocation(let invocation):
                 if let method = view.message?.target {
                     hub = Self.name(CoreEnvelopeView.className(view.hub))

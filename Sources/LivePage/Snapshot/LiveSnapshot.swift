@@ -16,6 +16,8 @@ struct LiveSnapshot: Sendable {
         var lost = 0
         var overflowed = 0
         var oversized = 0
+        /// Channel indexes of hubs that are not watched, because they have no nodes.
+        var left: Set<Int> = []
         /// By channel index.
         var subscribers: [Int?]
         /// By channel index: the name that was probably meant; empty if unknown.
@@ -141,7 +143,7 @@ struct LiveSnapshot: Sendable {
             slow: slowSubscribers(ofChannel: index), gap: channel.gap,
             reset: channel.reset, interleaving: channel.interleaving,
             drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1,
-            hub: channel.hubState)
+            hub: channel.hubState(isLeft: look.left.contains(index)))
     }
 
     /// nil if unknown, or if the channel has just been attached.

@@ -8,7 +8,7 @@ extension CoreReport {
     func findings(clients: SubscribedClients?) -> [PreflightFinding] {
         nothingFound + hubs.compactMap(refusal) + crossings + tooMany
             + hubs.compactMap { findingOfNodes($0, clients) }.prefix(Self.most)
-            + unknownExclusions + strangers + connections
+            + unknownExclusions + strangers + overlaps + connections
     }
 
     // MARK: - Hubs and their nodes
@@ -122,12 +122,12 @@ extension CoreReport {
 
     /// Hubs whose patterns match channels of another hub, so that those envelopes would arrive twice.
     private var crossings: [PreflightFinding] {
-        let covered = hubs.map(\.hub).filter { hub in
-            [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
-        }
         var findings: [PreflightFinding] = []
-        for inner in covered {
-            for outer in hubs.map(\.hub) where CoreWatch.covers(outer, inner) && findings.count < Self.most {
+        for inner in hubs.map(\.hub) where HubNeighbours.mayBeCovered(inner) {
+            for outer in hubs.map(\.hub)
+            where CoreWatch.covers(outer, inner, connections: attachment.includesConnections)
+                && findings.count < Self.most
+            {
                 findings.append(
                     .problem(
                         "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)), so its envelopes would be received twice and attributed to the wrong hub; watch only one of them"
@@ -137,11 +137,21 @@ extension CoreReport {
         return findings
     }
 
+    /// Hubs that are not watched, but whose messages would be attributed to a watched hub.
+    private var overlaps: [PreflightFinding] {
+        neighbours.covered(watched: hubs.map(\.hub), others: unwatched + covered).map { .warning($0) }
+    }
+
     /// Hubs that look like the same hub to the application, although their nodes do not receive each other's messages.
     private var strangers: [PreflightFinding] {
-        HubNeighbours(prefix: attachment.prefix)
-            .strangers(watched: hubs.map(\.hub), others: excluded + others.map(\.hub)).map { .warning($0) }
+        neighbours.strangers(watched: hubs.map(\.hub), others: unwatched).map { .warning($0) }
     }
+
+    private var neighbours: HubNeighbours {
+        HubNeighbours(prefix: attachment.prefix, connections: attachment.includesConnections)
+    }
+
+    private var unwatched: [CoreHub] { excluded + others.map(\.hub) }
 
     // MARK: - Text
 

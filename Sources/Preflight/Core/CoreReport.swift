@@ -11,6 +11,8 @@ package struct CoreReport: Sendable, Equatable {
     package var excluded: [CoreHub] = []
     /// Other hubs on this Redis.
     package var others: [FoundHub] = []
+    /// Hubs whose channels can be read as groups or users of another hub, so that they are not in the other lists.
+    package var covered: [CoreHub] = []
     /// Event keys of SignalR 2. Searched only if no hub was found.
     package var eventKeys: [String] = []
     /// Whether Redis listed its channels. Otherwise only the hubs named by the operator are known.

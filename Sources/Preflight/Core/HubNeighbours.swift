@@ -7,10 +7,14 @@ package struct HubNeighbours: Sendable {
     private static let most = 10
 
     private let prefix: String
+    private let connections: Bool
 
-    /// - Parameter prefix: the channel prefix of the watched hubs.
-    package init(prefix: String) {
+    /// - Parameters:
+    ///   - prefix: the channel prefix of the watched hubs.
+    ///   - connections: whether messages to single connections are watched.
+    package init(prefix: String, connections: Bool = false) {
         self.prefix = prefix
+        self.connections = connections
     }
 
     /// Hubs that look like the same hub to an application, but whose nodes do not share messages.
@@ -34,24 +38,30 @@ package struct HubNeighbours: Sendable {
         return sentences
     }
 
-    /// Hubs whose channels are matched by patterns of watched hubs.
+    /// Hubs whose channels are matched by patterns of watched hubs. A hub with the watched prefix is not found then,
+    /// because its channels are read as groups or users of the other.
     ///
     /// - Returns: like ``strangers(watched:others:)``.
     package func covered(watched: [CoreHub], others: [CoreHub]) -> [String] {
         var sentences: [String] = []
         for inner in others where Self.mayBeCovered(inner) {
-            for outer in watched where sentences.count < Self.most && CoreWatch.covers(outer, inner) {
+            for outer in watched where sentences.count < Self.most && covers(outer, inner) {
                 sentences.append(
-                    "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)): messages of the second hub are attributed to the first"
+                    "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)): messages of the second hub are attributed to the first; give the second application a channel prefix that does not begin with '\(outer.topic):'"
                 )
             }
         }
         return sentences
     }
 
-    /// A fast check, because there may be many hubs.
-    private static func mayBeCovered(_ hub: CoreHub) -> Bool {
-        [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
+    private func covers(_ outer: CoreHub, _ inner: CoreHub) -> Bool {
+        CoreWatch.covers(outer, inner, connections: connections)
+    }
+
+    /// A fast check, because there may be many hubs. A topic may end where the name of a group would begin.
+    static func mayBeCovered(_ hub: CoreHub) -> Bool {
+        let channels = hub.topic + ":"
+        return [":group:", ":user:", ":connection:", ":internal:"].contains { channels.contains($0) }
     }
 
     /// The difference between two hubs that look like one; nil if they do not.

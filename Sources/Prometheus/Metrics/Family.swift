@@ -68,6 +68,18 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
         }
     }
 
+    /// Exposes a child again after ``remove(_:)``, with the value it has. For families without a limit.
+    ///
+    /// - Parameter labelValues: one per label, in order of registration; a child with these values is replaced.
+    package func restore(_ child: Metric, _ labelValues: String...) {
+        precondition(limit == nil, "a removed child may have lost its place in a limited family")
+        checkCount(of: labelValues)
+        state.withLock { state in
+            state.children[LabelValues(labelValues)] = child
+            state.changes += 1
+        }
+    }
+
     /// The children sorted by label values.
     func sortedChildren() -> [Child] {
         let (children, changes, known) = state.withLock { ($0.children, $0.changes, $0.sorted) }

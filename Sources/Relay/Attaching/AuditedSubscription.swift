@@ -51,7 +51,7 @@ struct AuditedSubscription: Sendable {
     }
 
     /// Subscribes to discovered hubs while running.
-    func join(_ indexes: Range<Int>) async {
+    func join(_ indexes: some Sequence<Int>) async {
         let channels = attached.all
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
@@ -63,6 +63,29 @@ struct AuditedSubscription: Sendable {
             case .refused(let reason):
                 logger.error(
                     "cannot subscribe to a discovered hub, so it is not watched; check the ACL of the relay's user",
+                    metadata: metadata.merging(["cause": "\(reason)"]) { first, _ in first })
+            }
+        }
+    }
+
+    /// Subscribes again to hubs that were left.
+    func rejoin(_ indexes: [Int]) async {
+        for index in indexes { intake.command(.reattach(index)) }
+        await join(indexes)
+    }
+
+    /// Ends the subscriptions to discovered hubs, which have no nodes.
+    func leave(_ indexes: [Int]) async {
+        let channels = attached.all
+        for index in indexes {
+            let names = channels[index].names(index: index, connections: includesConnections)
+            let outcome = await subscriber.remove(names.map(\.key))
+            intake.command(.left(index))
+            let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
+            logger.notice("a hub has no nodes and is no longer watched until a node comes", metadata: metadata)
+            if case .refused(let reason) = outcome {
+                logger.warning(
+                    "Redis refuses to end the subscription to the hub, so its patterns stay until the relay reconnects",
                     metadata: metadata.merging(["cause": "\(reason)"]) { first, _ in first })
             }
         }

@@ -5,10 +5,20 @@ import Preflight
 import Redis
 import Time
 
-/// Discovers hubs of ASP.NET Core SignalR, and attaches the wanted ones as they appear.
+/// What a ``HubFollower`` has found out about hubs.
+enum HubChange: Sendable {
+    /// Hubs to attach for the first time.
+    case found([CoreHub])
+    /// Hubs that were left have nodes again.
+    case returned([CoreHub])
+    /// Hubs to leave: they have had no nodes for too long.
+    case gone([CoreHub])
+}
+
+/// Discovers hubs of ASP.NET Core SignalR as they come and go.
 ///
-/// A hub without nodes stays attached: its nodes may be restarting, and their first messages must not be missed. So it
-/// counts as long as the relay runs: see ``CoreAttachment/admitted(_:besides:)``.
+/// A hub without nodes stays watched for some time: its nodes may be restarting, and their first messages must not be
+/// missed. See ``CoreAttachment/emptyHubTime``.
 struct HubFollower: Sendable {
     /// The longest time for the first search: the relay must start, whatever Redis does.
     static let firstLook = Duration.seconds(2)
@@ -50,9 +60,6 @@ struct HubFollower: Sendable {
         }
     }
 
-    /// Number of attached hubs.
-    private var watched: Int { attached.all.count { $0.hub != nil } }
-
     private func findOnce() async throws -> [CoreHub] {
         let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
         let hubs = await withTaskCancellationHandler {
@@ -62,20 +69,33 @@ struct HubFollower: Sendable {
             Task { await client.close() }
         }
         await client.close()
-        return attachment.admitted(hubs ?? [], besides: watched)
+        return attachment.admitted(hubs ?? [], besides: attached.watchedHubs.count)
+    }
+
+    /// What is kept between connections.
+    private struct Search {
+        var discovery: HubDiscovery
+        var presence: HubPresence
+        var neighbours: NeighbourLog
+        /// Whether Redis does not list its channels, which has been logged.
+        var isUnknown = false
+        /// Hubs beyond the limit, which have been logged.
+        var refused: [CoreHub] = []
     }
 
     /// Searches for hubs until the task is cancelled.
     ///
-    /// - Parameter attach: receives discovered hubs that are not attached yet.
-    func follow(_ attach: ([CoreHub]) async -> Void) async {
-        var discovery = HubDiscovery(attachment: attachment, limit: limit)
+    /// - Parameter apply: receives the changes, one after the other.
+    func follow(_ apply: (HubChange) async -> Void) async {
+        var search = Search(
+            discovery: HubDiscovery(attachment: attachment, limit: limit),
+            presence: HubPresence(attachment, limit: limit), neighbours: NeighbourLog(attachment, logger))
         var log = EventLog(logger)
-        var neighbours = NeighbourLog(prefix: attachment.prefix, logger)
         while !Task.isCancelled {
             do {
                 let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
-                let failure = await look(&discovery, client, &neighbours, attach)
+                search.presence.connected()
+                let failure = await look(&search, client, apply)
                 await client.close()
                 if Task.isCancelled { return }
                 if let failure { throw failure }
@@ -90,41 +110,24 @@ struct HubFollower: Sendable {
 
     /// - Returns: why the connection has failed; nil on cancellation.
     private func look(
-        _ discovery: inout HubDiscovery, _ client: RedisClient, _ neighbours: inout NeighbourLog,
-        _ attach: ([CoreHub]) async -> Void
+        _ search: inout Search, _ client: RedisClient, _ apply: (HubChange) async -> Void
     ) async -> (any Error)? {
-        var isUnknown = false
-        var refused: [CoreHub] = []
         while !Task.isCancelled {
             do {
-                switch try await discovery.find(client: client) {
+                switch try await search.discovery.find(client: client) {
                 case .success(let hubs):
-                    isUnknown = false
-                    let known = Set(attached.all)
-                    let new = hubs.filter { !known.contains(.core($0)) }
-                    let admitted = attachment.admitted(new, besides: watched)
-                    if !admitted.isEmpty { await attach(admitted) }
-                    let left = Array(new.dropFirst(admitted.count))
-                    if left != refused, !left.isEmpty {
-                        let reason =
-                            attachment.permitsManyPatterns
-                            ? "\(CoreAttachment.mostHubs) hubs are watched, and that is the most; name the hubs that you need"
-                            : "more than \(CoreAttachment.fewPatterns) patterns slow down each PUBLISH of this Redis; name the hubs that you need, or confirm it"
-                        logger.warning(
-                            "hubs are not watched: \(reason)",
-                            metadata: ["hubs": "\(left.prefix(10).map(\.topic).joined(separator: ", "))"])
-                    }
-                    refused = left
-                    neighbours.look(attached.all.compactMap(\.hub), others: left + discovery.others)
+                    search.isUnknown = false
+                    try await compare(hubs, &search, client, apply)
                 case .failure(let reason):
-                    if !isUnknown {
+                    // Hubs that could not be found again are not left.
+                    if !search.isUnknown {
                         logger.warning(
                             "cannot search for hubs of ASP.NET Core SignalR; name them instead",
                             metadata: ["cause": "\(reason)"])
                     }
-                    isUnknown = true
+                    search.isUnknown = true
                 }
-                try await Task.sleep(for: discovery.nextDelay)
+                try await Task.sleep(for: search.discovery.nextDelay)
             } catch is CancellationError {
                 return nil
             } catch {
@@ -133,35 +136,39 @@ struct HubFollower: Sendable {
         }
         return nil
     }
-}
 
-/// Logs hubs that come while the relay runs and are close to others, each pair once: during a rolling upgrade of .NET
-/// the new nodes of a generic hub are such.
-private struct NeighbourLog {
-    /// Sentences that are remembered; beyond it none is logged.
-    private static let most = 100
-
-    private let neighbours: HubNeighbours
-    private let logger: Logger
-    private var told: Set<String> = []
-    private var last: [CoreHub]?
-
-    init(prefix: String, _ logger: Logger) {
-        neighbours = HubNeighbours(prefix: prefix)
-        self.logger = logger
+    /// - Parameter hubs: those found now.
+    private func compare(
+        _ hubs: [CoreHub], _ search: inout Search, _ client: RedisClient, _ apply: (HubChange) async -> Void
+    ) async throws {
+        let watched = attached.watchedHubs
+        let known = Set(attached.all.compactMap(\.hub))
+        let left = known.subtracting(watched)
+        let (gone, back) = try await search.presence.look(
+            client, watched: watched, left: hubs.filter { left.contains($0) })
+        // First: what is left makes room.
+        if !gone.isEmpty { await apply(.gone(gone)) }
+        let candidates = back + hubs.filter { !known.contains($0) }.prefix(AttachedChannels.limit - attached.all.count)
+        let admitted = attachment.admitted(candidates, besides: watched.count - gone.count)
+        let (returned, found) = (admitted.filter { left.contains($0) }, admitted.filter { !left.contains($0) })
+        if !returned.isEmpty { await apply(.returned(returned)) }
+        if !found.isEmpty { await apply(.found(found)) }
+        refuse((back + hubs.filter { !known.contains($0) }).filter { !admitted.contains($0) }, &search)
+        search.neighbours.look(attached.watchedHubs, others: search.refused + search.discovery.others)
     }
 
-    mutating func look(_ watched: [CoreHub], others: [CoreHub]) {
-        guard watched + others != last else { return }
-        // These the pre-flight has told at the start.
-        let isFirst = last == nil
-        last = watched + others
-        for sentence in neighbours.strangers(watched: watched, others: others) { tell(sentence, isKnown: isFirst) }
-        for sentence in neighbours.covered(watched: watched, others: others) { tell(sentence, isKnown: false) }
-    }
-
-    private mutating func tell(_ sentence: String, isKnown: Bool) {
-        guard told.count < Self.most, told.insert(sentence).inserted, !isKnown else { return }
-        logger.warning("\(sentence)")
+    /// Logs hubs that are not watched because of a limit, once.
+    private func refuse(_ hubs: [CoreHub], _ search: inout Search) {
+        defer { search.refused = hubs }
+        guard hubs != search.refused, !hubs.isEmpty else { return }
+        let reason =
+            attached.all.count >= AttachedChannels.limit
+            ? "\(AttachedChannels.limit) different hubs were watched since the start, and that is the most; restart the relay"
+            : attachment.permitsManyPatterns
+                ? "\(CoreAttachment.mostHubs) hubs are watched, and that is the most; name the hubs that you need"
+                : "more than \(CoreAttachment.fewPatterns) patterns slow down each PUBLISH of this Redis; name the hubs that you need, or confirm it"
+        logger.warning(
+            "hubs are not watched: \(reason)",
+            metadata: ["hubs": "\(hubs.prefix(10).map(\.topic).joined(separator: ", "))"])
     }
 }

@@ -9,10 +9,12 @@ package enum RelayEvent: Sendable {
     /// The relay has subscribed, possibly to another server than before.
     indirect case subscribed(Subscription)
     case disconnected(DisconnectCause)
-    /// Discovered hubs: envelopes with these channel indexes may arrive from now on.
+    /// Discovered hubs, also those that return: envelopes with these channel indexes may arrive from now on.
     case attached(Range<Int>)
     /// Envelopes of a discovered hub are received from now on.
     case joined(channel: Int)
+    /// A discovered hub has no nodes: its envelopes are no longer received.
+    case left(channel: Int)
     /// Missing ids.
     ///
     ///   - isOfThisRun: false if they were missing before this run: they belong into the capture, not into its metrics.
@@ -44,6 +46,7 @@ package enum RelayEvent: Sendable {
         switch self {
         case .batch, .attached, .writingFailed, .writingResumed: nil
         case .joined(let channel): .attached(channel: channels[channel])
+        case .left(let channel): .detached(channel: channels[channel])
         case .subscribed(let subscription):
             .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
         case .disconnected(let cause): .disconnected(cause: cause.label)

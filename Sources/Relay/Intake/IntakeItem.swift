@@ -68,8 +68,12 @@ enum RecorderCommand: Sendable, Equatable {
     case note(CaptureEvent)
     /// Envelopes of these channels may arrive from now on: indexes in ``AttachedChannels``.
     case attach(Range<Int>)
+    /// The same for a hub that was left before; by channel index.
+    case reattach(Int)
     /// Envelopes of this channel are received from here on; by channel index.
     case joined(Int)
+    /// Envelopes of this hub are no longer received from here on; by channel index.
+    case left(Int)
     /// Counters in different databases are at both ends of this jump of ids; by channel index.
     case areCounters(CaptureEvent.Withdrawn, channel: Int)
 }

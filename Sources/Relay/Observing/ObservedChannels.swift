@@ -20,6 +20,8 @@ struct ObservedChannels {
     private var observers: [ChannelObserver] = []
     private var hubs: [CoreObserver] = []
     private let metrics: ObservingMetrics
+    /// Channel indexes of hubs that are not watched, because they have no nodes.
+    private var left: Set<Int> = []
     private var disruptions = Disruptions()
     private var turns = PublishTurns(observers: 0)
     private var subscriptions = 0
@@ -127,11 +129,13 @@ struct ObservedChannels {
             subscriptions += 1
             if subscriptions > 1 { metrics.reconnects.increment() }
             // One that is just being attached joins later.
-            for channel in metrics.channels.prefix(places.count) { channel.up.set(1) }
+            setUp(1)
             disruptions.subscribed(subscription)
         case .joined(let channel): metrics.channels[channel].up.set(1)
+        case .attached(let indexes): for channel in indexes { returned(channel) }
+        case .left(let channel): leave(channel)
         case .disconnected(let cause):
-            for channel in metrics.channels { channel.up.set(0) }
+            setUp(0)
             disruptions.disconnected(cause)
             missedSomething()
         case .clockStep: missedSomething()
@@ -144,6 +148,12 @@ struct ObservedChannels {
         // Without ids their hub is unknown.
         case .dropped: for index in hubs.indices { hubs[index].missedSomething() }
         default: break
+        }
+    }
+
+    private func setUp(_ value: Double) {
+        for (index, channel) in metrics.channels.prefix(places.count).enumerated() where !left.contains(index) {
+            channel.up.set(value)
         }
     }
 
@@ -165,6 +175,19 @@ struct ObservedChannels {
         for index in hubs.indices { hubs[index].missedSomething() }
     }
 
+    // MARK: - Hubs without nodes
+
+    private mutating func leave(_ channel: Int) {
+        guard case .core(let index) = places[channel], left.insert(channel).inserted else { return }
+        // Nobody can answer anymore.
+        hubs[index].missedSomething()
+        metrics.channels[channel].hide()
+    }
+
+    private mutating func returned(_ channel: Int) {
+        if left.remove(channel) != nil { metrics.channels[channel].show() }
+    }
+
     // MARK: - Time
 
     /// When ``publish(at:)`` is next due, on the monotonic clock.
@@ -177,7 +200,9 @@ struct ObservedChannels {
         guard now.monotonic - lastTick >= 1_000_000_000 else { return false }
         lastTick = now.monotonic
         for index in observers.indices { observers[index].tick(now) }
-        for index in hubs.indices { hubs[index].tick(now) }
+        for (channel, place) in places.enumerated() where !left.contains(channel) {
+            if case .core(let index) = place { hubs[index].tick(now) }
+        }
         return true
     }
 
@@ -228,50 +253,5 @@ package struct ObservingMetrics: Sendable {
             attached.append(metrics)
             return metrics
         }
-    }
-}
-
-/// Which observers add their counts to the shared metrics next, and when.
-///
-/// With many channels adding costs more than counting, so they take turns: metrics of a hundred channels are at most 50
-/// ms old, those of a thousand 500 ms; after a pass that took longer, a turn includes correspondingly more. Times are
-/// nanoseconds of the monotonic clock.
-struct PublishTurns {
-    static let interval: UInt64 = 50_000_000
-    /// Observers per turn, if it is on time.
-    static let longest = 100
-
-    private var observers: Int
-    private var next = 0
-    /// Number of observers, from `next` on and wrapping around, that may have unpublished counts.
-    private var waiting = 0
-    private var last: UInt64 = 0
-
-    init(observers: Int) {
-        self.observers = observers
-    }
-
-    /// Adds one after all others.
-    mutating func add() {
-        observers += 1
-        // The order wraps around at `next`: one more at the end would skip the last waiting observer.
-        if waiting > 0 { waiting = observers }
-    }
-
-    /// Some observers counted.
-    mutating func counted() { waiting = observers }
-
-    /// When the next turn is due; nil if there is nothing to publish.
-    var deadline: UInt64? { waiting > 0 ? last + Self.interval : nil }
-
-    /// The turn that is due; empty if none is.
-    mutating func take(at now: UInt64) -> Range<Int> {
-        guard let deadline, now >= deadline else { return 0..<0 }
-        let due = Int(min((now - last) / Self.interval, UInt64(observers))) * Self.longest
-        last = now
-        let turn = next..<next + min(waiting, due, observers - next)
-        next = turn.upperBound == observers ? 0 : turn.upperBound
-        waiting -= turn.count
-        return turn
     }
 }

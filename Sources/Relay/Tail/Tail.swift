@@ -113,11 +113,16 @@ package struct Tail: Sendable {
             if let follower {
                 group.addTask {
                     await Result {
-                        await follower.follow { hubs in
-                            let indexes = attached.attach(hubs)
-                            guard !indexes.isEmpty else { return }
-                            intake.command(.attach(indexes))
-                            await subscription.join(indexes)
+                        await follower.follow { change in
+                            switch change {
+                            case .found(let hubs):
+                                let indexes = attached.attach(hubs)
+                                guard !indexes.isEmpty else { return }
+                                intake.command(.attach(indexes))
+                                await subscription.join(indexes)
+                            case .returned(let hubs): await subscription.rejoin(attached.reattach(hubs))
+                            case .gone(let hubs): await subscription.leave(attached.leave(hubs))
+                            }
                         }
                     }
                 }

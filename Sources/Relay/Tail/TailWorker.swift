@@ -92,6 +92,7 @@ struct TailWorker: ~Copyable {
         case .counters(let readings): compare(readings, at: now)
         case .command(.attach): takeAttached()
         case .command(.joined(let channel)): hand(.joined(channel: channel), at: now.realtime)
+        case .command(.left(let channel)): hand(.left(channel: channel), at: now.realtime)
         case .command: break
         }
     }

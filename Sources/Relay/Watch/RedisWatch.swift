@@ -128,9 +128,9 @@ struct RedisWatch: Sendable {
         }
     }
 
-    /// The currently attached hubs, with the indexes of their channels.
+    /// The currently watched hubs, with the indexes of their channels.
     private var hubs: [(index: Int, hub: CoreHub)] {
-        metrics.sources.enumerated().compactMap { index, channel in channel.hub.map { (index, $0) } }
+        metrics.watched.compactMap { index, channel in channel.hub.map { (index, $0) } }
     }
 
     private enum Question: Equatable {
@@ -165,14 +165,15 @@ struct RedisWatch: Sendable {
     }
 
     private func countSubscribers(_ client: RedisClient) async throws {
-        let channels = metrics.sources
-        let names = channels.map(\.namesOfEveryNode)
+        let channels = metrics.watched
+        let names = channels.map { $0.channel.namesOfEveryNode }
+        guard !names.isEmpty else { return }
         let reply = try await client.send(["PUBSUB", "NUMSUB"] + names.joined().map { .bytes($0) })
         guard let parts = reply.array, parts.count == names.map(\.count).reduce(0, +) * 2 else {
             return forget(.subscribers)
         }
         var next = 1
-        for (index, names) in names.enumerated() {
+        for (index, names) in zip(channels.map { $0.index }, names) {
             let counts = names.indices.compactMap { parts[next + $0 * 2].integer.map { Int($0) } }
             metrics.setSubscribers(counts.count == names.count ? counts.min() : nil, channel: index)
             next += names.count * 2
@@ -221,7 +222,7 @@ extension BackplaneChannel {
     }
 }
 
-/// Counts the nodes of the attached hubs of ASP.NET Core, at a pace that Redis can bear.
+/// Counts the nodes of the watched hubs of ASP.NET Core, at a pace that Redis can bear.
 struct NodeWatch {
     private let metrics: WatchMetrics
     private let limit: Int

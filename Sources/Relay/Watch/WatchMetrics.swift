@@ -17,6 +17,8 @@ package struct WatchMetrics: Sendable {
         var meant: String?
         /// Payload bytes already counted as egress.
         var countedBytes: Int
+        /// A hub without nodes: Redis is not asked about it, and it has no series.
+        var isLeft = false
 
         init(_ metrics: ChannelMetrics) {
             self.metrics = metrics
@@ -100,8 +102,24 @@ package struct WatchMetrics: Sendable {
         }
     }
 
-    /// By channel index, the currently attached channels.
+    /// A hub is no longer watched. Thread-safe, like the next.
+    func leave(channel index: Int) {
+        attached.withLockedValue { $0[index].isLeft = true }
+        forgetAnswers(channel: index)
+    }
+
+    /// The hub is watched again.
+    func reattach(channel index: Int) { attached.withLockedValue { $0[index].isLeft = false } }
+
+    /// By channel index, the channels attached until now.
     var sources: [BackplaneChannel] { attached.withLockedValue { $0.map(\.metrics.source) } }
+
+    /// Those that are watched now, with their indexes.
+    var watched: [(index: Int, channel: BackplaneChannel)] {
+        attached.withLockedValue { attached in
+            attached.indices.filter { !attached[$0].isLeft }.map { ($0, attached[$0].metrics.source) }
+        }
+    }
 
     private func metrics(_ channel: Int) -> ChannelMetrics { attached.withLockedValue { $0[channel].metrics } }
 
@@ -111,29 +129,29 @@ package struct WatchMetrics: Sendable {
     /// have their own subscribers.
     func setSubscribers(_ count: Int?, channel index: Int) {
         let (metrics, fresh) = attached.withLockedValue { attached in
-            attached[index].subscribers = count
+            attached[index].subscribers = attached[index].isLeft ? nil : count
             let metrics = attached[index].metrics
             guard count != nil else { return (metrics, 0) }
             let bytes = metrics.envelopeBytes.value
             defer { attached[index].countedBytes = bytes }
             return (metrics, bytes - attached[index].countedBytes)
         }
-        set(subscribers, metrics, count.map { Double($0) })
+        set(subscribers, index, count.map { Double($0) })
         guard let count, metrics.dialect == .signalR2 else { return }
         egressBytes.with(metrics.channel, metrics.dialect.label).increment(by: fresh * (count + Self.otherCopies))
     }
 
-    func setNodes(_ count: Int?, channel: Int) { set(nodes, metrics(channel), count.map { Double($0) }) }
+    func setNodes(_ count: Int?, channel: Int) { set(nodes, channel, count.map { Double($0) }) }
 
     func setIssuedID(_ id: UInt64, channel: Int) {
         let metrics = metrics(channel)
         guard let ids = metrics.signalR2 else { return }
-        set(issuedID, metrics, Double(id))
+        set(issuedID, channel, Double(id))
         let unseen = metrics.envelopes.value > 0 ? Double(id) - ids.lastID.value : 0
-        set(unseenIDs, metrics, max(0, unseen))
+        set(unseenIDs, channel, max(0, unseen))
     }
 
-    func setSilent(_ isSilent: Bool, channel: Int) { set(silent, metrics(channel), isSilent ? 1 : 0) }
+    func setSilent(_ isSilent: Bool, channel: Int) { set(silent, channel, isSilent ? 1 : 0) }
 
     func setOutputBuffer(_ bytes: Int?) {
         if let bytes { outputBuffer.with().set(Double(bytes)) } else { outputBuffer.remove() }
@@ -149,23 +167,32 @@ package struct WatchMetrics: Sendable {
 
     /// The counter key is missing, not a number, or not readable.
     func forgetCounter(channel: Int) {
-        for family in [issuedID, unseenIDs, silent] { set(family, metrics(channel), nil) }
+        for family in [issuedID, unseenIDs, silent] { set(family, channel, nil) }
     }
 
     /// Redis does not answer. The output buffer limit stays: it is a setting, and may have caused the outage.
     func forgetAnswers() {
-        for index in attached.withLockedValue({ $0.indices }) {
-            setSubscribers(nil, channel: index)
-            setNodes(nil, channel: index)
-            forgetCounter(channel: index)
-        }
+        for index in attached.withLockedValue({ $0.indices }) { forgetAnswers(channel: index) }
         setOutputBuffer(nil)
         setIsMaster(nil)
     }
 
-    private func set(_ family: Family<Gauge>, _ metrics: ChannelMetrics, _ value: Double?) {
-        let (channel, backplane) = (metrics.channel, metrics.dialect.label)
-        if let value { family.with(channel, backplane).set(value) } else { family.remove(channel, backplane) }
+    private func forgetAnswers(channel: Int) {
+        setSubscribers(nil, channel: channel)
+        setNodes(nil, channel: channel)
+        forgetCounter(channel: channel)
+    }
+
+    private func set(_ family: Family<Gauge>, _ index: Int, _ value: Double?) {
+        // Under the lock: an answer about a hub that is being left must not bring its series back.
+        attached.withLockedValue { attached in
+            let (channel, backplane) = (attached[index].metrics.channel, attached[index].metrics.dialect.label)
+            if let value, !attached[index].isLeft {
+                family.with(channel, backplane).set(value)
+            } else {
+                family.remove(channel, backplane)
+            }
+        }
     }
 
     // MARK: - For other parts

@@ -53,7 +53,7 @@ struct CoreComposer {
             let name = CoreChannelName(record.channel, rootCount: rootCount),
             let view = try? CorePayloadView(name.kind, record.payload)
         else { return .undecodable }
-        if let reason = CoreLeftOut(name.kind, view), !options.included.contains(reason) { return .leftOut(reason) }
+        if let reason = CoreLeftOut(name, view), !options.included.contains(reason) { return .leftOut(reason) }
         var invocation: CoreInvocationView?
         if case .invocation(let view) = view { invocation = view }
         var publication = Publication(record: record, view: invocation)

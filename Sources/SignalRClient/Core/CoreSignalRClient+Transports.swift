@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Backplane
 import JSON
 import NIOCore

@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -28,7 +27,6 @@ enum ConnectReason {
             if let first = error.connectionErrors.first { return text(of: first.error, node: node) }
             return unknownHost
         case is SocketAddressError, is SocketAddressError.UnknownHost: return unknownHost
-        case let error as HTTPClientError where error == .connectTimeout: return silent
         case ChannelError.connectTimeout: return silent
         case let error as IOError: return text(of: error.errnoCode)
         default: return words(of: error)

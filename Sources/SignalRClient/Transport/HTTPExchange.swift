@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -13,7 +12,7 @@ struct HTTPExchange: Sendable {
     let node: NodeURL
     /// For errors: `/negotiate`.
     let name: String
-    let request: HTTPClientRequest
+    let request: HTTPExchangeRequest
     /// The statuses that are not a refusal.
     private(set) var accepted: [HTTPResponseStatus] = [.ok]
 
@@ -21,11 +20,12 @@ struct HTTPExchange: Sendable {
     init(node: NodeURL, endpoint: NodeRequest, query: QueryText, form: QueryText? = nil, posts: Bool = false) {
         self.node = node
         name = "/\(endpoint.rawValue)"
-        var request = HTTPClientRequest(url: "\(node)/\(endpoint.rawValue)?\(query.text)")
-        if form != nil || posts { request.method = .POST }
+        var request = HTTPExchangeRequest(
+            node: node, method: form != nil || posts ? .POST : .GET,
+            target: "\(node.path)/\(endpoint.rawValue)?\(query.text)")
         if let form {
             request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded; charset=UTF-8")
-            request.body = .bytes(ByteBuffer(string: form.text))
+            request.body = ByteBuffer(string: form.text)
         }
         self.request = request
     }
@@ -41,11 +41,7 @@ struct HTTPExchange: Sendable {
         self.node = node
         self.name = name
         self.accepted = accepted
-        var request = HTTPClientRequest(url: "\(node.origin)\(target)")
-        request.method = method
-        request.headers = headers
-        if let body { request.body = .bytes(body) }
-        self.request = request
+        request = HTTPExchangeRequest(node: node, method: method, target: target, headers: headers, body: body)
     }
 
     /// - Returns: the body.
@@ -70,10 +66,10 @@ struct HTTPExchange: Sendable {
     }
 
     /// Returns the beginning of a response with an accepted status; the body follows.
-    func head(over network: SignalRNetwork, within timeout: Duration) async throws -> HTTPClientResponse {
-        let response: HTTPClientResponse
+    func head(over network: SignalRNetwork, within timeout: Duration) async throws -> HTTPExchangeResponse {
+        let response: HTTPExchangeResponse
         do {
-            response = try await network.http.execute(request, timeout: TimeAmount(timeout))
+            response = try await network.http.response(to: request, within: timeout)
         } catch {
             guard ConnectReason.isAboutCertificate(error) else { throw failure(error, timeout: timeout) }
             let certificate = await CertificateLook(node: node, network: network).certificate()
@@ -91,11 +87,10 @@ struct HTTPExchange: Sendable {
 
     func failure(_ error: any Error, timeout: Duration) -> any Error {
         if error is SignalRClientError || error is CancellationError { return error }
-        switch error as? HTTPClientError {
-        case .cancelled?: return CancellationError()
-        case .deadlineExceeded?, .readTimeout?:
+        switch error as? HTTPConnectionError {
+        case .timedOut?:
             return SignalRClientError.timedOut(node: "\(node)", what: name, after: timeout)
-        case .remoteConnectionClosed?:
+        case .closed?:
             let question = "; is it a web server, and does its port speak TLS (then write https://)?"
             return SignalRClientError.transportLost(
                 node: "\(node)",

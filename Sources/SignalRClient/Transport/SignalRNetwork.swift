@@ -1,16 +1,16 @@
-import AsyncHTTPClient
 import NIOConcurrencyHelpers
 package import NIOCore
+import NIOHTTP1
 import NIOPosix
 package import NIOSSL
 
-/// Resources shared by all clients of a process: event loops, an HTTP client with its connection pool, and the TLS
+/// Resources shared by all clients of a process: event loops, a pool of HTTP connections, and the TLS
 /// context. A client alone has no thread and no pool, so that thousands fit into one process.
 package final class SignalRNetwork: Sendable {
     let eventLoopGroup: any EventLoopGroup
-    let http: HTTPClient
-    private let tls: TLSConfiguration
-    private let context = NIOLockedValueBox<NIOSSLContext?>(nil)
+    let http: HTTPConnections
+    let connectTimeout: TimeAmount
+    private let tls: TLSContext
 
     /// - Parameters:
     ///   - eventLoopGroup: nil uses the singleton of the process.
@@ -22,23 +22,36 @@ package final class SignalRNetwork: Sendable {
     ) {
         let eventLoopGroup = eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
         self.eventLoopGroup = eventLoopGroup
-        self.tls = tls
         self.connectTimeout = TimeAmount(connectTimeout)
-        var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
-        configuration.timeout.connect = self.connectTimeout
-        configuration.httpVersion = .http1Only
-        // Every event stream and long poll occupies a connection; with the default limit of 8 the others would wait.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 65_536
-        // A refused connection is reported: the caller decides whether to retry.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        http = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: configuration)
+        let tls = TLSContext(tls)
+        self.tls = tls
+        http = HTTPConnections(
+            eventLoopGroup: eventLoopGroup, connectTimeout: self.connectTimeout, sslContext: tls.made)
     }
 
-    let connectTimeout: TimeAmount
-
     /// Closes the remaining connections. No client may be used afterwards.
-    package func shutdown() async throws {
-        try await http.shutdown()
+    package func shutdown() async {
+        await http.shutdown()
+    }
+
+    /// Gets a text from a server that need not be a node, over a connection of its own.
+    ///
+    /// - Parameters:
+    ///   - path: with the query.
+    ///   - timeout: for the whole response.
+    ///   - limit: maximum number of bytes.
+    /// - Returns: the body, whatever the status.
+    /// - Throws: ``SignalRClientError/timedOut(node:what:after:)``; errors of the connection.
+    package func text(
+        from server: NodeURL, path: String, within timeout: Duration, upTo limit: Int
+    ) async throws -> String {
+        // An idle connection would delay the server's shutdown.
+        let request = HTTPExchangeRequest(node: server, target: path, headers: ["Connection": "close"])
+        let expired = SignalRClientError.timedOut(node: "\(server)", what: path, after: timeout)
+        return try await Deadline.run(within: timeout, on: eventLoopGroup.any(), expired: expired) { [http] in
+            let response = try await http.response(to: request, within: timeout)
+            return String(buffer: try await response.body.collect(upTo: limit))
+        }
     }
 
     /// Creates the TLS context off the event loops: reading the system's certificates takes long.
@@ -47,13 +60,25 @@ package final class SignalRNetwork: Sendable {
         _ = try sslContext()
     }
 
+    func sslContext() throws -> NIOSSLContext { try tls.made() }
+
     /// Created once, at the first call.
-    func sslContext() throws -> NIOSSLContext {
-        try context.withLockedValue { context in
-            if let context { return context }
-            let made = try NIOSSLContext(configuration: tls)
-            context = made
-            return made
+    private final class TLSContext: Sendable {
+        private let configuration: TLSConfiguration
+        private let context = NIOLockedValueBox<NIOSSLContext?>(nil)
+
+        init(_ configuration: TLSConfiguration) {
+            self.configuration = configuration
+        }
+
+        @Sendable
+        func made() throws -> NIOSSLContext {
+            try context.withLockedValue { context in
+                if let context { return context }
+                let made = try NIOSSLContext(configuration: configuration)
+                context = made
+                return made
+            }
         }
     }
 }

@@ -151,10 +151,15 @@ struct CoreLine {
         return MessageLine.printable(Array(infix) + Array("\(server.machine)_\(server.guid.prefix(8))…".utf8))
     }
 
-    /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`.
+    /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`, `ChatHub ping 7
+    /// CONNECTION`.
     func text(_ view: CoreEnvelopeView, _ message: SentMessage) -> String {
         let hub = printable(CoreEnvelopeView.className(view.hub))
+        let isPing = CorePing.isPing(view.name, view.payload)
         switch view.payload {
+        case .groupCommand(let command) where isPing:
+            return "\(hub) ping \(command.id) of a relay, to \(printable(command.connection))"
+        case .ack(let ack) where isPing: return "\(hub) ack \(ack.id) to a relay's ping"
         case .groupCommand(let command):
             return "\(hub) \(command.name) \(printable(command.group)) \(printable(command.connection))"
         case .ack(let ack): return "\(hub) ack \(ack.id)"

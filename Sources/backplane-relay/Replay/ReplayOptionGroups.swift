@@ -208,7 +208,7 @@ struct CoreReplayArguments: ParsableArguments {
         help: ArgumentHelp(
             """
             Also publish this kind, which is meaningless at another Redis: connection, group_command, ack, result, \
-            client_result, or all. Repeat it for more.
+            client_result, ping (of run --ping), or all. Repeat it for more.
             """, valueName: "kind"))
     var include: [IncludeArgument] = []
 

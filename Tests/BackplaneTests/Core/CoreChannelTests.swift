@@ -180,7 +180,8 @@ import Testing
             #expect(!CoreWatch.covers(chat, CoreHub(type: type)) && !CoreWatch.covers(CoreHub(type: type), chat))
         }
         #expect(!CoreWatch.covers(chat, chat))
-        #expect(!CoreWatch.covers(chat, CoreHub(prefix: "Chat:connection:", type: "x")))
+        let connection = CoreHub(prefix: "Chat:connection:", type: "x")
+        #expect(!CoreWatch.covers(chat, connection) && CoreWatch.covers(chat, connection, connections: true))
     }
 
     // MARK: - Helpers

@@ -216,13 +216,19 @@ import Time
         let command = CoreGroupCommand(id: 1, server: "s_1", action: .add, group: "g", connection: "c")
         add(.groupCommand, "", CorePayload.groupCommand(command).encoded())
         add(.ack, "other", CorePayload.ack(id: 1).encoded())
+        let ping = CorePing()
+        for id in 1...2 as ClosedRange<Int32> {
+            add(.groupCommand, "", ping.command(id: id, connection: "c"))
+        }
+        add(.ack, ping.server, CorePayload.ack(id: 2).encoded())
         now = now.after(milliseconds: 30_001)
         add(.ack, "s_1", CorePayload.ack(id: 1).encoded())
         try writer.close(now)
         let channel = try #require(try CaptureSummary(of: CaptureReader(paths: [directory.path])).channels.first)
         #expect(channel.core?.lackingProtocol == ["json": 1, "messagepack": 2])
         #expect(channel.core?.commandsWithoutAck == 1 && channel.core?.acksWithoutCommand == 1)
-        #expect(channel.undecodable.values.reduce(0, +) == 1 && channel.envelopes == 8)
+        #expect(channel.core?.groupCommands == 1 && channel.core?.pings == 2 && channel.core?.pingAcks == 1)
+        #expect(channel.undecodable.values.reduce(0, +) == 1 && channel.envelopes == 11)
     }
 }
 

@@ -77,6 +77,17 @@ import Time
             ])
     }
 
+    @Test func thePingsOfARelayAreNotShownAsCommandsOfTheApplication() throws {
+        let ping = CorePing()
+        let command = try CorePayload(decoding: ping.command(id: 3, connection: "c1"), as: .groupCommand)
+        let lines = Self.coreLines(
+            LineStyle(), CoreHub(type: "Chat.ChatHub"),
+            [(.groupCommand, "", command), (.ack, ping.server, .ack(id: 3))])
+        #expect(lines.count == 2)
+        #expect(lines[0].contains("  ChatHub ping 3 of a relay, to c1  "), "\(lines)")
+        #expect(lines[1].contains("  ChatHub ack 3 to a relay's ping  "), "\(lines)")
+    }
+
     private static func call(_ hub: String, _ method: String, _ arguments: String) -> String {
         #"{"H":"\#(hub)","M":"\#(method)","A":\#(arguments)}"#
     }

@@ -10,10 +10,10 @@ enum SharedNetwork {
         let network = SignalRNetwork(tls: tls)
         do {
             let value = try await body(network)
-            try await network.shutdown()
+            await network.shutdown()
             return value
         } catch {
-            try await network.shutdown()
+            await network.shutdown()
             throw error
         }
     }

@@ -107,6 +107,52 @@ extension WithHubNodes {
             }
         }
 
+        @Test(
+            "messages that arrive together reach each client once, in their order; clients that are not behind get them together"
+        )
+        func burst() async throws {
+            try await RedisServer.with { redis in
+                try await withNode(redis) { port, channels in
+                    try await CoreWire.connected(port: port, "?user=alice") { alice in
+                        try await alice.call("join", "joinGroup", #""room""#)
+                        let own = try await id(of: alice)
+                        let token = try await RawHTTP.with(
+                            port: port, "POST", "/chathub/negotiate?negotiateVersion=1&useStatefulReconnect=true"
+                        ) { try await $0.rest() }.firstMatch(of: #/"connectionToken":"([^"]+)"/#).map { String($0.1) }
+                        try await CoreWire.with(port: port, "?id=\(try #require(token))") { bob in
+                            try await bob.shakeHands(version: 2)
+                            _ = try await id(of: bob)
+                            let before = (alice.frameCount, try await metric("messages_delivered_total", port) ?? 0)
+                            var messages: [(channel: String, payload: [UInt8])] = []
+                            for number in 0..<300 {
+                                let text = "\(number)"
+                                let message: (channel: String, payload: [UInt8]) =
+                                    switch number % 100 {
+                                    case 50: (":group:room", invocation(text))
+                                    case 51: (":user:alice", invocation(text))
+                                    case 52: (":connection:\(own)", invocation(text))
+                                    case 53: (":all", invocation(text, excluded: [own]))
+                                    default: (":all", invocation(text))
+                                    }
+                                messages.append(message)
+                            }
+                            try await channels.publishTogether(messages)
+                            for (wire, lacks) in [(alice, [53]), (bob, [50, 51, 52])] {
+                                let wanted = (0..<300).filter { !lacks.contains($0 % 100) }.map { received("\($0)") }
+                                try await wire.hear(wanted[wanted.count - 1])
+                                #expect(wire.heard.filter { $0.contains("Recv") } == wanted)
+                            }
+                            // Ten runs of messages for the same clients; reads from Redis may divide them.
+                            #expect(alice.frameCount - before.0 < 100)
+                            // The node also acknowledges what bob has sent.
+                            let delivered = try await metric("messages_delivered_total", port) ?? 0
+                            #expect((588...589).contains(Int(delivered - before.1)))
+                        }
+                    }
+                }
+            }
+        }
+
         @Test("a client whose protocol a message lacks is disconnected without a close message; others get the message")
         func missingProtocol() async throws {
             try await RedisServer.with { redis in

@@ -140,6 +140,24 @@ struct CorePreflightTests {
         }
     }
 
+    @Test("a hub whose channels match the patterns of a watched one is named with the remedy")
+    func overlap() async throws {
+        try await RedisServer.with { redis in
+            try await redis.withCoreNodes([CoreHub(type: "Chat"), CoreHub(prefix: "Chat:", type: "group")]) {
+                let said =
+                    "patterns of the hub 'Chat' match channels of the hub 'Chat:group': messages of the second hub are attributed to the first; give the second application a channel prefix that does not begin with 'Chat:'"
+                for arguments in [["--core"], ["--core-hub", "Chat"]] {
+                    let check = try await Self.check(redis, arguments)
+                    #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
+                    #expect(check.output.contains("warning       " + said), "\(check.output)")
+                }
+                try await RelayProcess.with(["--redis", redis.url, "--core"]) { relay in
+                    #expect(relay.child.errors.contains(said), "\(relay.child.errors)")
+                }
+            }
+        }
+    }
+
     @Test(
         "the wrong backplane: what lives there instead, and the option that watches it",
         arguments: RedisEdition.allCases)

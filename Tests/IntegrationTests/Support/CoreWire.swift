@@ -11,6 +11,7 @@ final class CoreWire: Sendable {
     private let channel: any Channel
     /// The received JSON messages in order, without the byte 1e, then `<closed CODE>` and `<end>`.
     private let messages = Mutex<[String]>([])
+    private let frames = Mutex(0)
 
     private init(_ channel: any Channel, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
         self.channel = channel
@@ -19,10 +20,12 @@ final class CoreWire: Sendable {
 
     /// Runs `body` with a new webSocket, then closes it.
     ///
-    /// - Parameter query: such as `?id=TOKEN`; empty for a connection without negotiation.
+    /// - Parameters:
+    ///   - query: such as `?id=TOKEN`; empty for a connection without negotiation.
+    ///   - path: of the hub.
     @discardableResult
     static func with<Value: Sendable>(
-        port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
+        port: Int, _ query: String = "", path: String = "/chathub", isolation: isolated (any Actor)? = #isolation,
         _ body: (CoreWire) async throws -> Value
     ) async throws -> Value {
         let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -37,7 +40,7 @@ final class CoreWire: Sendable {
             defer { reading.cancel() }
             try await outbound.write(
                 ByteBuffer(
-                    string: "GET /chathub\(query) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                    string: "GET \(path)\(query) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
                         + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                         + "Sec-WebSocket-Version: 13\r\n\r\n"))
             let status = try await wire.hear("HTTP/1.1 ")
@@ -49,10 +52,10 @@ final class CoreWire: Sendable {
     /// The same, after the handshake.
     @discardableResult
     static func connected<Value: Sendable>(
-        port: Int, _ query: String = "", isolation: isolated (any Actor)? = #isolation,
+        port: Int, _ query: String = "", path: String = "/chathub", isolation: isolated (any Actor)? = #isolation,
         _ body: (CoreWire) async throws -> Value
     ) async throws -> Value {
-        try await with(port: port, query, isolation: isolation) { wire in
+        try await with(port: port, query, path: path, isolation: isolation) { wire in
             try await wire.shakeHands()
             return try await body(wire)
         }
@@ -104,6 +107,8 @@ final class CoreWire: Sendable {
     }
 
     var heard: [String] { messages.withLock { $0 } }
+    /// Number of webSocket frames received; each may contain several messages.
+    var frameCount: Int { frames.withLock { $0 } }
 
     /// Ends the connection without a close message.
     func cut() async throws { try await channel.close() }
@@ -127,6 +132,7 @@ final class CoreWire: Sendable {
                         add("<closed \(payload.getInteger(at: payload.readerIndex, as: UInt16.self) ?? 0)>")
                         continue
                     }
+                    frames.withLock { $0 += 1 }
                     text += String(buffer: payload)
                     let parts = text.split(separator: "\u{1E}", omittingEmptySubsequences: false)
                     for message in parts.dropLast() { add(String(message)) }
@@ -192,6 +198,18 @@ struct CoreChannels {
     func publishes() async throws -> Int {
         let text = try await redis.command(["INFO", "commandstats"]).text ?? ""
         return text.firstMatch(of: #/cmdstat_publish:calls=(\d+)/#).flatMap { Int($0.1) } ?? 0
+    }
+
+    /// Publishes all of them in one step.
+    func publishTogether(_ messages: [(channel: String, payload: [UInt8])]) async throws {
+        try await redis.withClient { client in
+            try await client.send(["MULTI"])
+            for message in messages {
+                let channel = Array((prefix + hub + message.channel).utf8)
+                try await client.send(["PUBLISH", .bytes(channel), .bytes(message.payload)])
+            }
+            try await client.send(["EXEC"])
+        }
     }
 
     @discardableResult

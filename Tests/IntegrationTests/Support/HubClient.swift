@@ -66,10 +66,10 @@ extension SignalRNetwork {
         let network = SignalRNetwork()
         do {
             let value = try await body(network)
-            try await network.shutdown()
+            await network.shutdown()
             return value
         } catch {
-            try? await network.shutdown()
+            await network.shutdown()
             throw error
         }
     }

@@ -1,18 +1,24 @@
 import HubNode
 import Logging
+import Redis
 import ServiceLifecycle
 import TestSupport
 
 /// A hub node in the test process.
 enum TestHubNode {
     /// Runs a node on a free port until `body` returns.
+    ///
+    /// - Parameters:
+    ///   - address: of Redis, if not that of the server itself.
+    ///   - awaitsReady: false if `body` runs as soon as the node listens.
     static func with<Value: Sendable>(
-        redis: RedisServer, channel: String = "chat", name: String = "test", hubs: [Hub] = [.chat],
-        observer: (any HubNodeObserver)? = nil, configure: (inout HubNodeConfiguration) -> Void = { _ in },
+        redis: RedisServer, at address: RedisConfiguration? = nil, channel: String = "chat", name: String = "test",
+        hubs: [Hub] = [.chat], awaitsReady: Bool = true, observer: (any HubNodeObserver)? = nil,
+        configure: (inout HubNodeConfiguration) -> Void = { _ in },
         isolation: isolated (any Actor)? = #isolation, _ body: (_ port: Int) async throws -> Value
     ) async throws -> Value {
         var configuration = HubNodeConfiguration(
-            redis: redis.configuration, channel: channel, name: name, listenPort: 0)
+            redis: address ?? redis.configuration, channel: channel, name: name, listenPort: 0)
         // There is no other node for the clients.
         configuration.timing.drain = .zero
         configure(&configuration)
@@ -31,8 +37,10 @@ enum TestHubNode {
                 try await running.value
                 throw TestFailure("the hub node ended before it listened")
             }
-            try await eventually("the hub node is ready") {
-                try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil
+            if awaitsReady {
+                try await eventually("the hub node is ready") {
+                    try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil
+                }
             }
             let value = try await body(port)
             await services.triggerGracefulShutdown()

@@ -101,6 +101,39 @@ import Time
         #expect(isUp("app:NewsHub", "core") == 1 && isUp("orders", "signalr2") == 1)
     }
 
+    /// Its gauges disappear, also when the relay reconnects meanwhile; its counters stay.
+    @Test func aHubIsLeftAndReturns() {
+        var channels = ObservedChannels(metrics.observing)
+        let connected = RelayEvent.subscribed(Subscription(server: nil, endpoint: "127.0.0.1:1"))
+        let gauges = ["up", "active_signals", "last_envelope_timestamp_seconds", "largest_envelope_bytes"]
+        func shown() -> [String] {
+            let series = metrics.series()
+            return gauges.filter {
+                series[#"signalr_backplane_\#($0){channel="app:ChatHub",backplane="core"}"#] != nil
+            }
+        }
+        channels.consume(connected)
+        _ = observe(envelope(Self.chat), 0, &channels)
+        channels.publishAll()
+        _ = channels.tick(Moment(realtime: Self.now, monotonic: 2_000_000_000))
+        #expect(shown() == gauges)
+
+        channels.consume(.left(channel: 0))
+        #expect(shown() == [] && envelopes("app:ChatHub", "core") == 1)
+        channels.consume(.disconnected(.closedByServer))
+        channels.consume(connected)
+        _ = channels.tick(Moment(realtime: Self.now, monotonic: 4_000_000_000))
+        #expect(shown() == [] && isUp("chat", "signalr2") == 1)
+
+        channels.consume(.attached(0..<1))
+        #expect(isUp("app:ChatHub", "core") == 0)
+        channels.consume(.joined(channel: 0))
+        _ = observe(envelope(Self.chat), 0, &channels)
+        channels.publishAll()
+        _ = channels.tick(Moment(realtime: Self.now, monotonic: 6_000_000_000))
+        #expect(shown() == gauges && isUp("app:ChatHub", "core") == 1 && envelopes("app:ChatHub", "core") == 2)
+    }
+
     /// An event key and a hub may have the same name.
     @Test func twoWiresUnderOneName() {
         let metrics = RelayMetrics([.signalR2(key: "ChatHub"), .core(CoreHub(type: "ChatHub"))], records: true)

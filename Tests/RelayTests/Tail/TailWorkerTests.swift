@@ -85,6 +85,17 @@ import Testing
         #expect(!failed)
     }
 
+    @Test func hubsComeAndGo() {
+        let (seen, _, _) = tail { intake in
+            intake.subscribed(Self.subscription())
+            intake.command(.left(1))
+            intake.command(.reattach(1))
+            intake.command(.joined(1))
+            intake.deliver(Self.batch(1))
+        }
+        #expect(seen == ["subscribed", "detached", "attached", "1"])
+    }
+
     /// Like `run`: missed ids are reported without waiting for the next id, or reported as unknown.
     @Test func theCountersRevealWhatWasMissed() {
         func look(_ chat: UInt64) -> CounterReadings {

@@ -57,6 +57,25 @@ import Testing
         #expect(relay.series("signalr_backplane_nodes").isEmpty)
     }
 
+    @Test func aHubThatIsLeftHasNoValues() {
+        let relay = makeMetrics(["chat"])
+        let watch = WatchMetrics(relay.registry, channels: relay.channels)
+        watch.attach(relay.observing.attach(.core(Self.chat)))
+        watch.setSubscribers(4, channel: 1)
+        watch.setNodes(3, channel: 1)
+        watch.leave(channel: 1)
+        // Answers that were on their way.
+        watch.setSubscribers(1, channel: 1)
+        watch.setNodes(0, channel: 1)
+        #expect(relay.series("signalr_backplane_subscribers").isEmpty)
+        #expect(relay.series("signalr_backplane_nodes").isEmpty)
+        #expect(watch.watched.map { $0.index } == [0] && watch.subscribers(channel: 1) == nil)
+        watch.reattach(channel: 1)
+        watch.setNodes(2, channel: 1)
+        #expect(watch.watched.map { $0.index } == [0, 1])
+        #expect(sample(relay, "nodes", "app:Chat.Hubs.ChatHub", "core") == 2)
+    }
+
     /// It has no counter: queries for event keys are not made for hubs.
     @Test func aHubHasNoCounter() {
         let relay = makeMetrics(hubs: [Self.chat])

@@ -38,11 +38,13 @@ package struct CoreWatch: Equatable, Sendable {
         aclPatterns.map { "&" + String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
     }
 
-    /// Whether patterns of the first hub match channels of the other: its prefix and type are the start of the other's
-    /// group, user, ack or result channels, like `Chat` with the prefix `Chat:group:`.
-    package static func covers(_ hub: CoreHub, _ other: CoreHub) -> Bool {
+    /// Whether patterns of the first hub match channels of the other: these begin like its group, user, ack or result
+    /// channels, as do those of `Chat:group`, or of a hub with the prefix `Chat:group:`, with `Chat`.
+    ///
+    /// - Parameter connections: whether messages to single connections are watched.
+    package static func covers(_ hub: CoreHub, _ other: CoreHub, connections: Bool = false) -> Bool {
         guard hub != other else { return false }
-        let candidates: [CoreKind] = [.group, .user, .ack, .result]
+        let candidates: [CoreKind] = [.group, .user, .ack, .result] + (connections ? [.connection] : [])
         return candidates.contains { kind in
             let beginning = hub.root + Array(kind.infixBytes)
             return (other.root + [UInt8(ascii: ":")]).starts(with: beginning)

@@ -12,14 +12,20 @@ package enum CoreLeftOut: String, Sendable, CaseIterable {
     case result
     /// A call that waits for a client's answer: the node that waits is not there.
     case clientResult = "client_result"
+    /// A relay's ping (``CorePing``), or the ack to one: it is not the application's.
+    case ping
 
     /// nil if it is for all, a group or a user, and requests no result.
-    package init?(_ kind: CoreKind, _ payload: CorePayloadView) {
+    package init?(_ name: CoreChannelName, _ payload: CorePayloadView) {
         if case .invocation(let invocation) = payload, invocation.itemCount > 3 {
             self = .clientResult
             return
         }
-        switch kind {
+        if CorePing.isPing(name, payload) {
+            self = .ping
+            return
+        }
+        switch name.kind {
         case .all, .group, .user: return nil
         case .connection: self = .connection
         case .groupCommand: self = .groupCommand

@@ -24,6 +24,15 @@ package struct CorePing: Sendable {
         CoreGroupCommand(id: id, server: server, action: .remove, group: Self.group, connection: connection).encoded()
     }
 
+    /// Whether an envelope is a ping, or the ack to one: nodes handle it like any other, but it is not the application's.
+    package static func isPing(_ name: CoreChannelName, _ payload: CorePayloadView) -> Bool {
+        switch payload {
+        case .groupCommand(let command): isSender(command.server)
+        case .ack: isSender(name.name)
+        case .invocation, .completion: false
+        }
+    }
+
     /// Whether the server in a group command or ack channel is the sender of a ping instead of a node.
     package static func isSender(_ server: UnsafeRawBufferPointer) -> Bool {
         guard server.count > mark.utf8CodeUnitCount else { return false }

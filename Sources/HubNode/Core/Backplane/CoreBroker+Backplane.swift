@@ -24,9 +24,9 @@ extension CoreBroker {
                 metadata: ["bytes": "\(bytes)", "limit": "\(limits.envelopeBytes)"])
         case .batch(let batch):
             batch.forEach { _, _, record in heard(record) }
+            deliverBurst()
             writer.flush()
         }
-        metrics.coreUp.set(outage == nil ? 1 : 0)
     }
 
     /// Why the backplane cannot be read or written now; nil if it can, or if there is no backplane.
@@ -37,8 +37,13 @@ extension CoreBroker {
         do throws(CoreError) {
             let record = try CoreRecord(bytes)
             guard let name = bus.hub.parse(record.channel) else { return }
-            switch try CorePayload(decoding: record.payload, as: name.kind) {
-            case .invocation(let invocation): deliver(invocation, name)
+            let payload = try CorePayload(decoding: record.payload, as: name.kind)
+            if case .invocation(let invocation) = payload {
+                return deliver(invocation, name, on: record.channel)
+            }
+            deliverBurst()
+            switch payload {
+            case .invocation: break
             case .groupCommand(let command): obey(command, bus)
             case .ack(let id): acknowledgements.resolve("\(id)", acknowledged: true)
             case .completion(let completion): resolve(completion)
@@ -49,19 +54,30 @@ extension CoreBroker {
         }
     }
 
-    private func deliver(_ invocation: CoreInvocation, _ name: CoreChannelName) {
-        let message = CoreFanOut(invocation.frames)
+    private func deliver(
+        _ invocation: CoreInvocation, _ name: CoreChannelName, on channel: UnsafeRawBufferPointer
+    ) {
+        if burst?.add(invocation, on: channel) == true { return }
+        deliverBurst()
+        let audience: Audience
         switch name.kind {
-        case .all: deliver(message, to: .all(except: invocation.excluded))
-        case .group: deliver(message, to: .group(name.nameText, except: invocation.excluded))
+        case .all: audience = .all(except: invocation.excluded)
+        case .group: audience = .group(name.nameText, except: invocation.excluded)
         // A real node ignores exclusions here too.
-        case .user: deliver(message, to: .user(name.nameText))
+        case .user: audience = .user(name.nameText)
         default:
             if let reply = invocation.reply, let client = clients[id: name.nameText] {
                 client.replies[reply.invocationID] = reply.channel
             }
-            deliver(message, to: .client(name.nameText))
+            return deliver([invocation.frames], to: .client(name.nameText))
         }
+        burst = CoreBurst(invocation, on: channel, to: audience)
+    }
+
+    private func deliverBurst() {
+        guard let messages = burst else { return }
+        burst = nil
+        deliver(messages.messages, to: messages.audience)
     }
 
     /// A group command from another node. The owner of the connection executes and acknowledges it, even if nothing

@@ -16,7 +16,7 @@ extension CoreBroker: Publisher {
         guard !kind.isNamed || !name.isEmpty else { return }
         let payload = message.payload(excluded: excluded, settings.formats)
         guard let bus else {
-            deliver(CoreFanOut(payload.frames), to: invocation.audience)
+            deliver([payload.frames], to: invocation.audience)
             return writer.flush()
         }
         _ = try await publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
@@ -87,44 +87,73 @@ extension CoreBroker: Publisher {
 
     // MARK: - Delivery
 
-    /// Data may stay unsent until the writer is flushed.
-    func deliver(_ message: CoreFanOut, to audience: Audience) {
+    /// Delivers messages with the same recipients. Data may stay unsent until the writer is flushed.
+    ///
+    /// - Parameter messages: the frames of each; all in the same protocols.
+    func deliver(_ messages: [[CoreInvocation.Frame]], to audience: Audience) {
         switch audience {
-        case .all(let excluded): deliver(message, to: clients.connected, except: excluded)
-        case .client(let id), .listed(let id): deliver(message, to: clients[id: id].map { [$0] } ?? [])
-        case .group(let name, let excluded): deliver(message, to: clients.members(of: name), except: excluded)
-        case .user(let id): deliver(message, to: clients.clients(ofUser: id))
+        case .all(let excluded): deliver(messages, to: clients.connected, except: excluded)
+        case .client(let id), .listed(let id): deliver(messages, to: clients[id: id].map { [$0] } ?? [])
+        case .group(let name, let excluded): deliver(messages, to: clients.members(of: name), except: excluded)
+        case .user(let id): deliver(messages, to: clients.clients(ofUser: id))
         }
     }
 
     private func deliver(
-        _ message: CoreFanOut, to receivers: some Collection<CoreClient>, except excluded: [String] = []
+        _ messages: [[CoreInvocation.Frame]], to receivers: some Collection<CoreClient>, except excluded: [String] = []
     ) {
         let excluded = Set(excluded.map { OrdinalName($0) })
+        let all = CoreFanOut(messages)
         let now = NIODeadline.now()
         var count = 0
-        for client in Array(receivers) {
+        // Clients that are behind, and those with stateful reconnect, which count messages.
+        var others: [CoreClient] = []
+        for client in receivers {
             guard !client.isOver, let format = client.format else { continue }
             guard excluded.isEmpty || !excluded.contains(OrdinalName(client.id)) else { continue }
-            guard let form = message.form(format) else {
-                // Like a real node: a client that would otherwise miss messages silently is disconnected.
-                metrics.missingProtocols.increment()
-                logger.error(
-                    "a message came from a node that has not this client's protocol, and the client is disconnected: enable the same protocols on all nodes",
-                    metadata: ["connection": "\(client.id)", "protocol": "\(format.name)"])
-                remove(client)
+            guard let form = all.form(format) else {
+                disconnect(client, lacking: format)
                 continue
             }
             let session = client.session
-            if session.outbox.isIdle, session.outlet?.isReady == true, client.keeps(form) {
+            if !client.isStateful, session.outbox.isIdle, session.outlet?.isReady == true {
                 writer.write(form.frame, to: session, at: now)
                 count += 1
             } else {
-                enqueue(form.message, isCounted: true, for: client)
+                others.append(client)
+            }
+        }
+        if count > 0 { metrics.delivered.increment(by: count * messages.count) }
+        guard !others.isEmpty else { return }
+        for message in messages { deliver(message, oneByOne: others, at: now) }
+    }
+
+    private func deliver(
+        _ message: [CoreInvocation.Frame], oneByOne receivers: [CoreClient], at now: NIODeadline
+    ) {
+        let message = CoreFanOut([message])
+        var count = 0
+        for client in receivers where !client.isOver {
+            guard let form = client.format.flatMap(message.form) else { continue }
+            let session = client.session
+            if session.outbox.isIdle, session.outlet?.isReady == true, client.keeps(form.content) {
+                writer.write(form.frame, to: session, at: now)
+                count += 1
+            } else {
+                enqueue(form.content, isCounted: true, for: client)
                 pump(client)
             }
         }
         if count > 0 { metrics.delivered.increment(by: count) }
+    }
+
+    /// Like a real node: a client that would otherwise miss messages silently is disconnected.
+    private func disconnect(_ client: CoreClient, lacking format: CoreFormat) {
+        metrics.missingProtocols.increment()
+        logger.error(
+            "a message came from a node that has not this client's protocol, and the client is disconnected: enable the same protocols on all nodes",
+            metadata: ["connection": "\(client.id)", "protocol": "\(format.name)"])
+        remove(client)
     }
 }
 

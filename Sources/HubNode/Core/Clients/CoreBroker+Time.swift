@@ -29,7 +29,6 @@ extension CoreBroker {
             metrics.coreGapDisconnects.increment()
             close(client, error: errors.closing("Messages of the backplane were missed."), allowReconnect: true)
         }
-        metrics.coreResultsWaiting.set(Double(answers.count))
     }
 
     /// The subscription was lost and restored: clients missed what was published meanwhile; how much is unknown.
@@ -40,8 +39,8 @@ extension CoreBroker {
         logger.warning(
             "the backplane was not heard for a while: clients missed what was published meanwhile",
             metadata: [
-                "seconds": "\((seconds * 1000).rounded() / 1000)", "clients": "\(connected.count)",
-                "closed": "\(settings.reconnectsAfterGap)",
+                "hub": "\(hub.name)", "seconds": "\((seconds * 1000).rounded() / 1000)",
+                "clients": "\(connected.count)", "closed": "\(settings.reconnectsAfterGap)",
             ])
         guard settings.reconnectsAfterGap else { return }
         gapClosings.add(connected.map(\.token), at: now, over: TimeAmount(settings.timing.gapSpread))

@@ -32,6 +32,8 @@ actor CoreBroker {
     private let executor: any SerialExecutor
 
     let writer: DeliveryWriter
+    /// Messages of the current read from the backplane that are not delivered yet.
+    var burst: CoreBurst?
     var clients = CoreClientRegistry()
     /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()

@@ -15,12 +15,15 @@ final class CoreClient {
         case over
     }
 
+    // A broadcast reads these of every client: they are together, in one cache line.
     let session: Session
-    /// The secret that identifies the connection in requests.
-    let token: String
     var phase = Phase.new
     /// Nil before the handshake.
     var format: CoreFormat?
+    /// Whether ``stateful`` is set.
+    private(set) var isStateful = false
+    /// The secret that identifies the connection in requests.
+    let token: String
     var inbox: CoreInbox
     /// Names of its groups; within a connection they are case-insensitive, as on a real node.
     var groups: Set<CaselessName> = []
@@ -52,7 +55,7 @@ final class CoreClient {
     /// Whether the negotiation offered stateful reconnect.
     let offersStatefulReconnect: Bool
     /// Nil for a client without stateful reconnect: its connection ends with its webSocket.
-    var stateful: StatefulReconnect?
+    var stateful: StatefulReconnect? { didSet { isStateful = stateful != nil } }
     var lastReceived: NIODeadline
     /// A client that never sends a ping is never considered gone.
     var hasPinged = false
@@ -87,10 +90,10 @@ final class CoreClient {
     /// With stateful reconnect, keeps a message until it is acknowledged.
     ///
     /// - Returns: false if the message must wait.
-    func keeps(_ form: CoreFanOut.Form) -> Bool {
+    func keeps(_ message: ByteBuffer) -> Bool {
         guard stateful != nil else { return true }
         guard stateful?.hasRoom == true else { return false }
-        return stateful?.send(form.message) == true
+        return stateful?.send(message) == true
     }
 
     /// Whether more of the client's calls and items are pending than allowed.

@@ -5,7 +5,6 @@ import NIOCore
 
 /// The endpoints of an ASP.NET Core SignalR hub over HTTP: negotiation, server-sent events, long polling, and POST.
 struct CoreEndpoint: Sendable {
-    let configuration: HubNodeConfiguration
     let route: CoreRoute
     let broker: CoreBroker
     let metrics: HubMetrics
@@ -74,7 +73,7 @@ struct CoreEndpoint: Sendable {
             return CoreAnswer.text(.methodNotAllowed, "POST requests are not allowed for WebSocket connections.")
         }
         // A request may contain several messages, but no more bytes than may be pending.
-        let limit = configuration.core.map { $0.inboundMessageBytes + $0.pendingBytes } ?? 0
+        let limit = broker.settings.inboundMessageBytes + broker.settings.pendingBytes
         guard let body = try? await request.body.collect(upTo: limit) else {
             metrics.refused(.tooLarge)
             return CoreAnswer.text(.contentTooLarge, "The request is larger than \(limit) bytes.")
