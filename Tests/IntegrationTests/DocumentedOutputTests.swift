@@ -1,5 +1,6 @@
 import Backplane
 import Foundation
+import HubNode
 import TestSupport
 import Testing
 
@@ -43,27 +44,30 @@ struct DocumentedOutputTests {
                     // The channel has a subscriber meanwhile.
                     try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
                         try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
-                            for sample in Self.samples {
-                                var words = sample.command.split(separator: " ").dropFirst().map(String.init)
-                                guard let command = words.first else { continue }
-                                words = words.map { word in
-                                    switch word {
-                                    case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
-                                    case "127.0.0.1:6379,channelPrefix=app:":
-                                        "127.0.0.1:\(source.port),channelPrefix=app:"
-                                    case "redis://127.0.0.1:7789": target.url
-                                    case "staging:6379": target.url
-                                    case "capture" where words.contains("--map-prefix"): folder + "/core"
-                                    case "/var/lib/backplane-relay" where command == "run": folder + "/new"
-                                    case "/var/lib/backplane-relay", "capture": capture
-                                    case "capture.db", "ra", "rb", "rab": folder + "/" + word
-                                    case "3" where command == "bench": "0.2"
-                                    default: word
+                            try await withNodes { nodes in
+                                for sample in Self.samples {
+                                    var words = sample.command.split(separator: " ").dropFirst().map(String.init)
+                                    guard let command = words.first else { continue }
+                                    words = words.map { word in
+                                        switch word {
+                                        case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
+                                        case "127.0.0.1:6379,channelPrefix=app:":
+                                            "127.0.0.1:\(source.port),channelPrefix=app:"
+                                        case "redis://127.0.0.1:7789": target.url
+                                        case _ where nodes[word] != nil: nodes[word] ?? word
+                                        case "staging:6379": target.url
+                                        case "capture" where words.contains("--map-prefix"): folder + "/core"
+                                        case "/var/lib/backplane-relay" where command == "run": folder + "/new"
+                                        case "/var/lib/backplane-relay", "capture": capture
+                                        case "capture.db", "ra", "rb", "rab": folder + "/" + word
+                                        case "3" where command == "bench": "0.2"
+                                        default: word
+                                        }
                                     }
+                                    if command == "run" { words += ["--listen", "127.0.0.1:0"] }
+                                    let finished = try await Finished.relay(words)
+                                    compare(sample, with: finished, command)
                                 }
-                                if command == "run" { words += ["--listen", "127.0.0.1:0"] }
-                                let finished = try await Finished.relay(words)
-                                compare(sample, with: finished, command)
                             }
                         }
                     }
@@ -98,6 +102,30 @@ struct DocumentedOutputTests {
                 return label.replacing(/[0-9][0-9,.]*/, with: "#").replacing(#/ http.*/#, with: "")
                     .replacing(/'.*'/, with: "'...'")
             })
+    }
+
+    /// Two nodes of ASP.NET Core with a Redis of their own.
+    ///
+    /// - Parameter body: called with their addresses, by those in the samples.
+    private func withNodes(_ body: (_ addresses: [String: String]) async throws -> Void) async throws {
+        try await RedisServer.with { redis in
+            func withNode(_ body: (_ port: Int) async throws -> Void) async throws {
+                try await TestHubNode.with(redis: redis, channel: "") {
+                    $0.core = CoreHubSettings(backplane: CoreBackplaneSettings(hubType: "Chat.Hubs.ChatHub"))
+                } _: { port in
+                    try await body(port)
+                }
+            }
+            try await withNode { first in
+                try await withNode { second in
+                    try await body([
+                        "redis://redis.example:6379": redis.url,
+                        "http://node1.example:8080/chathub": "http://127.0.0.1:\(first)/chathub",
+                        "http://node2.example:8080/chathub": "http://127.0.0.1:\(second)/chathub",
+                    ])
+                }
+            }
+        }
     }
 
     /// A chat through hub nodes, with a message of every kind.
