@@ -341,7 +341,12 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "DocumentationTests",
-            dependencies: ["backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Backplane", "backplane-relay", "HubNode", "JSON", "Redis", "SignalRClient", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: house),
         .testTarget(
             name: "ReplayTests",

@@ -6,23 +6,6 @@ import Testing
 
 /// Articles, anchors, commands, options, metrics and types named in README and manual exist.
 @Suite struct ManualTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    private static let catalog = "Sources/backplane-relay/Documentation.docc/"
-    private static let articles = ManualTopic.all.map { catalog + $0.file + ".md" }
-    private static let library = (files(below: "Sources/HubNode/Documentation.docc", ending: ".md"))
-    private static let texts = ["README.md", "dashboards/README.md"] + articles + library
-
-    private static func text(_ path: String) throws -> String {
-        try String(contentsOf: root.appending(path: path), encoding: .utf8)
-    }
-
-    private static func files(below folder: String, ending: String) -> [String] {
-        let found = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
-        return (found?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(ending) }.map { "\(folder)/\($0)" }
-            .sorted()
-    }
-
     @Test func `the contents name each article once`() throws {
         let contents = try #require(ManualTopic.contents)
         let named = MarkdownPage(contents.text).links
@@ -31,13 +14,14 @@ import Testing
         #expect(!ManualTopic.all.contains { $0.title.isEmpty })
     }
 
-    @Test(arguments: texts) func `every link leads to a file, and to an anchor in it`(path: String) throws {
+    @Test(arguments: Documents.texts) func `every link leads to a file, and to an anchor in it`(path: String) throws {
         let folder = path.split(separator: "/").dropLast().joined(separator: "/")
-        for link in MarkdownPage(try Self.text(path)).links where !link.contains("://") {
+        for link in MarkdownPage(try Documents.text(path)).links where !link.contains("://") {
             let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
             let target =
                 parts[0].isEmpty
-                ? Self.root.appending(path: path) : Self.root.appending(path: folder).appending(path: String(parts[0]))
+                ? Documents.root.appending(path: path)
+                : Documents.root.appending(path: folder).appending(path: String(parts[0]))
             guard FileManager.default.fileExists(atPath: target.path) else {
                 Issue.record("\(path): \(link): there is no such file")
                 continue
@@ -62,8 +46,8 @@ import Testing
         let article = try #require(ManualTopic.file("MetricsAndAlerts")).text
         let written = Set(article.matches(of: /(?:signalr_backplane|backplane_relay|process)_[a-z_]+/).map(\.output))
         var names: Set<String> = []
-        for file in Self.files(below: "Sources", ending: ".swift") {
-            let text = try Self.text(file)
+        for file in Documents.files(below: "Sources", ending: ".swift") {
+            let text = try Documents.text(file)
             for match in text.matches(of: /"((?:signalr_backplane|backplane_relay|process)_[a-z_]+[a-z])"/) {
                 names.insert(String(match.output.1))
             }
@@ -71,9 +55,9 @@ import Testing
                 names.insert("signalr_backplane_" + match.output.1)
             }
         }
-        let panels = Self.files(below: "dashboards/grafana", ending: ".json")
+        let panels = Documents.files(below: "dashboards/grafana", ending: ".json")
         for file in panels + ["dashboards/prometheus/alerts.yaml"] {
-            for match in try Self.text(file).matches(
+            for match in try Documents.text(file).matches(
                 of: /(?:^|[^:a-z_])((?:signalr_backplane|backplane_relay|process)_[a-z_]+[a-z])/)
             {
                 names.insert(String(match.output.1))
@@ -88,7 +72,7 @@ import Testing
 
     @Test func `every name in the diagrams of HowItIsBuilt is a type`() throws {
         let article = try #require(ManualTopic.file("HowItIsBuilt")).text
-        let sources = try Self.files(below: "Sources", ending: ".swift").map { try Self.text($0) }.joined()
+        let sources = try Documents.files(below: "Sources", ending: ".swift").map { try Documents.text($0) }.joined()
         let types = Set(sources.matches(of: /\b(?:struct|class|enum|actor|protocol) (\w+)/).map(\.output.1))
         let diagrams = article.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
         #expect(diagrams.count == 3)
@@ -108,7 +92,7 @@ import Testing
             for type in types {
                 let paths = folders.map { "Sources/\($0)/\(type).swift" }
                 #expect(
-                    paths.contains { FileManager.default.fileExists(atPath: Self.root.appending(path: $0).path) },
+                    paths.contains { FileManager.default.fileExists(atPath: Documents.root.appending(path: $0).path) },
                     "\(type) is in none of \(paths)")
                 placed.insert(type)
             }
@@ -119,8 +103,8 @@ import Testing
         }
     }
 
-    @Test(arguments: texts) func `the parser accepts every command`(path: String) throws {
-        for line in CommandLines.find(in: try Self.text(path)) {
+    @Test(arguments: Documents.texts) func `the parser accepts every command`(path: String) throws {
+        for line in CommandLines.find(in: try Documents.text(path)) {
             let arguments = line.arguments
             do {
                 _ = try BackplaneRelay.parseAsRoot(arguments)

@@ -133,6 +133,12 @@ package struct Finished {
     package let output: String
     package let errors: String
 
+    package init(exit: ChildProcess.Exit, output: String, errors: String) {
+        self.exit = exit
+        self.output = output
+        self.errors = errors
+    }
+
     package var lines: [String] { output.split(separator: "\n").map(String.init) }
 
     /// Runs a program to its end.

@@ -25,9 +25,14 @@ package enum Tool: String, CaseIterable {
     case chromedriver
     /// Debian package `nginx-light`.
     case nginx
+    /// Debian package `nodejs`.
+    case node
     /// Debian packages of the same names.
     case curl
+    case jq
     case openssl
+    case sqlite = "sqlite3"
+    case zstd
 
     /// Nil if it is not installed.
     package var path: String? {
@@ -49,7 +54,8 @@ package enum Tool: String, CaseIterable {
         case .chromium: "apt-get install chromium"
         case .chromedriver: "apt-get install chromium-driver"
         case .nginx: "apt-get install nginx-light"
-        case .curl, .openssl: "apt-get install \(rawValue)"
+        case .node: "apt-get install nodejs"
+        case .curl, .jq, .openssl, .sqlite, .zstd: "apt-get install \(rawValue)"
         }
     }
 

@@ -39,7 +39,7 @@ package struct CaptureErasure {
         package var description: String {
             switch self {
             case .isRecorded(let path):
-                "a relay records into '\(path)' now: wait until it has begun the next segment, or stop it"
+                "a relay is recording into '\(path)': stop it, or name only closed segments instead of the directory"
             case .sameName(let first, let second):
                 "'\(first)' and '\(second)' have one file name: erase from each capture by itself"
             case .hashedNames:

@@ -91,10 +91,10 @@ package struct PingCheck: Sendable {
             let rows = try await Self.inOrder(configuration.hubs) { number, url in
                 try await ping(PingSubject(node: "node \(number + 1)", url: "\(url)"), at: url, line, network)
             }
-            try await network.shutdown()
+            await network.shutdown()
             return rows
         } catch {
-            try? await network.shutdown()
+            await network.shutdown()
             throw error
         }
     }

@@ -256,11 +256,11 @@ extension WithHubNodes {
                 try await body(connections)
             } catch {
                 for client in clients { await client.stop() }
-                try await network.shutdown()
+                await network.shutdown()
                 throw error
             }
             for client in clients { await client.stop() }
-            try await network.shutdown()
+            await network.shutdown()
         }
     }
 }
