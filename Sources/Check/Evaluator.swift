@@ -118,10 +118,12 @@ struct Evaluator {
         if step == progress.unproven {
             words.append("not proven")
         } else if faults > 0 {
-            words.append("\(faults) wrong")
+            words.append("\(Quantity.grouped(faults)) wrong")
         }
-        if unexplained > 0 { words.append("\(unexplained) lost") }
-        if losses.count > unexplained { words.append("\(losses.count - unexplained) missed by a deaf node") }
+        if unexplained > 0 { words.append("\(Quantity.grouped(unexplained)) lost") }
+        if losses.count > unexplained {
+            words.append("\(Quantity.grouped(losses.count - unexplained)) missed by a deaf node")
+        }
         return CheckRow(
             check: step, over: clients, expected: expected, received: received,
             result: words.isEmpty ? "ok" : words.joined(separator: ", "),
@@ -135,7 +137,8 @@ struct Evaluator {
         let participant = facts.clients[client]
         return CheckLoss(
             check: entry.step, message: message, method: entry.method, envelope: entry.envelope,
-            envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
+            envelopeAtMost: entry.envelope == nil && !facts.generation.isCore ? ledger.envelopeAtMost(message) : nil,
+            client: participant.name,
             transport: participant.transport, node: facts.nodes[node].name, nodeTells: facts.nodes[node].log != nil,
             missedFrom: missed?.lowerBound,
             missedTo: missed?.upperBound, counter: CounterRecord.text(of: facts.resets, channel: facts.channel),

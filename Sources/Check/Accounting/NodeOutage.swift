@@ -35,6 +35,6 @@ struct NodeOutage: Equatable, Sendable {
     /// A sentence without its subject, the node.
     var text: String {
         let again = gap.to.map { ", and subscribed again \(($0 - min(gap.from, $0)) / 1_000_000) ms after it noticed" }
-        return "was cut off from Redis when it was sent\(again ?? "") (\(gap.reason))"
+        return "was cut off from Redis at that time\(again ?? "") (\(gap.reason))"
     }
 }

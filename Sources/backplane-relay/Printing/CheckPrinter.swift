@@ -11,7 +11,7 @@ struct CheckPrinter: Sendable {
     func print(_ outcome: CheckOutcome) throws {
         try Self.write(outcome, json: json, table: table)
         if !json { for note in outcome.notes.prefix(Self.listed) { StandardError.print("note: \(note)") } }
-        Self.list("lost", outcome.losses.map(\.description))
+        Self.list("lost", outcome.lossLines)
         Self.list("wrong", outcome.faults)
     }
 

@@ -69,9 +69,9 @@ import Testing
         let closed = NodeGap(from: 2_000_000, to: 14_500_000, reason: "killed")
         #expect(
             NodeOutage(lastGood: 1, gap: closed).text
-                == "was cut off from Redis when it was sent, and subscribed again 12 ms after it noticed (killed)")
+                == "was cut off from Redis at that time, and subscribed again 12 ms after it noticed (killed)")
         let open = NodeGap(from: 2_000_000, to: nil, reason: "killed")
-        #expect(NodeOutage(lastGood: 1, gap: open).text == "was cut off from Redis when it was sent (killed)")
+        #expect(NodeOutage(lastGood: 1, gap: open).text == "was cut off from Redis at that time (killed)")
     }
 
     /// Two clients on each of two nodes.

@@ -81,12 +81,32 @@ extension WithHubNodes {
                         #expect(loss.gap.contains("was cut off from Redis") && loss.message >= 0)
                         #expect(loss.client.hasPrefix(loss.node + "/"))
                     }
-                    let named = check.errors.split(separator: "\n").filter { $0.hasPrefix("lost: ") }
-                    // The first 50, and the number of the others.
-                    #expect(named.count == min(losses, 51))
+                    try expectAllNamed(outcome.losses, check.errors)
                 }
                 #expect(losses > 0)
             }
+        }
+
+        /// The lines name each message at each client, unless there are too many lines.
+        private func expectAllNamed(_ losses: [CoreOutcome.Loss], _ errors: String) throws {
+            let lines = errors.split(separator: "\n").filter { $0.hasPrefix("lost: ") }
+            guard !lines.contains(where: { $0.hasPrefix("lost: and ") }) else { return }
+            var named: Set<String> = []
+            for line in lines {
+                let parts = try #require(
+                    line.firstMatch(of: #/messages? ([0-9., ]+) \(.*?\) did not reach (.*?): /#), "\(line)")
+                let clients =
+                    parts.2.firstMatch(of: #/^(.*?) \((.*)\)$/#).map { group in
+                        group.2.split(separator: ", ").map { "\(group.1)/\($0)" }
+                    } ?? [String(parts.2)]
+                for range in parts.1.split(separator: ", ") {
+                    let ends = range.split(separator: "..").compactMap { Int($0) }
+                    for message in try #require(ends.first)...(try #require(ends.last)) {
+                        for client in clients { named.insert("\(message) \(client)") }
+                    }
+                }
+            }
+            #expect(named == Set(losses.map { "\($0.message) \($0.client)" }), "\(errors)")
         }
 
         private struct CoreOutcome: Decodable {
