@@ -151,7 +151,7 @@ struct DocumentedCodeTests {
                 }
                 await page.stop()
                 await watcher.stop()
-                try await network.shutdown()
+                await network.shutdown()
             }
         }
     }
