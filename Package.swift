@@ -210,8 +210,8 @@ let package = Package(
         .target(
             name: "Check",
             dependencies: [
-                "Backplane", "Capture", "HTTPGuard", "HubNode", "JSON", "Loopback", "Prometheus", "Redis", "Relay",
-                "SignalRClient", "Time",
+                "Backplane", "Capture", "HTTPGuard", "HubNode", "JSON", "Loopback", "Preflight", "Prometheus", "Redis",
+                "Relay", "SignalRClient", "Time",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -384,7 +384,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Backplane", "Bench", "Check", "Demo", "HubNode", "JSON", "Loopback", "Prometheus", "Redis",
+                "Backplane", "Bench", "Check", "Demo", "HubNode", "JSON", "Loopback", "Prometheus", "Redis", "Relay",
                 "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -80,7 +80,7 @@ package struct Check: Sendable {
     private func run(
         _ nodes: [CheckedNode], text: CheckText, observer: PublishObserver, counter: CounterRecord
     ) async throws -> CheckOutcome {
-        let network = SignalRNetwork()
+        let network = try SignalRNetwork(authorities: configuration.authorities)
         do {
             let outcome = try await RedisProbe.whileAnswered(
                 by: configuration.redis, counter: configuration.core == nil ? configuration.channel : nil,
@@ -176,6 +176,8 @@ package struct CheckConfiguration: Sendable {
     package var version: String
     /// Check ASP.NET Core SignalR instead of SignalR 2; the addresses in ``hubs`` are then those of the hub itself.
     package var core: CoreCheckSettings?
+    /// PEM file of the certificate authorities to trust at https URLs of ``hubs``; nil for the system's.
+    package var authorities: String?
 
     /// A check of ASP.NET Core SignalR.
     package init(

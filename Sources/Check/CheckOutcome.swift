@@ -93,32 +93,26 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
     /// Whether its node reported it as missed: a loss of the backplane, not of the node.
     package var isExplained: Bool { missedFrom != nil || gap != nil }
 
-    package var description: String {
-        let which: String
-        if !hasID {
-            which = ""
-        } else if let envelope {
-            which = ", envelope \(envelope)"
-        } else if let envelopeAtMost {
-            which = ", envelope \(envelopeAtMost) or one shortly before"
-        } else {
-            which = ", envelope unknown"
-        }
-        let why: String
+    package var description: String { LossLine(self).description }
+
+    /// Its id, after a comma; empty on a backplane without ids.
+    var identity: String {
+        if !hasID { return "" }
+        if let envelope { return ", envelope \(envelope)" }
+        if let envelopeAtMost { return ", envelope \(envelopeAtMost) or one shortly before" }
+        return ", envelope unknown"
+    }
+
+    /// Why it was lost, or where to look, as a sentence.
+    var cause: String {
         if let missedFrom, let missedTo {
-            why =
-                missedFrom == missedTo
+            return missedFrom == missedTo
                 ? "\(node) was deaf for id \(missedFrom)" : "\(node) was deaf for ids \(missedFrom)..\(missedTo)"
-        } else if let gap {
-            why = "\(node) \(gap)"
-        } else {
-            why =
-                counter
-                ?? (nodeTells
-                    ? "\(node) did not report it as missed"
-                    : "look for a lost connection to Redis in the log of \(node)")
         }
-        return "\(check.title): message \(message) (\(method)\(which)) did not reach \(client): \(why)"
+        if let gap { return "\(node) \(gap)" }
+        return counter
+            ?? (nodeTells
+                ? "\(node) did not report it as missed" : "look for a lost connection to Redis in the log of \(node)")
     }
 }
 

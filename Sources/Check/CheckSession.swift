@@ -167,7 +167,8 @@ struct CheckSession: Sendable {
         case let error as SignalRClientError:
             switch error {
             case .timedOut, .notInitialized, .transportLost, .closedByHub, .notConnected, .stopped: true
-            case .badURL, .cannotConnect, .refused, .badAnswer, .notCore, .refusedByHub, .misuse: false
+            case .badURL, .cannotConnect, .refused, .badAnswer, .notCore, .refusedByHub, .badAuthorities, .misuse:
+                false
             }
         default: false
         }

@@ -31,10 +31,10 @@ struct CoreDiagnosis: Sendable {
         switch (transport, error) {
         case (.webSockets, _):
             return
-                "webSockets do not get through to \(node.name), though \(other.transport.rawValue) does: a proxy in front of it must forward the headers Upgrade and Connection (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade). \(error)"
+                "webSockets do not get through to \(node.name), though \(other.transport.rawValue) does: a proxy in front of it must forward the headers Upgrade and Connection (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade): \(error)"
         case (.serverSentEvents, .timedOut):
             return
-                "serverSentEvents of \(node.name) do not arrive, though \(other.transport.rawValue) gets through: a proxy in front of it buffers them (nginx: proxy_buffering off). \(error)"
+                "serverSentEvents of \(node.name) do not arrive, though \(other.transport.rawValue) gets through: a proxy in front of it buffers them (nginx: proxy_buffering off): \(error)"
         default: return "\(failure.error)"
         }
     }

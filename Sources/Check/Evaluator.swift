@@ -53,27 +53,6 @@ extension CheckFacts {
     }
 }
 
-/// Decides whether a gap that a node reports explains a lost message of ASP.NET Core SignalR, which has no id. No I/O.
-enum GapText {
-    /// Maximum delay until a node notices a lost connection; generous, for a busy machine.
-    static let noticing: UInt64 = 1_000_000_000
-    /// Maximum time that a message without an answer may have been in flight.
-    private static let underWay: UInt64 = 5_000_000_000
-
-    /// - Returns: a sentence without its subject, the node; nil if the node was subscribed when the message was sent.
-    static func explaining(_ entry: Ledger.Entry, by gaps: [NodeGap]) -> String? {
-        guard let calledAt = entry.calledAt else { return nil }
-        let end = entry.answeredAt ?? calledAt + underWay
-        let gap = gaps.first { gap in
-            gap.from <= end + noticing && (gap.to ?? .max) >= calledAt
-        }
-        guard let gap else { return nil }
-        guard let to = gap.to else { return "was cut off from Redis when it was sent (\(gap.reason))" }
-        let milliseconds = (to > gap.from ? to - gap.from : 0) / 1_000_000
-        return "was cut off from Redis for \(milliseconds) ms when it was sent (\(gap.reason))"
-    }
-}
-
 /// Evaluates a check: losses, faults, and the verdict. No I/O.
 struct Evaluator {
     let facts: CheckFacts
@@ -87,12 +66,17 @@ struct Evaluator {
         let logs = facts.nodes.map { $0.log ?? NodeLog.State() }
         let ledger = facts.ledger
         let findings = ledger.findings(missed: logs.map(\.missed), idsAscend: logs.allSatisfy(\.resets.isEmpty))
+        let outages = logs.enumerated().map { node, log in
+            log.gaps.isEmpty ? [] : NodeOutage.all(log.gaps, ledger.receipts(of: node))
+        }
         var losses: [CheckLoss] = []
         var faults = facts.faults
         for finding in findings {
             switch finding {
             case .lost(let message, let client, let node, let missed):
-                losses.append(loss(message, client: client, node: node, missed: missed, ledger: ledger))
+                let outage = outages[node].first { $0.explains(ledger.entries[message]) }
+                losses.append(
+                    loss(message, client: client, node: node, missed: missed, outage: outage, ledger: ledger))
             default:
                 faults.append(fault(finding, ledger: ledger))
             }
@@ -134,10 +118,12 @@ struct Evaluator {
         if step == progress.unproven {
             words.append("not proven")
         } else if faults > 0 {
-            words.append("\(faults) wrong")
+            words.append("\(Quantity.grouped(faults)) wrong")
         }
-        if unexplained > 0 { words.append("\(unexplained) lost") }
-        if losses.count > unexplained { words.append("\(losses.count - unexplained) missed by a deaf node") }
+        if unexplained > 0 { words.append("\(Quantity.grouped(unexplained)) lost") }
+        if losses.count > unexplained {
+            words.append("\(Quantity.grouped(losses.count - unexplained)) missed by a deaf node")
+        }
         return CheckRow(
             check: step, over: clients, expected: expected, received: received,
             result: words.isEmpty ? "ok" : words.joined(separator: ", "),
@@ -145,18 +131,18 @@ struct Evaluator {
     }
 
     private func loss(
-        _ message: Int, client: Int, node: Int, missed: ClosedRange<UInt64>?, ledger: Ledger
+        _ message: Int, client: Int, node: Int, missed: ClosedRange<UInt64>?, outage: NodeOutage?, ledger: Ledger
     ) -> CheckLoss {
         let entry = ledger.entries[message]
         let participant = facts.clients[client]
         return CheckLoss(
             check: entry.step, message: message, method: entry.method, envelope: entry.envelope,
-            envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
+            envelopeAtMost: entry.envelope == nil && !facts.generation.isCore ? ledger.envelopeAtMost(message) : nil,
+            client: participant.name,
             transport: participant.transport, node: facts.nodes[node].name, nodeTells: facts.nodes[node].log != nil,
             missedFrom: missed?.lowerBound,
             missedTo: missed?.upperBound, counter: CounterRecord.text(of: facts.resets, channel: facts.channel),
-            gap: facts.nodes[node].log.flatMap { GapText.explaining(entry, by: $0.gaps) },
-            hasID: !facts.generation.isCore)
+            gap: outage?.text, hasID: !facts.generation.isCore)
     }
 
     private func fault(_ finding: Finding, ledger: Ledger) -> (step: CheckStep, text: String) {

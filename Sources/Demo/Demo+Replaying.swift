@@ -124,12 +124,9 @@ extension Demo {
         }
     }
 
-    /// At full speed Redis gets the whole capture before the clients have read it. Neither Redis nor a node may then
-    /// disconnect a slow reader, as they do by default: the nodes' subscriptions beyond 32 MiB, and a client for which
-    /// more than 10,000 messages wait.
-    static let patientRedis = ["--client-output-buffer-limit", "pubsub", "0", "0", "0"]
-
-    /// Limits with which a node keeps all messages of these payloads for a client that reads slowly.
+    /// Limits with which a node keeps all messages of these payloads for a client that reads slowly: at full speed Redis
+    /// gets the whole capture before the clients have read it, and by default a node disconnects a client for which more
+    /// than 10,000 messages wait.
     static func limits(holding payloads: [[UInt8]]) -> HubNodeLimits {
         var limits = HubNodeLimits()
         limits.outboundMessages = max(limits.outboundMessages, payloads.count)

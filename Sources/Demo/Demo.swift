@@ -81,7 +81,7 @@ package struct Demo: Sendable {
         let network = SignalRNetwork()
         do {
             let outcome = try await RedisServerProcess.run { source in
-                try await RedisServerProcess.run(Self.patientRedis) { target in
+                try await RedisServerProcess.run(keepsSlowSubscribers: true) { target in
                     report("source Redis  \(source.endpoint)   target Redis  \(target.endpoint)")
                     let live = try await record(from: source, network: network)
                     return try await replay(live, into: target, network: network)

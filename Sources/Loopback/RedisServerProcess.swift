@@ -18,11 +18,13 @@ package enum RedisServerProcess {
     /// The servers that are started and not yet reaped.
     private static let running = Mutex<Set<pid_t>>([])
 
-    /// - Parameter options: added to redis-server's command line.
+    /// - Parameter keepsSlowSubscribers: whether the server keeps everything that a subscriber has not read; by default it
+    ///   disconnects one beyond 32 MiB.
     /// - Throws: ``SetupError`` if redis-server is missing or does not start; errors of `body`.
     package static func run<Result: Sendable>(
-        _ options: [String] = [], _ body: @Sendable (RedisConfiguration) async throws -> Result
+        keepsSlowSubscribers: Bool = false, _ body: @Sendable (RedisConfiguration) async throws -> Result
     ) async throws -> Result {
+        let options = keepsSlowSubscribers ? ["--client-output-buffer-limit", "pubsub", "0", "0", "0"] : []
         var lastWords = ""
         // Another process may take the port before the server starts.
         for _ in 0..<attempts {

@@ -6,6 +6,8 @@ package struct SetupError: Error, Sendable, CustomStringConvertible {
     package enum Setting: Sendable {
         case listenAddress
         case directory
+        /// The addresses of running nodes.
+        case nodes
         case connection([ConnectionSetting])
     }
 

@@ -17,7 +17,7 @@ import NIOCore
 /// task and no queue; a closure can yield into a stream.
 ///
 /// Every wait is bounded, by the node's timeouts and by ``SignalRClientConfiguration``.
-package actor SignalRClient {
+package actor SignalRClient: OwnedClient {
     /// As given to the initializer.
     package nonisolated let configuration: SignalRClientConfiguration
     nonisolated let network: SignalRNetwork
@@ -37,6 +37,7 @@ package actor SignalRClient {
     package internal(set) var groupsToken: String?
     var transport: OpenTransport?
     var calls = PendingCalls()
+    static let stopInput = ConnectionMachine.Input.stop
     /// Waits for ``start()`` or ``reconnect(to:)``.
     var owner: CheckedContinuation<Void, any Error>?
     /// Whether the transport of this epoch is open.
@@ -103,29 +104,6 @@ package actor SignalRClient {
 
     // MARK: - Actions of the state machine
 
-    private func requireNoOwner() throws {
-        guard owner == nil else { throw SignalRClientError.misuse("start() or reconnect() is still under way") }
-    }
-
-    private func settle(_ input: ConnectionMachine.Input) async throws {
-        try requireNoOwner()
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                owner = continuation
-                handle(input)
-            }
-        } onCancel: {
-            Task { await self.cancelOwner() }
-        }
-    }
-
-    private func cancelOwner() {
-        guard let owner else { return }
-        self.owner = nil
-        handle(.stop)
-        owner.resume(throwing: CancellationError())
-    }
-
     func handle(_ input: ConnectionMachine.Input) {
         for action in machine.handle(input, now: .now()) { perform(action) }
     }
@@ -149,11 +127,6 @@ package actor SignalRClient {
             var random = SystemRandomNumberGenerator()
             after(RetryDelay.delay(attempt: attempt, using: &random)) { $0.handle(.retryDue) }
         }
-    }
-
-    private func settleOwner(_ result: Result<Void, any Error>) {
-        owner?.resume(with: result)
-        owner = nil
     }
 
     private func closeTransport() {

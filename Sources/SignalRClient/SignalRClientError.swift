@@ -24,6 +24,8 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
     /// The operation needs a connected client.
     case notConnected(node: String)
     case stopped
+    /// The file with the certificate authorities to trust cannot be used.
+    case badAuthorities(file: String)
     /// Invalid order of calls.
     case misuse(String)
 
@@ -56,6 +58,8 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
             "the connection to the hub node at \(node) was lost: \(reason)"
         case .notConnected(let node): "not connected to the hub node at \(node)"
         case .stopped: "the client was stopped"
+        case .badAuthorities(let file):
+            "'\(file)' cannot be read, or contains no certificate of an authority in PEM format"
         case .misuse(let text): text
         }
     }

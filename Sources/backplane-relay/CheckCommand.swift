@@ -21,6 +21,8 @@ struct CheckCommand: AsyncParsableCommand {
               backplane-relay check --core --redis redis://127.0.0.1:6379
               backplane-relay check --core --core-hub Chat.Hubs.ChatHub \\
                 --redis redis.example --hub-url https://chat.example/chathub
+              backplane-relay check --core --ping --core-hub Chat.Hubs.ChatHub \\
+                --redis redis.example --hub-url http://node1.example/chathub
 
             With --core it checks ASP.NET Core SignalR: clients of every transport in JSON and MessagePack, and \
             connections that outlive their webSocket.
@@ -29,6 +31,12 @@ struct CheckCommand: AsyncParsableCommand {
             knows of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) \
             key, and what they publish must arrive on --channel at --redis; otherwise the verdict is FAIL and names \
             the difference.
+
+            With --core --ping it measures only the round trip through the backplane, of any application: it \
+            publishes the command "remove this connection from a group that nobody uses", which changes nothing, and \
+            the node that holds the connection acknowledges it. Each node of --hub-url is pinged through a client \
+            that the check connects to it; without --hub-url connections of the hub are chosen at random, and their \
+            nodes are unknown. Every node of the hub receives each ping. The Redis user needs +publish.
 
             Use a separate event key: on the application's key its clients would receive the check's messages.
 
@@ -43,36 +51,7 @@ struct CheckCommand: AsyncParsableCommand {
             "Event key of SignalR 2 (\"AppName\" in Startup.cs); required without --core.", valueName: "key"))
     var channel: String?
 
-    @Flag(help: "Check ASP.NET Core SignalR instead of SignalR 2.")
-    var core = false
-
-    @Option(
-        help: ArgumentHelp(
-            "With --core: full .NET type name of the hub whose backplane is used; required with --hub-url.",
-            valueName: "type"))
-    var coreHub: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "ChannelPrefix of the ASP.NET Core nodes. Default: the channelPrefix in the address of --redis.",
-            valueName: "prefix"))
-    var channelPrefix: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "With --core: hub protocols that the nodes have, json or json,messagepack. Default: both.",
-            valueName: "names"))
-    var protocols: ProtocolsArgument?
-
-    @Option(
-        help: ArgumentHelp("With --core: file with the bearer token that the nodes require.", valueName: "file"))
-    var hubTokenFile: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "With --core: file with headers for every request to the nodes, one per line, as in 'X-Tenant: a'.",
-            valueName: "file"))
-    var hubHeaderFile: String?
+    @OptionGroup(title: "ASP.NET Core SignalR") var core: CheckCoreOptions
 
     @Option(help: ArgumentHelp("Hub nodes to start in this process, 1 to 100.", valueName: "count"))
     var nodes = 2
@@ -82,6 +61,12 @@ struct CheckCommand: AsyncParsableCommand {
             "Check this running hub node instead, such as http://node1:8080/signalr, or with --core its hub, such as http://node1:8080/chathub. Repeat it for more.",
             valueName: "url"))
     var hubUrl: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate authorities to trust at https URLs of --hub-url, instead of the system's.",
+            valueName: "file"))
+    var hubCaFile: String?
 
     @Option(help: ArgumentHelp("Broadcasts to send, spread over all clients.", valueName: "count"))
     var messages = 100
@@ -104,7 +89,8 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
-        try validateGeneration()
+        try core.validate(
+            channel: channel, namesNodes: !hubUrl.isEmpty, transports: transport.flatMap(\.transports))
         guard (1...100).contains(nodes) else { throw ValidationError("--nodes: a number from 1 to 100") }
         guard (1...1_000_000).contains(messages) else {
             throw ValidationError("--messages: a number from 1 to 1000000")
@@ -119,46 +105,27 @@ struct CheckCommand: AsyncParsableCommand {
         }
     }
 
-    private func validateGeneration() throws {
-        guard core else {
-            guard let channel, !channel.isEmpty else {
-                throw ValidationError("--channel: name an event key, or check ASP.NET Core SignalR with --core")
-            }
-            let given: [(String, Bool)] = [
-                ("--core-hub", coreHub != nil), ("--protocols", protocols != nil),
-                ("--hub-token-file", hubTokenFile != nil), ("--hub-header-file", hubHeaderFile != nil),
-            ]
-            for (name, isGiven) in given where isGiven { throw ValidationError("\(name): only with --core") }
-            return
-        }
-        guard channel == nil else {
-            throw ValidationError("--channel: an event key of SignalR 2; with --core name the hub by --core-hub")
-        }
-        guard coreHub != "" else { throw ValidationError("--core-hub: name a hub's .NET type") }
-        guard hubUrl.isEmpty || coreHub != nil else {
-            throw ValidationError("--core-hub: name the .NET type of the hub at --hub-url, such as Chat.Hubs.ChatHub")
-        }
-        let chosen = transport.flatMap(\.transports)
-        if protocols?.protocols == [.messagePack], !chosen.isEmpty, chosen.allSatisfy({ $0 == .serverSentEvents }) {
-            throw ValidationError("--protocols: serverSentEvents carries text, so only json")
-        }
+    /// Those chosen, in the usual order; all by default.
+    private var transports: [ClientTransport] {
+        let chosen = Set(transport.flatMap(\.transports))
+        return ClientTransport.allCases.filter { chosen.isEmpty || chosen.contains($0) }
     }
 
     func run() async throws {
         let log = try log.makeLog()
         let logger = log.logger
         let redis = try redis.configuration(logger: logger)
-        let chosen = Set(transport.flatMap(\.transports))
-        let transports = ClientTransport.allCases.filter { chosen.isEmpty || chosen.contains($0) }
         let hubs = try hubUrl.map { try NodeURL($0) }
-        let configuration =
-            core
+        if core.ping { return try await ping(redis, hubs) }
+        var configuration =
+            core.core
             ? CheckConfiguration(
-                redis: redis, core: try coreSettings(redis), nodeCount: nodes, hubs: hubs, transports: transports,
+                redis: redis, core: try core.settings(redis), nodeCount: nodes, hubs: hubs, transports: transports,
                 messages: messages, version: BackplaneRelay.version)
             : CheckConfiguration(
                 redis: redis, channel: channel ?? "", nodeCount: nodes, hubs: hubs, transports: transports,
                 messages: messages, version: BackplaneRelay.version)
+        configuration.authorities = hubCaFile
         if let interval {
             try await repeatCheck(configuration, every: interval, log: log)
         } else {
@@ -171,56 +138,25 @@ struct CheckCommand: AsyncParsableCommand {
             }
             let outcome = try await check.run()
             try CheckPrinter(json: json).print(outcome)
-            switch outcome.verdict {
-            case .pass: break
-            case .passWithLoss: throw ExitCode.lossOrDamage
-            case .fail: throw ExitCode.failure
-            }
+            try Self.exit(with: outcome.verdict)
         }
     }
 
-    /// Clients of a hub of this name are the check's own.
-    private static let ownHub = "BackplaneRelay.CheckHub"
-
-    private func coreSettings(_ redis: RedisConfiguration) throws -> CoreCheckSettings {
-        var settings = CoreCheckSettings(
-            hub: CoreHub(prefix: channelPrefix ?? redis.channelPrefix ?? "", type: coreHub ?? Self.ownHub),
-            formats: protocols?.protocols ?? CoreFormat.allCases)
-        if let hubTokenFile {
-            let token = try Self.text(of: hubTokenFile, "--hub-token-file").trimmed
-            guard !token.isEmpty, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-                throw ValidationError("--hub-token-file: '\(hubTokenFile)' must hold one token and nothing else")
-            }
-            settings.accessToken = token
-        }
-        if let hubHeaderFile {
-            settings.headers = try Self.headers(
-                in: try Self.text(of: hubHeaderFile, "--hub-header-file"), of: hubHeaderFile)
-        }
-        return settings
+    private func ping(_ redis: RedisConfiguration, _ hubs: [NodeURL]) async throws {
+        let check = PingCheck(
+            configuration: PingCheckConfiguration(
+                redis: redis, core: try core.settings(redis), hubs: hubs, transport: transports[0],
+                count: core.pingCount, connections: core.pingConnections, authorities: hubCaFile))
+        let report = try await check.run()
+        try PingPrinter(json: json).print(report)
+        try Self.exit(with: report.verdict)
     }
 
-    private static func text(of file: String, _ option: String) throws -> String {
-        do {
-            return String(decoding: try Data(contentsOf: URL(filePath: file)), as: UTF8.self)
-        } catch {
-            throw ValidationError("\(option): '\(file)' cannot be read")
-        }
-    }
-
-    /// The values are secrets: an error names the line, not its text.
-    private static func headers(in text: String, of file: String) throws -> [(name: String, value: String)] {
-        try text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { number, line in
-            let line = String(line).trimmed
-            guard !line.isEmpty else { return nil }
-            let parts = line.split(separator: ":", maxSplits: 1).map { String($0).trimmed }
-            guard parts.count == 2, !parts[0].isEmpty, !parts[0].contains(" "),
-                line.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
-            else {
-                throw ValidationError(
-                    "--hub-header-file: line \(number + 1) of '\(file)' is no header; write it like 'X-Tenant: a'")
-            }
-            return (parts[0], parts[1])
+    private static func exit(with verdict: CheckVerdict) throws {
+        switch verdict {
+        case .pass: break
+        case .passWithLoss: throw ExitCode.lossOrDamage
+        case .fail: throw ExitCode.failure
         }
     }
 
@@ -238,14 +174,6 @@ struct CheckCommand: AsyncParsableCommand {
                 try? printer.print(outcome)
             })
         try await ServiceRunner.run(probe, log: log)
-    }
-}
-
-extension String {
-    /// Without white space at both ends.
-    fileprivate var trimmed: String {
-        let start = drop { $0.isWhitespace }
-        return String(start.reversed().drop { $0.isWhitespace }.reversed())
     }
 }
 

@@ -225,4 +225,69 @@ import Testing
         #expect(throws: Failing.Failure.self) { try MCAPIndexedReader(Failing()) }
         #expect(throws: Failing.Failure.self) { try Recovery.scan(Failing()) }
     }
+
+    // MARK: - Offsets that only the file states
+
+    private static func marker(_ ordinal: UInt64, offset: UInt64, sync: SyncMarker = Recording.sync) -> [UInt8] {
+        var buffer = GrowableBuffer()
+        Marker(sync: sync, ordinal: ordinal, offset: offset, precedingCRC: 0).encode(into: &buffer)
+        return Array(buffer.bytes)
+    }
+
+    /// Between two markers 2^63 bytes are said to be gone, and another file's marker is in the lost chunk between them.
+    @Test func aMarkerMaySayThatAnyNumberOfBytesIsGone() throws {
+        let recording = Recording(
+            TestMessage.chunks(1, messagesEach: 3, dataSize: 90...99, seed: 47), compression: .none, closed: false)
+        let chunk = recording.chunkRanges[0]
+        let forged = Self.marker(0, offset: 100, sync: SyncMarker(first: 1, second: 1))
+        var bytes = Array(recording.bytes[..<chunk.upperBound])
+        bytes.replaceSubrange(chunk.lowerBound + 100..<chunk.lowerBound + 100 + forged.count, with: forged)
+        bytes += Array(repeating: 0x55, count: 20)
+        bytes += Self.marker(2, offset: UInt64(bytes.count) &+ 1 << 63)
+        let reading = try Reading(bytes)
+        #expect(reading.chunks.isEmpty)
+        #expect(reading.damages.contains { $0.reason == .moved(by: .min) })
+    }
+
+    /// The marker of a file whose start was read and discarded before.
+    @Test func aMarkerInAStreamMayReferToDiscardedBytes() throws {
+        let chunks = TestMessage.chunks(3, messagesEach: 3, dataSize: 5...9, seed: 48)
+        let ours = Recording(chunks, compression: .none, closed: true)
+        let other = Recording(
+            chunks, compression: .none, closed: true, sync: SyncMarker(first: 1, second: 1),
+            channels: TestMessage.otherChannels)
+        let cut = ours.chunkRanges[1].upperBound
+        let bytes = Array(ours.bytes[..<cut] + other.bytes[100...] + ours.bytes[cut...])
+        var rest = bytes[...]
+        let stream = StreamSource { buffer in
+            let piece = rest.prefix(min(buffer.count, 50))
+            rest = rest.dropFirst(piece.count)
+            buffer.copyBytes(from: piece)
+            return piece.count
+        }
+        #expect(try Reading(stream).messages == Reading(bytes).messages)
+    }
+
+    /// The last chunk of the file that is read last is not the last of all chunks.
+    @Test func aFileInsideAnotherIsScanned() throws {
+        let chunks = TestMessage.chunks(3, messagesEach: 6, dataSize: 5...9, seed: 49)
+        let outer = Recording(chunks, compression: .none, closed: false)
+        let inner = Recording(
+            chunks, compression: .none, closed: true, sync: SyncMarker(first: 1, second: 1),
+            channels: TestMessage.otherChannels)
+        let cut = outer.chunkRanges[1].lowerBound - Marker.recordSize
+        let bytes = outer.bytes[..<cut] + inner.bytes + outer.bytes[cut..<outer.chunkRanges[2].upperBound]
+        let report = try Recovery.scan(MemorySource(Array(bytes)))
+        #expect(report.messageCount == 36)
+        #expect(!report.owedIndexes.isEmpty)
+        let last = UInt64(outer.chunkRanges[2].lowerBound + inner.bytes.count)
+        let chunk = try #require(report.chunks.first { $0.index.offset == last })
+        #expect(chunk.index.messageIndexOffsets.keys.sorted() == chunk.messageCounts.keys.sorted())
+    }
+
+    @Test func aScanDoesNotBelieveTheOffsetOfTheFirstMarker() throws {
+        let bytes = Layout.magic + Self.emptyHeader + Self.marker(0, offset: .max - 3)
+        let report = try Recovery.scan(MemorySource(bytes))
+        #expect(throws: MCAPWriteError.notResumable(.damaged)) { try report.resumption() }
+    }
 }

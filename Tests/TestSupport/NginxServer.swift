@@ -5,9 +5,12 @@ package struct NginxServer: Sendable {
     package let port: Int
     private let child: ChildProcess
 
-    /// - Parameter locations: of its only server, in nginx's syntax.
+    /// - Parameters:
+    ///   - locations: of its only server, in nginx's syntax.
+    ///   - upstream: groups of servers that the locations name, and further servers.
     package static func with<Value>(
-        locations: String, isolation: isolated (any Actor)? = #isolation, _ body: (NginxServer) async throws -> Value
+        locations: String, upstream: String = "", isolation: isolated (any Actor)? = #isolation,
+        _ body: (NginxServer) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
             let port = try FreePort.find()
@@ -18,6 +21,7 @@ package struct NginxServer: Sendable {
                 events { worker_connections 256; }
                 http {
                   access_log off; \(temporary)
+                  \(upstream)
                   server { listen 127.0.0.1:\(port);
                 \(locations)
                   }

@@ -45,7 +45,7 @@ package struct CaptureErasure {
             case .hashedNames:
                 "names in this capture are hashes: without their key nobody can find a person in it"
             case .severalFiles(let path):
-                "'\(path)' is several files behind each other: separate them by 'recover' first"
+                "'\(path)' is several files joined end to end: separate them with 'recover' first"
             }
         }
     }

@@ -155,9 +155,11 @@ final class DeliveryLog: Sendable {
     }
 
     private static func arrive(_ arrival: Ledger.Arrival, client: Int, in state: inout State) {
+        let now = NIODeadline.now().uptimeNanoseconds
+        var arrival = arrival
+        arrival.at = now
         guard let entry = state.ledger.arrived(arrival, client: client) else { return }
         if let sentAt = entry.sentAt, entry.recipients.contains(client) {
-            let now = NIODeadline.now().uptimeNanoseconds
             state.latency.record(now > sentAt ? now - sentAt : 0)
         }
         guard state.wait?.messages.contains(arrival.message) == true else { return }

@@ -28,6 +28,14 @@ struct Ledger: Sendable {
         let isIntact: Bool
         /// Upper bound for the id of its envelope.
         let envelopeAtMost: UInt64?
+        /// When, in nanoseconds; nil if unknown.
+        var at: UInt64?
+    }
+
+    /// A message that came through Redis and reached a client: when it was called, and when it arrived.
+    struct Receipt: Equatable, Sendable {
+        let calledAt: UInt64
+        let at: UInt64
     }
 
     /// The node of a client, from a message on.
@@ -99,6 +107,20 @@ struct Ledger: Sendable {
             received += entry.recipients.count { counts[$0][message] != nil }
         }
         return (expected, received)
+    }
+
+    /// What the clients of a node received through Redis.
+    func receipts(of node: Int) -> [Receipt] {
+        arrivals.enumerated().flatMap { client, arrivals in
+            arrivals.compactMap { arrival -> Receipt? in
+                let entry = entries[arrival.message]
+                // A message to one connection of the sender's own node does not pass through Redis.
+                guard entry.step != .connection, let calledAt = entry.calledAt, let at = arrival.at,
+                    self.node(of: client, for: arrival.message) == node
+                else { return nil }
+                return Receipt(calledAt: calledAt, at: at)
+            }
+        }
     }
 
     /// Upper bound for the id of a message's envelope.

@@ -3,14 +3,9 @@ import CZstd
 
 /// Reads chunks: checks limits and checksum, decompresses, and validates all records so that later access is safe.
 final class ChunkDecoder {
-    private let limits: ReadLimits
     private let decompressor = ZstdDecompressor()
     private var lz4 = LZ4Decompressor()
     private var last: DecodedChunk?
-
-    init(limits: ReadLimits) {
-        self.limits = limits
-    }
 
     /// Reads the chunk in `frame`.
     ///
@@ -22,6 +17,7 @@ final class ChunkDecoder {
     func decode(
         _ frame: RecordFrame, from window: SourceWindow, channels: inout ChannelTable, allowingExtension: Bool
     ) throws -> (chunk: DecodedChunk, timesDiffer: Bool) {
+        let limits = window.limits
         guard frame.length <= limits.maximumRecordSize else {
             let reason = Damage.Reason.tooLarge(
                 opcode: frame.opcode, size: frame.length, limit: limits.maximumRecordSize)
@@ -46,7 +42,7 @@ final class ChunkDecoder {
         // Fields of a later format must not be copied into a file of ours.
         chunk.record.truncate(to: header.size + data.count)
         // Files of ours have all checksums: a missing one is wrong.
-        try unpack(data, header, into: chunk, requiresChecksum: !allowingExtension)
+        try unpack(data, header, into: chunk, atMost: limits.maximumChunkSize, requiresChecksum: !allowingExtension)
         chunk.uncompressedCRC = header.uncompressedCRC
         chunk.index = ChunkIndex(
             startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
@@ -72,11 +68,12 @@ final class ChunkDecoder {
     }
 
     private func unpack(
-        _ data: UnsafeRawBufferPointer, _ header: ChunkHeader, into chunk: DecodedChunk, requiresChecksum: Bool
+        _ data: UnsafeRawBufferPointer, _ header: ChunkHeader, into chunk: DecodedChunk, atMost limit: UInt64,
+        requiresChecksum: Bool
     ) throws(RecordFault) {
-        guard header.uncompressedSize <= limits.maximumChunkSize else {
+        guard header.uncompressedSize <= limit else {
             let reason = Damage.Reason.tooLarge(
-                opcode: Opcode.chunk.rawValue, size: header.uncompressedSize, limit: limits.maximumChunkSize)
+                opcode: Opcode.chunk.rawValue, size: header.uncompressedSize, limit: limit)
             throw RecordFault(reason: reason, framingHolds: true)
         }
         switch header.compression {

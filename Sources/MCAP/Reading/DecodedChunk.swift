@@ -100,6 +100,19 @@ package struct ChunkMessage {
 }
 
 extension DecodedChunk {
+    /// The same for messages outside chunks, which are in `record`.
+    ///
+    /// - Parameter range: their position in the file.
+    func walkLoose(at range: Range<UInt64>, channels known: inout ChannelTable) throws(RecordFault) {
+        records = record.bytes
+        isLoose = true
+        index = ChunkIndex(
+            startTime: 0, endTime: 0, offset: range.lowerBound, length: range.upperBound - range.lowerBound,
+            messageIndexOffsets: [:], messageIndexLength: 0, compression: "", compressedSize: UInt64(records.count),
+            uncompressedSize: UInt64(records.count))
+        try walk(channels: &known, keepsSchemas: false)
+    }
+
     /// Validates every length in the uncompressed records, and collects channels, times and message indexes.
     ///
     /// - Parameter keepsSchemas: for files of ours, whose chunks contain the schemas of their channels.

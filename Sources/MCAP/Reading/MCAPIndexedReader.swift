@@ -14,7 +14,6 @@ package final class MCAPIndexedReader {
     package let metadataIndexes: [MetadataIndex]
 
     private let window: SourceWindow
-    private let limits: ReadLimits
     private let decoder: ChunkDecoder
     private var channelTable: ChannelTable
 
@@ -26,18 +25,17 @@ package final class MCAPIndexedReader {
     package init(
         _ source: any ByteSource, limits: ReadLimits = ReadLimits(), from: UInt64? = nil, until: UInt64? = nil
     ) throws {
-        let window = SourceWindow(source)
+        let window = SourceWindow(source, limits: limits)
         // The data between header and summary may not be needed.
-        header = try Self.readHeader(SourceWindow(source, readAhead: 4_096), limits)
-        let summary = try SummarySection(window, limits, from: from, until: until)
+        header = try Self.readHeader(SourceWindow(source, limits: limits, readAhead: 4_096))
+        let summary = try SummarySection(window, from: from, until: until)
         channelTable = summary.channels
         channels = summary.channels.byID
         statistics = summary.statistics
         chunkIndexes = summary.chunkIndexes
         metadataIndexes = summary.metadataIndexes
         self.window = window
-        self.limits = limits
-        decoder = ChunkDecoder(limits: limits)
+        decoder = ChunkDecoder()
     }
 
     /// The chunks that may contain wanted messages, in file order.
@@ -81,8 +79,7 @@ package final class MCAPIndexedReader {
     package func read(_ index: MetadataIndex) throws -> Metadata {
         try damageAtRecord(index.offset, length: index.length) {
             let frame = try frame(of: .metadata, at: index.offset, size: index.length)
-            let content = try window.content(of: frame, limits: limits)
-            let metadata = try parse(content, as: .metadata) { content throws(MalformedRecord) in
+            let metadata = try window.read(frame, as: .metadata) { content throws(MalformedRecord) in
                 try Metadata(content: content, allowingExtension: true)
             }
             guard metadata.name == index.name else { throw RecordFault(reason: .summary(.metadataIndexes)) }
@@ -98,7 +95,7 @@ package final class MCAPIndexedReader {
         return frame
     }
 
-    private static func readHeader(_ window: SourceWindow, _ limits: ReadLimits) throws -> Header {
+    private static func readHeader(_ window: SourceWindow) throws -> Header {
         try damageAtRecord(0, length: UInt64(Layout.magic.count)) {
             guard let magic = try window.bytes(at: 0, count: Layout.magic.count) else {
                 throw RecordFault(reason: .truncated)
@@ -110,8 +107,7 @@ package final class MCAPIndexedReader {
             guard frame.opcode == Opcode.header.rawValue else {
                 throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
             }
-            let content = try window.content(of: frame, limits: limits)
-            return try parse(content, as: .header, Header.init(content:))
+            return try window.read(frame, as: .header, Header.init(content:))
         }
     }
 }

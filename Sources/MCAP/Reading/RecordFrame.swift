@@ -23,7 +23,7 @@ extension SourceWindow {
     /// The record's content, valid until the next call.
     ///
     /// - Throws: ``RecordFault`` if it is larger than the limit, or gone; errors of the source.
-    func content(of frame: RecordFrame, limits: ReadLimits) throws -> UnsafeRawBufferPointer {
+    func content(of frame: RecordFrame) throws -> UnsafeRawBufferPointer {
         guard frame.length <= limits.maximumRecordSize else {
             let reason = Damage.Reason.tooLarge(
                 opcode: frame.opcode, size: frame.length, limit: limits.maximumRecordSize)
@@ -33,6 +33,33 @@ extension SourceWindow {
             throw RecordFault(reason: .truncated)
         }
         return content
+    }
+
+    /// The record, parsed.
+    ///
+    /// - Throws: ``RecordFault`` if it is malformed, larger than the limit, or gone; errors of the source.
+    func read<Record>(
+        _ frame: RecordFrame, as opcode: Opcode,
+        _ make: (UnsafeRawBufferPointer) throws(MalformedRecord) -> Record
+    ) throws -> Record {
+        try parse(try content(of: frame), as: opcode, make)
+    }
+
+    /// The marker at `offset`, regardless of the opcode and length before it; nil unless its CRC matches.
+    func marker(at offset: UInt64) throws -> Marker? {
+        let contentStart = offset + UInt64(Layout.recordHeader)
+        guard let content = try bytes(at: contentStart, count: Marker.contentSize) else { return nil }
+        return Marker(content: content)
+    }
+
+    /// Whether a file begins at `offset`: magic and a header.
+    func isFileStart(at offset: UInt64) throws -> Bool {
+        guard let magic = try bytes(at: offset, count: Layout.magic.count), magic.elementsEqual(Layout.magic),
+            let frame = try frame(at: offset + UInt64(Layout.magic.count)),
+            frame.opcode == Opcode.header.rawValue, frame.length <= 1 << 16,
+            let content = try bytes(at: frame.contentStart, count: Int(frame.length))
+        else { return false }
+        return (try? Header(content: content)) != nil
     }
 }
 

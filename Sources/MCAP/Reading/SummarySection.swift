@@ -14,7 +14,7 @@ struct SummarySection {
     ///   - from: earliest log time for which chunk indexes are wanted; nil = from the start.
     ///   - until: log time before which they are wanted; nil = to the end.
     /// - Throws: ``NoSummary``, ``Damage``, errors of the source.
-    init(_ window: SourceWindow, _ limits: ReadLimits, from: UInt64? = nil, until: UInt64? = nil) throws {
+    init(_ window: SourceWindow, from: UInt64? = nil, until: UInt64? = nil) throws {
         self.from = from
         self.until = until
         let footerSize = UInt64(Layout.recordHeader + Layout.footerContent)
@@ -33,13 +33,13 @@ struct SummarySection {
         }
         let length = footerStart - footer.summaryStart
         try damageAtRecord(footer.summaryStart, length: length) {
-            guard length <= limits.maximumRecordSize else {
+            guard length <= window.limits.maximumRecordSize else {
                 let reason = Damage.Reason.tooLarge(
-                    opcode: Opcode.footer.rawValue, size: length, limit: limits.maximumRecordSize)
+                    opcode: Opcode.footer.rawValue, size: length, limit: window.limits.maximumRecordSize)
                 throw RecordFault(reason: reason)
             }
             try Self.check(footer, footerStart: footerStart, window)
-            try read(footer.summaryStart..<footerStart, window, limits)
+            try read(footer.summaryStart..<footerStart, window)
         }
         guard !listsChunks || statistics?.messageCount == listedMessages,
             listsChunks || statistics?.chunkCount != 0
@@ -61,14 +61,14 @@ struct SummarySection {
         }
     }
 
-    private mutating func read(_ range: Range<UInt64>, _ window: SourceWindow, _ limits: ReadLimits) throws {
+    private mutating func read(_ range: Range<UInt64>, _ window: SourceWindow) throws {
         var position = range.lowerBound
         while position < range.upperBound {
             guard let frame = try window.frame(at: position), frame.end <= range.upperBound else {
                 throw RecordFault(reason: .truncated)
             }
             if let opcode = Opcode(rawValue: frame.opcode) {
-                try add(opcode, try window.content(of: frame, limits: limits))
+                try add(opcode, try window.content(of: frame))
             }
             position = frame.end
         }

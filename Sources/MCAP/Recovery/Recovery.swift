@@ -6,7 +6,7 @@ package enum Recovery {
     /// parts of a damaged file, read it with ``MCAPStreamReader`` and copy each chunk with
     /// ``MCAPWriter/encodeCopy(of:)`` into a new file.
     ///
-    /// - Throws: errors of the source.
+    /// - Throws: errors of the source; ``Damage`` if it changes meanwhile.
     package static func scan(_ source: any ByteSource, limits: ReadLimits = ReadLimits()) throws -> ScanReport {
         let reader = MCAPStreamReader(source, limits: limits)
         var report = ScanReport(ending: .cut)
@@ -26,41 +26,44 @@ package enum Recovery {
         report.chunks = reader.allLogs.flatMap(\.chunks)
         report.messageCount = reader.allLogs.reduce(0) { $0 + $1.statistics.messageCount }
         report.damages = reader.damages
-        try findEnd(&report, reader)
+        try findEnd(&report, reader.log, SourceWindow(source, limits: limits))
         return report
     }
 
-    private static func findEnd(_ report: inout ScanReport, _ reader: MCAPStreamReader) throws {
-        let log = reader.log
+    private static func findEnd(_ report: inout ScanReport, _ log: DataLog, _ window: SourceWindow) throws {
         let gapStart: UInt64
         let end: UInt64
         if let chunk = log.chunks.last, let ordinal = log.ordinalBeforeLastChunk {
             let isIndexed = chunk.index.messageIndexOffsets.keys == chunk.messageCounts.keys
             report.lastOrdinal = ordinal
-            if !isIndexed { try oweMessageIndexes(&report, reader) }
+            if !isIndexed { try oweMessageIndexes(of: chunk.index, log.channels, window, &report) }
             gapStart = chunk.index.chunkEnd
             end = isIndexed ? gapStart + chunk.index.messageIndexLength : gapStart
         } else if log.chunks.isEmpty, let marker = log.firstMarker {
             report.lastOrdinal = marker.ordinal
             gapStart = 0
-            end = marker.offset + UInt64(Marker.recordSize)
+            end = marker.offset &+ UInt64(Marker.recordSize)
         } else {
             return
         }
         report.endOfLastWholeChunk = end
-        _ = try reader.window.forEachPiece(in: gapStart..<end) { report.gap.update($0) }
+        _ = try window.forEachPiece(in: gapStart..<end) { report.gap.update($0) }
     }
 
-    /// Creates the message indexes missing after the last chunk, and adds them to the report.
-    private static func oweMessageIndexes(_ report: inout ScanReport, _ reader: MCAPStreamReader) throws {
-        let last = report.chunks.count - 1
-        guard let frame = try reader.window.frame(at: report.chunks[last].index.offset) else { return }
-        var channels = reader.log.channels
-        let (chunk, _) = try reader.decoder.decode(
-            frame, from: reader.window, channels: &channels, allowingExtension: true)
+    /// Creates the message indexes missing after the last chunk of a file, and adds them to the report.
+    private static func oweMessageIndexes(
+        of index: ChunkIndex, _ channels: ChannelTable, _ window: SourceWindow, _ report: inout ScanReport
+    ) throws {
+        guard let frame = try window.frame(at: index.offset),
+            let place = report.chunks.lastIndex(where: { $0.index.offset == index.offset })
+        else { return }
+        var channels = channels
+        let chunk = try damageAtRecord(index.offset, length: index.length) {
+            try ChunkDecoder().decode(frame, from: window, channels: &channels, allowingExtension: true).chunk
+        }
         var buffer = GrowableBuffer()
-        report.chunks[last].index.messageIndexOffsets = chunk.messageIndexes.encode(into: &buffer, at: frame.end)
-        report.chunks[last].index.messageIndexLength = UInt64(buffer.count)
+        report.chunks[place].index.messageIndexOffsets = chunk.messageIndexes.encode(into: &buffer, at: frame.end)
+        report.chunks[place].index.messageIndexLength = UInt64(buffer.count)
         report.owedIndexes = Array(buffer.bytes)
     }
 }

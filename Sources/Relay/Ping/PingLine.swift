@@ -122,14 +122,26 @@ package final class PingLine: Sendable {
 
     /// Determines why no ack arrived.
     private func reason(_ hub: CoreHub, _ connection: String) async throws -> PingOutcome {
-        let names = [hub.channel(.connection, Array(connection.utf8)), ackChannel(hub)]
+        let channels = [hub.channel(.connection, Array(connection.utf8)), ackChannel(hub)]
+        guard let counts = try await subscribers(channels) else { return .timedOut }
+        return counts[0] == 0 ? .gone : counts[1] == 0 ? .notHeard : .timedOut
+    }
+
+    /// How many nodes are subscribed to the channel of a connection.
+    ///
+    /// - Returns: nil if Redis does not permit the question.
+    /// - Throws: `RedisError` if the connection has failed.
+    package func subscribers(of connection: String, _ hub: CoreHub) async throws -> Int64? {
+        try await subscribers([hub.channel(.connection, Array(connection.utf8))])?.first
+    }
+
+    private func subscribers(_ channels: [[UInt8]]) async throws -> [Int64]? {
         do {
-            let parts = try await publisher.send(["PUBSUB", "NUMSUB"] + names.map { .bytes($0) }).array ?? []
-            guard parts.count == 4 else { return .timedOut }
-            if parts[1].integer == 0 { return .gone }
-            return parts[3].integer == 0 ? .notHeard : .timedOut
+            let parts = try await publisher.send(["PUBSUB", "NUMSUB"] + channels.map { .bytes($0) }).array ?? []
+            guard parts.count == 2 * channels.count else { return nil }
+            return channels.indices.map { parts[2 * $0 + 1].integer ?? 0 }
         } catch let error as RedisError where error.isRefusalOfCommand {
-            return .timedOut
+            return nil
         }
     }
 

@@ -15,7 +15,7 @@ import NIOCore
 /// await client.stop()
 /// ```
 /// Like ``SignalRClient``, it runs on the event loop of its socket and passes events to a closure on that loop.
-package actor CoreSignalRClient: HubConnection {
+package actor CoreSignalRClient: HubConnection, OwnedClient {
     /// Returns the result of a call from the node.
     package typealias Answer = @Sendable (_ arguments: [JSONTree]) async throws -> JSONTree
     /// A stream to the node.
@@ -55,8 +55,9 @@ package actor CoreSignalRClient: HubConnection {
     /// Timer for pings, and for a node that is silent.
     private var beatTimer: Scheduled<Void>?
     var ackTimer: Scheduled<Void>?
-    /// The caller waiting for ``start()`` or ``reconnect()``.
-    private var owner: CheckedContinuation<Void, any Error>?
+    static let stopInput = CoreConnectionMachine.Input.stop
+    /// Waits for ``start()`` or ``reconnect()``.
+    var owner: CheckedContinuation<Void, any Error>?
     /// The pending request that ends long polling.
     var leaving: Task<Void, Never>?
 
@@ -121,25 +122,6 @@ package actor CoreSignalRClient: HubConnection {
         await leaving?.value
     }
 
-    private func settle(_ input: CoreConnectionMachine.Input) async throws {
-        guard owner == nil else { throw SignalRClientError.misuse("start() or reconnect() is still under way") }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                owner = continuation
-                handle(input)
-            }
-        } onCancel: {
-            Task { await self.cancelOwner() }
-        }
-    }
-
-    private func cancelOwner() {
-        guard let owner else { return }
-        self.owner = nil
-        handle(.stop)
-        owner.resume(throwing: CancellationError())
-    }
-
     // MARK: - Actions of the state machine
 
     func handle(_ input: CoreConnectionMachine.Input) {
@@ -162,11 +144,6 @@ package actor CoreSignalRClient: HubConnection {
         case .fail(let error): settleOwner(.failure(error))
         case .wait(let delay, let epoch): after(delay) { $0.handle(.due(epoch: epoch)) }
         }
-    }
-
-    private func settleOwner(_ result: Result<Void, any Error>) {
-        owner?.resume(with: result)
-        owner = nil
     }
 
     private func closeTransport() {

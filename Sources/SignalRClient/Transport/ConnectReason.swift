@@ -72,7 +72,7 @@ enum ConnectReason {
     private static func text(of failure: TLSFailure) -> String {
         switch failure {
         case .unknownAuthority:
-            "its certificate is not signed by an authority that this machine trusts; add that authority (update-ca-certificates)"
+            "its certificate is not signed by an authority that this machine trusts; add that authority (update-ca-certificates), or name the file with its certificate"
         case .wrongHost(let expected):
             "its certificate is not for '\(expected)'; use the name in the certificate"
         case .clientCertificateDemanded, .clientCertificateRefused:

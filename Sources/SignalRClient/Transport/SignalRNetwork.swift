@@ -29,6 +29,19 @@ package final class SignalRNetwork: Sendable {
             eventLoopGroup: eventLoopGroup, connectTimeout: self.connectTimeout, sslContext: tls.made)
     }
 
+    /// - Parameter authorities: PEM file of the certificate authorities to trust at https URLs; nil for the system's.
+    /// - Throws: ``SignalRClientError`` if the file has no certificate.
+    package convenience init(authorities file: String?) throws(SignalRClientError) {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let file {
+            guard let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty else {
+                throw .badAuthorities(file: file)
+            }
+            tls.trustRoots = .certificates(certificates)
+        }
+        self.init(tls: tls)
+    }
+
     /// Closes the remaining connections. No client may be used afterwards.
     package func shutdown() async {
         await http.shutdown()

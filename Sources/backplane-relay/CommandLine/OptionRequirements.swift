@@ -55,7 +55,14 @@ enum OptionRequirements {
         "check": [
             // BACKPLANE_RELAY_LISTEN may be meant for run or hub.
             Requirement(
-                options: ["--listen"], needed: ["--interval"], because: "nothing is served", holdsForVariables: false)
+                options: ["--listen"], needed: ["--interval"], because: "nothing is served", holdsForVariables: false),
+            Requirement(
+                options: ["--ping-count", "--ping-connections"], needed: ["--ping"], because: "nothing is pinged",
+                holdsForVariables: false),
+            // BACKPLANE_RELAY_HUB_CA_FILE may be set for other checks.
+            Requirement(
+                options: ["--hub-ca-file"], needed: ["--hub-url"], because: "the check's own nodes do not use TLS",
+                holdsForVariables: false),
         ],
         "bench": [
             Requirement(
@@ -72,9 +79,32 @@ enum OptionRequirements {
         ],
     ]
 
-    /// The options in the table, by command.
+    /// An option without effect beside another one. A variable may be meant for another command.
+    private struct Conflict {
+        let option: String
+        let other: String
+        let because: String
+    }
+
+    private static let conflicts: [String: [Conflict]] = [
+        "check": [
+            Conflict(
+                option: "--nodes", other: "--hub-url", because: "no nodes are started when --hub-url names running ones"
+            ),
+            Conflict(option: "--nodes", other: "--ping", because: "no nodes are started with --ping"),
+            Conflict(option: "--messages", other: "--ping", because: "no messages are sent with --ping"),
+            Conflict(
+                option: "--interval", other: "--ping", because: "check --ping measures once; run --ping repeats it"),
+            Conflict(
+                option: "--ping-connections", other: "--hub-url",
+                because: "each node of --hub-url is pinged through one connection"),
+        ]
+    ]
+
+    /// The options in both tables, by command.
     static var mentioned: [String: [String]] {
-        requirements.mapValues { $0.flatMap { $0.options + $0.needed } }
+        requirements.mapValues { $0.flatMap { $0.options + $0.needed } }.merging(
+            conflicts.mapValues { $0.flatMap { [$0.option, $0.other] } }, uniquingKeysWith: +)
     }
 
     /// - Parameters:
@@ -92,9 +122,9 @@ enum OptionRequirements {
                 return "\(option): \(requirement.because) without \(requirement.needed[0])"
             }
         }
-        if command == "check", given.contains("--nodes"), given.contains("--hub-url"), !isVariable("--nodes") {
-            return "--nodes: no nodes are started when --hub-url names running ones"
+        let pointless = conflicts[command]?.first { conflict in
+            given.isSuperset(of: [conflict.option, conflict.other]) && !isVariable(conflict.option)
         }
-        return nil
+        return pointless.map { "\($0.option): \($0.because)" }
     }
 }

@@ -37,7 +37,7 @@ enum OptionNames {
     /// Errors about the value of an option begin with the option, like the parser's errors.
     private static func isAboutFile(_ error: any Error) -> Bool {
         switch error {
-        case RelayError.badWebToken, RelayError.badCertificate: true
+        case RelayError.badWebToken, RelayError.badCertificate, SignalRClientError.badAuthorities: true
         default: false
         }
     }
@@ -77,10 +77,12 @@ enum OptionNames {
         case RelayError.cannotListen, HubNodeError.cannotListen: "--listen"
         case RelayError.badWebToken: "--web-token-file"
         case RelayError.badCertificate: "--tls-cert, --tls-key"
+        case SignalRClientError.badAuthorities: "--hub-ca-file"
         case let error as SetupError:
             switch error.setting {
             case .listenAddress: "--listen"
             case .directory: "--record"
+            case .nodes: "--hub-url"
             case .connection(let settings): names(of: settings, address)
             case nil: nil
             }

@@ -9,26 +9,32 @@ struct CheckPrinter: Sendable {
     let json: Bool
 
     func print(_ outcome: CheckOutcome) throws {
+        try Self.write(outcome, json: json, table: table)
+        if !json { for note in outcome.notes.prefix(Self.listed) { StandardError.print("note: \(note)") } }
+        Self.list("lost", outcome.lossLines)
+        Self.list("wrong", outcome.faults)
+    }
+
+    /// Writes a result to standard output, as one JSON object or as a table.
+    static func write<Result: Encodable>(_ result: Result, json: Bool, table: (Result) -> String) throws {
         let text: String
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            text = String(decoding: try encoder.encode(outcome), as: UTF8.self)
+            text = PrintableText.json(String(decoding: try encoder.encode(result), as: UTF8.self))
         } else {
-            text = table(outcome)
+            text = PrintableText.lines(table(result))
         }
         var output = StandardOutput()
-        try output.append { $0 += ((json ? PrintableText.json(text) : PrintableText.lines(text)) + "\n").utf8 }
+        try output.append { $0 += (text + "\n").utf8 }
         try output.flush()
-        if !json { for note in outcome.notes.prefix(Self.listed) { StandardError.print("note: \(note)") } }
-        list("lost", outcome.losses.map(\.description))
-        list("wrong", outcome.faults)
     }
 
-    private func list(_ label: String, _ lines: [String]) {
-        for line in lines.prefix(Self.listed) { StandardError.print("\(label): \(line)") }
-        if lines.count > Self.listed {
-            StandardError.print("\(label): and \(Format.count(lines.count - Self.listed)) more; --json lists them")
+    /// Writes lines to standard error, up to a limit.
+    static func list(_ label: String, _ lines: [String]) {
+        for line in lines.prefix(listed) { StandardError.print("\(label): \(line)") }
+        if lines.count > listed {
+            StandardError.print("\(label): and \(Format.count(lines.count - listed)) more; --json lists them")
         }
     }
 

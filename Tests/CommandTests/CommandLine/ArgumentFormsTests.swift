@@ -35,7 +35,7 @@ import Testing
                     let isNumber = [
                         "limit", "expect", "clients", "nodes", "rounds", "level", "messages", "payload-bytes",
                         "max-live-pages", "compression-level", "max-connections", "client-buffer", "max-rate",
-                        "max-channel-scan",
+                        "max-channel-scan", "ping-count", "ping-connections",
                     ].contains(name)
                     #expect(!first.contains("a whole number") || isNumber, "\(command.commandName): \(first)")
                 }

@@ -46,6 +46,17 @@ import Testing
                 ["check", "--nodes", "3", "--hub-url", "http://n"],
                 "--nodes: no nodes are started when --hub-url names running ones"
             ),
+            (["check", "--ping-count", "3"], "--ping-count: nothing is pinged without --ping"),
+            (["check", "--hub-ca-file", "f"], "--hub-ca-file: the check's own nodes do not use TLS without --hub-url"),
+            (["check", "--core", "--ping", "--messages=3"], "--messages: no messages are sent with --ping"),
+            (
+                ["check", "--core", "--ping", "--interval", "5s"],
+                "--interval: check --ping measures once; run --ping repeats it"
+            ),
+            (
+                ["check", "--ping", "--ping-connections", "3", "--hub-url", "http://n"],
+                "--ping-connections: each node of --hub-url is pinged through one connection"
+            ),
         ])
     func withoutUse(_ arguments: [String], _ complaint: String) {
         #expect(OptionRequirements.complaint(about: arguments) { _ in false } == complaint)
@@ -57,7 +68,8 @@ import Testing
         ["run", "--forward", "r", "--forward-channel", "x"], ["run", "--retain-size", "--help"], ["run"], [],
         ["run", "--core", "--core-exclude", "H", "--channel-prefix", "p", "--yes"],
         ["tail", "--core-hub", "H", "--core-connections", "--channel-prefix", "p"],
-        ["check", "--listen", ":1", "--interval", "5s"], ["export", "x", "--force", "-o", "f"], ["cat", "x"],
+        ["check", "--listen", ":1", "--interval", "5s"], ["check", "--core", "--ping", "--ping-count=3"],
+        ["export", "x", "--force", "-o", "f"], ["cat", "x"],
     ])
     func ofUse(_ arguments: [String]) {
         #expect(OptionRequirements.complaint(about: arguments) { _ in false } == nil)

@@ -32,7 +32,8 @@ import Testing
     @Test func `protocols and kinds must be known`() throws {
         #expect(ProtocolsArgument(argument: "JSON,messagepack,json")?.protocols == [.json, .messagePack])
         for text in ["", "xml", "json,", "json messagepack"] { #expect(ProtocolsArgument(argument: text) == nil) }
-        #expect(IncludeArgument(argument: "all")?.kinds.count == 5 && IncludeArgument(argument: "x") == nil)
+        #expect(IncludeArgument(argument: "ping")?.kinds == [.ping])
+        #expect(IncludeArgument(argument: "all")?.kinds.count == 6 && IncludeArgument(argument: "x") == nil)
         #expect(throws: (any Error).self) { try CoreReplayArguments.parse(["--allow-untyped"]) }
     }
 }

@@ -31,6 +31,8 @@ import Testing
             (["hub", "--channel", "c", "--max-connections", "0"] + redis, "from 1 to 1000000"),
             (["hub", "--channel", "c", "--store-size", "1"] + redis, "64KiB or more"),
             (["check", "--channel", "c", "--interval", "1ms"] + redis, "from 1s to"),
+            (["check", "--core", "--ping", "--core-hub", "H", "--ping-count", "0"] + redis, "from 1 to 100"),
+            (["check", "--core", "--ping", "--core-hub", "H", "--ping-connections", "101"] + redis, "from 1 to 100"),
         ])
     func whatIsOutsideIsToldTheRange(_ arguments: [String], _ range: String) {
         do {

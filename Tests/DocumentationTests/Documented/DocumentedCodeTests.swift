@@ -151,7 +151,7 @@ struct DocumentedCodeTests {
                     try await clients[0].call(method, [arguments[0], 0])
                 }
                 for client in clients { await client.stop() }
-                try await network.shutdown()
+                await network.shutdown()
             }
         }
     }

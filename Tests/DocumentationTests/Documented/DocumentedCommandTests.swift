@@ -35,8 +35,8 @@ struct DocumentedCommandTests {
     ) async throws {
         let source = world.source
         let relay = ["--redis", source.url, "--channel", "chat", "--channel", "chatapp", "--core"]
-        try await withHubNode(world) { first in
-            try await withHubNode(world) { second in
+        try await world.withHubNode { first in
+            try await world.withHubNode { second in
                 try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
                     try await RelayProcess.with(relay) { relay in
                         try await world.whileTalking {
@@ -60,24 +60,6 @@ struct DocumentedCommandTests {
                     }
                 }
             }
-        }
-    }
-
-    private func withHubNode(_ world: DocumentedWorld, _ body: (_ port: Int) async throws -> Void) async throws {
-        let arguments = [
-            "hub", "--redis", world.source.url, "--channel", "chatapp", "--core-hub", "Chat.Hubs.ChatHub",
-            "--key-file", world.root + "/names.key", "--listen", "127.0.0.1:0",
-        ]
-        let node = try await ChildProcess.start(RelayProcess.path(), arguments, folder: world.root)
-        do {
-            let port = try await eventually("the node listens") {
-                node.errors.firstMatch(of: #/page=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }
-            }
-            try await body(port)
-            await node.terminate()
-        } catch {
-            await node.terminate()
-            throw TestFailure("\(error)\n\(node.errors.suffix(2_000))")
         }
     }
 

@@ -12,6 +12,8 @@ struct DocumentedOutputTests {
         case attaching
         /// A capture with gaps.
         case losses
+        /// Servers with hub nodes.
+        case nodes
         case others
     }
 
@@ -23,6 +25,8 @@ struct DocumentedOutputTests {
                     .attaching
                 } else if words.contains("info") {
                     .losses
+                } else if words.contains("--ping") {
+                    .nodes
                 } else {
                     .others
                 }
@@ -68,6 +72,20 @@ struct DocumentedOutputTests {
             let samples = try Self.samples(.losses)
             #expect(samples.count == 2)
             for sample in samples { try await compare(sample, in: world, world.folder(), status: 3) }
+        }
+    }
+
+    @Test func `samples about nodes print the rows that stand there`() async throws {
+        let samples = try Self.samples(.nodes)
+        #expect(samples.count == 1)
+        try await DocumentedWorld.with { world in
+            try await world.withHubNode { first in
+                try await world.withHubNode { second in
+                    var world = world
+                    world.placeholders.nodes = [first, second]
+                    for sample in samples { try await compare(sample, in: world, world.folder()) }
+                }
+            }
         }
     }
 

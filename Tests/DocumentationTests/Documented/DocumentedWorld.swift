@@ -112,6 +112,27 @@ struct DocumentedWorld: Sendable {
         }
     }
 
+    /// Runs `body` with a hub node of both backplanes.
+    func withHubNode(
+        isolation: isolated (any Actor)? = #isolation, _ body: (_ port: Int) async throws -> Void
+    ) async throws {
+        let arguments = [
+            "hub", "--redis", source.url, "--channel", "chatapp", "--core-hub", "Chat.Hubs.ChatHub",
+            "--key-file", root + "/names.key", "--listen", "127.0.0.1:0",
+        ]
+        let node = try await ChildProcess.start(RelayProcess.path(), arguments, folder: root)
+        do {
+            let port = try await eventually("the node listens") {
+                node.errors.firstMatch(of: #/page=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }
+            }
+            try await body(port)
+            await node.terminate()
+        } catch {
+            await node.terminate()
+            throw TestFailure("\(error)\n\(node.errors.suffix(2_000))")
+        }
+    }
+
     // MARK: - Traffic
 
     /// Connection id in the text about erasing.

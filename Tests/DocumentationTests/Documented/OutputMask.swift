@@ -17,9 +17,9 @@ enum OutputMask {
         return free.contains(label) ? label : masked(line)
     }
 
-    /// Numbers become `#`, run ids and times too; a unit after a number becomes `unit`, blanks become one.
+    /// Numbers become `#`, run ids, connection ids and times too; a unit after a number becomes `unit`, blanks become one.
     static func masked(_ line: String) -> String {
-        line.replacing(/\b[0-9a-f]{40}\b/, with: "#")
+        line.replacing(/\b[0-9a-f]{40}\b/, with: "#").replacing(#/ [\w-]{22} /#, with: " # ")
             .replacing(/[0-9][0-9,]*(?:\.[0-9]+)*/, with: "#")
             .replacing(/# (?:B|KiB|MiB|GiB|KB|MB|GB|ns|us|ms|s)\b/, with: "# unit")
             .replacing(#/ +/#, with: " ")

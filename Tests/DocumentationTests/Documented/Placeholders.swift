@@ -32,7 +32,9 @@ struct Placeholders: Sendable {
             ("127.0.0.1:6379", source), ("redis.example:6379", source), ("redis.example", source),
             ("127.0.0.1:7789", target), ("staging:6379", target), ("127.0.0.1:9464", "127.0.0.1:\(metrics)"),
             ("127.0.0.1:8080", "127.0.0.1:0"), ("127.0.0.1:8081", "127.0.0.1:0"), ("https://node1.example", node),
+            ("http://node1.example:8080", node),
             ("https://node2.example", nodes.last.map { "http://127.0.0.1:\($0)" } ?? ""),
+            ("http://node2.example:8080", nodes.last.map { "http://127.0.0.1:\($0)" } ?? ""),
             ("https://chat.example", node),
         ]
     }
@@ -43,6 +45,10 @@ struct Placeholders: Sendable {
         return Self.paths.reduce(mapped) { $0.replacing($1, with: root + $1) }
     }
 
-    /// A program's output, with the directories of the texts.
-    func removed(from output: String) -> String { output.replacing(root + "/", with: "/") }
+    /// A program's output, with the directories and nodes of the texts.
+    func removed(from output: String) -> String {
+        nodes.enumerated().reduce(output.replacing(root + "/", with: "/")) { output, node in
+            output.replacing("http://127.0.0.1:\(node.element)", with: "http://node\(node.offset + 1).example:8080")
+        }
+    }
 }

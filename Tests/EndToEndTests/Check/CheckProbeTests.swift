@@ -1,3 +1,4 @@
+import Backplane
 import Prometheus
 import ServiceLifecycle
 import Synchronization
@@ -8,12 +9,16 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct CheckProbeTests {
-    @Test func servesTheOutcome() async throws {
+    @Test(arguments: [false, true]) func servesTheOutcome(isCore: Bool) async throws {
         try await RedisServerProcess.run { redis in
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let (outcomes, outcome) = AsyncStream.makeStream(of: CheckVerdict.self)
             let check = Check(
-                configuration: CheckConfiguration(redis: redis, channel: "probe", messages: 10, version: "test"),
+                configuration: isCore
+                    ? CheckConfiguration(
+                        redis: redis, core: CoreCheckSettings(hub: CoreHub(type: "Probe")), messages: 10,
+                        version: "test")
+                    : CheckConfiguration(redis: redis, channel: "probe", messages: 10, version: "test"),
                 logger: Nodes.logger)
             let probe = CheckProbe(
                 check: check, interval: .milliseconds(100), listenHost: "127.0.0.1", listenPort: 0,

@@ -44,19 +44,9 @@ struct CheckTests {
     /// explained.
     @Test func explainsLossesByKilledConnections() async throws {
         let outcome = try await RedisServerProcess.run { redis in
-            let client = try await RedisClient.connect(
-                to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-            let strikes = Task {
-                while !Task.isCancelled {
-                    try await Task.sleep(for: .seconds(2))
-                    try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
-                }
+            try await redis.killingSubscriptions {
+                try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
             }
-            let outcome = try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
-            strikes.cancel()
-            _ = await strikes.result
-            await client.close()
-            return outcome
         }
         #expect(outcome.verdict != .fail, "\(outcome.faults) \(outcome.losses.filter { !$0.isExplained })")
         #expect(outcome.losses.filter { !$0.isExplained } == [])

@@ -1,6 +1,4 @@
 import Backplane
-import HubNode
-import NIOPosix
 import Redis
 import TestSupport
 import Testing
@@ -22,17 +20,6 @@ struct CoreCheckTests {
             version: "test")
     }
 
-    private static func run<Value: Sendable>(
-        _ count: Int, _ body: @escaping @Sendable ([CheckedNode], RedisConfiguration) async throws -> Value
-    ) async throws -> Value {
-        try await RedisServerProcess.run { redis in
-            let nodes = InProcessNodes(
-                count: count, redis: redis, channel: "",
-                core: .init(hubType: hub.type, channelPrefix: hub.prefix), version: "test", logger: Nodes.logger)
-            return try await nodes.run(onPublished: { _, _, _ in }) { nodes in try await body(nodes, redis) }
-        }
-    }
-
     @Test func passesOnAWorkingBackplane() async throws {
         let outcome = try await RedisServerProcess.run { redis in
             try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
@@ -47,7 +34,7 @@ struct CoreCheckTests {
     }
 
     @Test func checksRunningNodesToo() async throws {
-        let outcome = try await Self.run(2) { nodes, redis in
+        let outcome = try await Nodes.run(2, core: Self.hub) { nodes, redis in
             try await Check(
                 configuration: Self.configuration(redis, hubs: nodes.map(\.coreURL)), logger: Nodes.logger
             ).run()
@@ -58,7 +45,7 @@ struct CoreCheckTests {
     }
 
     @Test func nodesOfAnotherHubAreNamed() async throws {
-        let outcome = try await Self.run(2) { nodes, redis in
+        let outcome = try await Nodes.run(2, core: Self.hub) { nodes, redis in
             var configuration = Self.configuration(redis, hubs: nodes.map(\.coreURL))
             configuration.core?.hub = CoreHub(type: "Test.ChatHub")
             configuration.channel = "Test.ChatHub"
@@ -72,21 +59,9 @@ struct CoreCheckTests {
     /// Connections killed every two seconds lose messages; each loss is named, and its node reports the gap.
     @Test func explainsLossesFromKilledConnections() async throws {
         let outcome = try await RedisServerProcess.run { redis in
-            let client = try await RedisClient.connect(
-                to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-            let strikes = Task {
-                while !Task.isCancelled {
-                    try await Task.sleep(for: .seconds(2))
-                    try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
-                }
+            try await redis.killingSubscriptions {
+                try await Check(configuration: Self.configuration(redis, messages: 500), logger: Nodes.logger).run()
             }
-            let outcome = try await Check(
-                configuration: Self.configuration(redis, messages: 500), logger: Nodes.logger
-            ).run()
-            strikes.cancel()
-            _ = await strikes.result
-            await client.close()
-            return outcome
         }
         #expect(outcome.verdict != .fail, "\(outcome.faults) \(outcome.losses.filter { !$0.isExplained })")
         #expect(outcome.losses.filter { !$0.isExplained } == [])
@@ -99,105 +74,13 @@ struct CoreCheckTests {
     @Test func aDeadNodeIsNamed() async throws {
         let dead = try NodeURL("http://127.0.0.1:1/chathub")
         let error = await #expect(throws: SetupError.self) {
-            try await Self.run(1) { nodes, redis in
+            try await Nodes.run(1, core: Self.hub) { nodes, redis in
                 try await Check(
                     configuration: Self.configuration(redis, hubs: [nodes[0].coreURL, dead]), logger: Nodes.logger
                 ).run()
             }
         }
         #expect(error?.description.contains("http://127.0.0.1:1/chathub") == true)
-    }
-
-    // MARK: - Behind a proxy
-
-    /// - Parameter locations: nginx locations, with `NODE1` and `NODE2` in place of the nodes' addresses.
-    private static func behind(_ locations: String) async throws -> Result<CheckOutcome, SetupError> {
-        try await run(2) { nodes, redis in
-            let text = locations.replacing("NODE1", with: nodes[0].coreURL.authority)
-                .replacing("NODE2", with: nodes[1].coreURL.authority)
-            return try await NginxServer.with(locations: text) { proxy in
-                var configuration = configuration(
-                    redis, hubs: [try NodeURL("http://127.0.0.1:\(proxy.port)/chathub")], messages: 10)
-                configuration.core?.formats = [.json]
-                do {
-                    return .success(try await Check(configuration: configuration, logger: Nodes.logger).run())
-                } catch let error as SetupError {
-                    return .failure(error)
-                }
-            }
-        }
-    }
-
-    private static let passing = """
-        proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
-        proxy_read_timeout 120s; proxy_buffering off;
-        """
-
-    @Test(.needs(.nginx)) func aCorrectProxyIsNotReported() async throws {
-        let outcome = try await Self.behind("location / { \(Self.passing) proxy_pass http://NODE1; }").get()
-        #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses)")
-    }
-
-    @Test(.needs(.nginx)) func missingAffinityIsNamed() async throws {
-        // Negotiation reaches one node, everything else the other.
-        let result = try await Self.behind(
-            "location / { \(Self.passing) if ($request_uri ~ negotiate) { proxy_pass http://NODE1; } proxy_pass http://NODE2; }"
-        )
-        guard case .failure(let error) = result else {
-            Issue.record("\(result)")
-            return
-        }
-        #expect(
-            error.description.contains("has no affinity: none of 10 requests of one connection met the node"),
-            "\(error)")
-    }
-
-    @Test(.needs(.nginx)) func requestsToAlternatingNodesAreCounted() async throws {
-        let answers = try await Self.run(2) { nodes, _ in
-            try await NginxServer.with(
-                locations:
-                    "location / { if ($request_id ~ ^[0-7]) { proxy_pass http://\(nodes[0].coreURL.authority); } proxy_pass http://\(nodes[1].coreURL.authority); }"
-            ) { proxy in
-                try await SharedNetwork.run { network in
-                    try await CoreAffinity.measure(
-                        CoreClientConfiguration(node: try NodeURL("http://127.0.0.1:\(proxy.port)/chathub")),
-                        requests: 40, network: network)
-                }
-            }
-        }
-        #expect(answers.known > 0 && answers.unknown > 0 && answers.known + answers.unknown == 40)
-    }
-
-    @Test(.needs(.nginx)) func blockedWebSocketsAreNamed() async throws {
-        let outcome = try await Self.behind(
-            "location / { proxy_http_version 1.1; proxy_read_timeout 120s; proxy_buffering off; proxy_pass http://NODE1; }"
-        ).get()
-        #expect(outcome.verdict == .fail)
-        #expect(outcome.faults.contains { $0.contains("webSockets do not get through to node 1") }, "\(outcome.faults)")
-        // The other transports are checked nevertheless.
-        #expect(outcome.rows.filter { $0.check != .connect }.allSatisfy { $0.verdict == .pass })
-    }
-
-    /// A proxy that buffers the node's answer to the handshake, while polls get through.
-    @Test func bufferedEventsAreReported() async throws {
-        let text = try await SharedNetwork.run { network in
-            let node = CheckedNode(name: "node 1", url: try NodeURL("http://127.0.0.1:1/chathub"), log: nil)
-            let polling = Participant(
-                index: 0, node: 0, transport: .longPolling, name: "node 1/longPolling/json", user: "",
-                client: CoreSignalRClient(
-                    configuration: CoreClientConfiguration(node: node.coreURL), network: network))
-            let failure = CoreConnectFailure(
-                client: ClientPlan.PlannedClient(
-                    node: 0, transport: .serverSentEvents, name: "node 1/serverSentEvents/json", user: "",
-                    core: CoreWay(format: .json)),
-                error: SetupError(
-                    "it failed",
-                    cause: SignalRClientError.timedOut(
-                        node: "n", what: "the handshake over serverSentEvents", after: .seconds(5))))
-            return await CoreDiagnosis(nodes: [node], network: network, core: nil)
-                .text(for: failure, connected: [polling])
-        }
-        #expect(text.contains("serverSentEvents of node 1 do not arrive, though longPolling gets through"), "\(text)")
     }
 }
 
@@ -217,23 +100,6 @@ struct CoreCheckPartsTests {
                 ].map { "node 1/\($0)" })
         // Each user has clients on both nodes.
         #expect(plan.clients.prefix(7).map(\.user) == plan.clients.suffix(7).map(\.user))
-    }
-
-    private static let second: UInt64 = 1_000_000_000
-
-    /// A message in flight from the 10th second to the given one, and a gap.
-    @Test(
-        arguments: [
-            (11, 9, 9, false), (11, 9, 10, true), (11, 10, 11, true), (11, 12, 13, true), (11, 13, 14, false),
-            (11, 12, nil, true), (11, 13, nil, false), (nil, 15, 16, true), (nil, 17, 18, false),
-        ] as [(UInt64?, UInt64, UInt64?, Bool)])
-    func aGapExplainsMessagesSentDuringIt(answered: UInt64?, from: UInt64, to: UInt64?, isExplained: Bool) {
-        var entry = Ledger.Entry(
-            step: .broadcast, method: "m", sender: 0, recipients: [0], sentAt: nil)
-        entry.calledAt = 10 * Self.second
-        entry.answeredAt = answered.map { $0 * Self.second }
-        let gap = NodeGap(from: from * Self.second, to: to.map { $0 * Self.second }, reason: "cut")
-        #expect((GapText.explaining(entry, by: [gap]) != nil) == isExplained)
     }
 
     @Test func aMessageToOneConnectionMayOvertakeOthers() {

@@ -10,7 +10,7 @@ import Testing
     private func evaluate(
         _ ledger: Ledger, logs: [NodeLog.State?] = [NodeLog.State(), NodeLog.State()],
         faults: [(step: CheckStep, text: String)] = [], resets: [CounterReset] = [], unproven: CheckStep? = nil,
-        calls: [CheckStep: (expected: Int, right: Int)] = [:]
+        calls: [CheckStep: (expected: Int, right: Int)] = [:], generation: CheckGeneration = .signalR2
     ) -> CheckOutcome {
         let facts = CheckFacts(
             nodes: logs.enumerated().map { index, log in
@@ -21,7 +21,7 @@ import Testing
                 CheckFacts.Client(name: "node 2/longPolling", transport: .longPolling),
             ],
             channel: "chat", ledger: ledger, faults: faults, notes: ["a note"], resets: resets,
-            latency: nil)
+            latency: nil, generation: generation)
         let tallies = calls.mapValues { count in
             let tally = CallTally()
             for number in 0..<count.expected { tally.count(isRight: number < count.right) }
@@ -112,6 +112,36 @@ import Testing
             evaluate(ledger(arrivals: [(0, true)]), logs: [NodeLog.State(), Self.missing(9...11)]).losses.first)
         #expect(loss.client == "node 2/longPolling" && loss.node == "node 2" && loss.transport == .longPolling)
         #expect(loss.envelope == 10 && loss.missedFrom == 9 && loss.missedTo == 11 && loss.isExplained)
+    }
+
+    /// ASP.NET Core: the second client misses a message while the first node, the second node or neither reports a gap.
+    @Test(arguments: [([20...30], [], false), ([], [20...30], true), ([], [], false), ([20...30], [31...40], false)])
+    func onlyAGapOfItsOwnNodeExplainsALoss(
+        first: [ClosedRange<UInt64>], second: [ClosedRange<UInt64>], isExplained: Bool
+    ) throws {
+        var ledger = Ledger(homes: [0, 1])
+        var entry = Ledger.Entry(
+            step: .broadcast, method: "broadcastMessage", sender: 0, recipients: [0, 1], sentAt: nil)
+        (entry.calledAt, entry.answeredAt) = (25, 26)
+        let message = ledger.enter(entry)
+        let receipt = Ledger.Arrival(message: message, isIntact: true, envelopeAtMost: nil, at: 27)
+        _ = ledger.arrived(receipt, client: 0)
+        // The second node received a later message before it noticed its gap.
+        (entry.calledAt, entry.answeredAt) = (28, 29)
+        let next = ledger.enter(entry)
+        for client in [0, 1] {
+            _ = ledger.arrived(
+                .init(message: next, isIntact: true, envelopeAtMost: nil, at: isExplained ? 31 : 30), client: client)
+        }
+        let logs = [first, second].map { gaps in
+            var log = NodeLog.State()
+            log.gaps = gaps.map { NodeGap(from: $0.lowerBound, to: $0.upperBound, reason: "killed") }
+            return log
+        }
+        let outcome = evaluate(ledger, logs: logs, generation: .core)
+        let loss = try #require(outcome.losses.first)
+        #expect(outcome.losses.count == 1 && loss.client == "node 2/longPolling" && loss.message == message)
+        #expect(loss.isExplained == isExplained && outcome.verdict == (isExplained ? .passWithLoss : .fail))
     }
 
     @Test func answersCountAsDeliveries() throws {

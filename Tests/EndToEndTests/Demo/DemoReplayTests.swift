@@ -31,7 +31,7 @@ struct DemoReplayTests {
                 ])
         ).encoded()
         let limits = Demo.limits(holding: Array(repeating: payload, count: Self.count))
-        let heard = try await RedisServerProcess.run(Demo.patientRedis) { redis in
+        let heard = try await RedisServerProcess.run(keepsSlowSubscribers: true) { redis in
             let nodes = InProcessNodes(
                 count: 1, redis: redis, channel: "", core: CoreBackplaneSettings(hubType: Demo.coreHub.type),
                 limits: limits, version: "test", logger: Nodes.logger)

@@ -88,6 +88,59 @@ extension WithHubNodes {
                                 try await alice.text("return document.querySelector('#state').dataset.state")
                                     == "connected" ? true : nil
                             }
+                            let messages = "return document.querySelector('#messages').textContent"
+                            #expect(try await alice.text(messages).contains("The node has Redis again."))
+                            try await alice.screenshot("chat-redis-back")
+                        }
+                    }
+                }
+            }
+        }
+
+        @Test(
+            "if its node is killed, the page says so, connects by itself to the next one, and joins its room again",
+            arguments: ["signalr2", "core"])
+        func reconnects(wire: String) async throws {
+            try await RedisServer.with { redis in
+                try await TemporaryDirectory.with { folder in
+                    let key = folder + "/key"
+                    try Data(repeating: 7, count: 32).write(to: URL(fileURLWithPath: key))
+                    let options = [
+                        "--redis", redis.url, "--channel", "chat", "--core-hub", Self.hub, "--name", "node A",
+                        "--key-file", key,
+                    ]
+                    try await TestHubNode.with(redis: redis, name: "node B", configure: Self.joinBoth) { other in
+                        try await Browser.with { alice in
+                            try await Browser.with(width: 400, height: 700) { bob in
+                                try await enter(bob, port: other, name: "Bob", wire: wire, transport: "webSockets")
+                                var port = 0
+                                try await HubProcess.with(options, folder) { first, node in
+                                    port = first
+                                    try await enter(
+                                        alice, port: port, name: "Alice", wire: wire, transport: "webSockets")
+                                    try await talk(from: bob, to: alice, "before")
+                                    node.signal(SIGKILL)
+                                    try await waitFor("reconnecting", alice)
+                                    try await alice.screenshot("chat-\(wire)-node-killed")
+                                }
+                                try await HubProcess.with(options, port: port, folder) { _, _ in
+                                    try await waitFor("connected", alice)
+                                    // SignalR 2 resumes the connection with its groups; ASP.NET Core makes a new one.
+                                    try await eventually("the page is in its room again") {
+                                        let messages = try await alice.text(
+                                            "return document.querySelector('#messages').textContent")
+                                        let joined = messages.matches(of: #/You are in room lobby/#).count
+                                        let isNew = messages.contains("Reconnected. Messages sent in between")
+                                        return joined == (wire == "core" ? 2 : 1) && isNew == (wire == "core")
+                                            ? true : nil
+                                    }
+                                    try await talk(from: bob, to: alice, "after")
+                                    _ = try await bob.text(
+                                        "document.querySelector('#target').value = 'room'; return 'done'")
+                                    try await talk(from: bob, to: alice, "to the room")
+                                    try await alice.screenshot("chat-\(wire)-node-back")
+                                }
+                            }
                         }
                     }
                 }

@@ -183,6 +183,9 @@ async function lookAtNode() {
   const options = { cache: "no-store", signal: AbortSignal.timeout(LOOK_EVERY) };
   const words = await fetch("-/ready", options).then((answer) => (answer.status === 503 ? answer.text() : ""), () => null);
   if (words === null || connection?.state !== "connected") return;
+  if (outage !== "" && words === "") {
+    addNotice("The node has Redis again. Messages of other nodes sent in between may not be shown here.");
+  }
   outage = words.trim();
   showConnection("connected");
 }
