@@ -12,7 +12,6 @@ extension DocumentedWorld {
     /// longer; `/var/lib/backplane-relay` is its capture.
     func recordChat() async throws {
         let (first, second) = (root + "/captures/relay-a", root + "/captures/relay-b")
-        try Data("0123456789abcdef0123456789abcdef".utf8).write(to: URL(filePath: root + "/names.key"))
         try await recording("chat", into: first) { relayA in
             try await recording("chat", into: second) { relayB in
                 let names = ["--names", "hash", "--names-key-file", root + "/names.key"]

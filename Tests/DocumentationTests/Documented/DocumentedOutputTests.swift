@@ -83,10 +83,23 @@ struct DocumentedOutputTests {
                 try await world.withHubNode { second in
                     var world = world
                     world.placeholders.nodes = [first, second]
-                    for sample in samples { try await compare(sample, in: world, world.folder()) }
+                    for sample in samples {
+                        try await compare(sample, in: world, world.folder())
+                        try await asPermitted(sample, in: world)
+                    }
                 }
             }
         }
+    }
+
+    /// Runs a sample with the permissions that the text says it needs.
+    private func asPermitted(_ sample: FencedBlock.Sample, in world: DocumentedWorld) async throws {
+        let rules = try #require(try FencedBlock.all("redis").first { $0.text.contains("SETUSER check") })
+        try await world.source.command(rules.text.split { $0.isWhitespace }.map { .text(String($0)) })
+        let address = "127.0.0.1:\(world.source.port),user=check,password=SECRET"
+        let typed = sample.command.replacing("redis://127.0.0.1:6379", with: address)
+        let finished = try await world.run(typed, in: world.folder())
+        #expect(finished.exit == .code(0), "\(rules)\n\(finished.output)\(finished.errors)")
     }
 
     @Test func `samples about attaching print the rows that stand there`() async throws {

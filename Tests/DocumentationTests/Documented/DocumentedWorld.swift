@@ -28,6 +28,7 @@ struct DocumentedWorld: Sendable {
             for (program, script) in ShellRules.standIns(root: root) {
                 try executable("\(root)/bin/\(program)", "#!/bin/sh\n\(script)\n")
             }
+            try Data("0123456789abcdef0123456789abcdef".utf8).write(to: URL(filePath: root + "/names.key"))
             try await RedisServer.with { source in
                 try await RedisServer.with { target in
                     for server in [source, target] {

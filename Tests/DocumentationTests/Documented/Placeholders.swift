@@ -35,7 +35,7 @@ struct Placeholders: Sendable {
             ("http://node1.example:8080", node),
             ("https://node2.example", nodes.last.map { "http://127.0.0.1:\($0)" } ?? ""),
             ("http://node2.example:8080", nodes.last.map { "http://127.0.0.1:\($0)" } ?? ""),
-            ("https://chat.example", node),
+            ("http://node1.example", node), ("https://chat.example", node),
         ]
     }
 
