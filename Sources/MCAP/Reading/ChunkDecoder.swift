@@ -24,30 +24,24 @@ final class ChunkDecoder {
             throw RecordFault(reason: reason)
         }
         let chunk = reusableChunk()
-        chunk.record.truncate(to: 0)
-        guard try window.append(at: frame.contentStart, count: Int(frame.length), to: &chunk.record) else {
+        guard try chunk.append(from: window, at: frame.contentStart, count: Int(frame.length)) else {
             throw RecordFault(reason: .truncated)
         }
         let header: ChunkHeader
         let data: UnsafeRawBufferPointer
         do {
-            (header, data) = try ChunkHeader.split(chunk.record.bytes, allowingExtension: allowingExtension)
+            (header, data) = try ChunkHeader.split(chunk.recordContent, allowingExtension: allowingExtension)
         } catch {
             throw RecordFault(.chunk, error)
         }
         // Without a checksum, fields of a later format look like data whose length was overwritten.
-        if header.uncompressedCRC == 0, header.size + data.count < chunk.record.count {
+        if header.uncompressedCRC == 0, header.size + data.count < chunk.recordContent.count {
             throw RecordFault(reason: .malformed(opcode: Opcode.chunk.rawValue, field: "length"))
         }
-        // Fields of a later format must not be copied into a file of ours.
-        chunk.record.truncate(to: header.size + data.count)
+        chunk.truncate(to: header.size + data.count)
         // Files of ours have all checksums: a missing one is wrong.
         try unpack(data, header, into: chunk, atMost: limits.maximumChunkSize, requiresChecksum: !allowingExtension)
-        chunk.uncompressedCRC = header.uncompressedCRC
-        chunk.index = ChunkIndex(
-            startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
-            messageIndexOffsets: [:], messageIndexLength: 0, compression: header.compression,
-            compressedSize: UInt64(data.count), uncompressedSize: header.uncompressedSize)
+        chunk.describe(header, in: frame, compressedSize: data.count)
         // Channels of a lost chunk are not added: others may not know them.
         var learned = channels
         try chunk.walk(channels: &learned, keepsSchemas: !allowingExtension)
@@ -56,10 +50,10 @@ final class ChunkDecoder {
         return (chunk, timesDiffer)
     }
 
-    /// A chunk whose memory can be reused.
+    /// An empty chunk, with memory that can be reused.
     func reusableChunk() -> DecodedChunk {
         if last != nil, isKnownUniquelyReferenced(&last), let last {
-            last.isLoose = false
+            last.clear()
             return last
         }
         let chunk = DecodedChunk()
@@ -82,15 +76,15 @@ final class ChunkDecoder {
                 let reason = Damage.Reason.malformed(opcode: Opcode.chunk.rawValue, field: "uncompressed_size")
                 throw RecordFault(reason: reason, framingHolds: true)
             }
-            chunk.records = data
+            chunk.store(data)
         case "zstd":
-            chunk.inflated.truncate(to: 0)
-            try decompressor.append(data, size: Int(header.uncompressedSize), to: &chunk.inflated)
-            chunk.records = chunk.inflated.bytes
+            try chunk.inflate { output throws(RecordFault) in
+                try decompressor.append(data, size: Int(header.uncompressedSize), to: &output)
+            }
         case "lz4":
-            chunk.inflated.truncate(to: 0)
-            try lz4.append(data, size: Int(header.uncompressedSize), to: &chunk.inflated)
-            chunk.records = chunk.inflated.bytes
+            try chunk.inflate { output throws(RecordFault) in
+                try lz4.append(data, size: Int(header.uncompressedSize), to: &output)
+            }
         default:
             throw RecordFault(reason: .unsupportedCompression(header.compression), framingHolds: true)
         }

@@ -3,31 +3,31 @@
 /// A reader reuses a chunk's memory once it holds the only reference. Not thread-safe.
 package final class DecodedChunk {
     /// Position of the chunk, without its message indexes.
-    var index: ChunkIndex
+    private(set) var index: ChunkIndex
     /// The channels that the chunk's messages are on.
-    package internal(set) var channels: [UInt16: Channel] = [:]
+    package private(set) var channels: [UInt16: Channel] = [:]
     /// Messages in it, of all channels.
-    package internal(set) var messageCount = 0
+    package private(set) var messageCount = 0
     /// True for messages that are outside chunks in the file.
-    package internal(set) var isLoose = false
+    package private(set) var isLoose = false
     /// Number of its file among concatenated files, from 0. Each file has its own channels.
-    package internal(set) var fileNumber = 0
+    package private(set) var fileNumber = 0
 
     /// As stored in the chunk; 0 = none.
-    var uncompressedCRC: UInt32 = 0
+    private(set) var uncompressedCRC: UInt32 = 0
     /// The content of the chunk record as it is in the file, up to the end of its data.
-    var record = GrowableBuffer()
+    private var record = GrowableBuffer()
     /// The decompressed records, unless they are in `record`.
-    var inflated = GrowableBuffer()
+    private var inflated = GrowableBuffer()
     /// The uncompressed records, in one of the two buffers above.
-    @usableFromInline var records = UnsafeRawBufferPointer(start: nil, count: 0)
+    @usableFromInline private(set) var records = UnsafeRawBufferPointer(start: nil, count: 0)
     var messageIndexes = MessageIndexes()
     /// All channels described in the chunk, with or without messages.
-    var described: [UInt16: Channel] = [:]
+    private(set) var described: [UInt16: Channel] = [:]
     /// The schemas in the chunk, in a file of ours.
-    package internal(set) var schemas: [UInt16: Schema] = [:]
+    package private(set) var schemas: [UInt16: Schema] = [:]
     /// A channel with messages in the chunk that it does not describe, or whose schema it lacks.
-    var foreignChannelID: UInt16?
+    private(set) var foreignChannelID: UInt16?
 
     init() {
         index = ChunkIndex(
@@ -99,20 +99,51 @@ package struct ChunkMessage {
     }
 }
 
+/// What a decoder puts in.
 extension DecodedChunk {
-    /// The same for messages outside chunks, which are in `record`.
-    ///
-    /// - Parameter range: their position in the file.
-    func walkLoose(at range: Range<UInt64>, channels known: inout ChannelTable) throws(RecordFault) {
-        records = record.bytes
-        isLoose = true
-        index = ChunkIndex(
-            startTime: 0, endTime: 0, offset: range.lowerBound, length: range.upperBound - range.lowerBound,
-            messageIndexOffsets: [:], messageIndexLength: 0, compression: "", compressedSize: UInt64(records.count),
-            uncompressedSize: UInt64(records.count))
-        try walk(channels: &known, keepsSchemas: false)
+    /// Removes the contents; the memory is kept.
+    func clear() {
+        record.truncate(to: 0)
+        inflated.truncate(to: 0)
+        records = UnsafeRawBufferPointer(start: nil, count: 0)
+        isLoose = false
     }
 
+    /// Appends to the content of the record.
+    ///
+    /// - Returns: false if the source has fewer than `count` bytes.
+    func append(from window: SourceWindow, at offset: UInt64, count: Int) throws -> Bool {
+        try window.append(at: offset, count: count, to: &record)
+    }
+
+    /// Removes fields of a later format, which must not be copied into a file of ours.
+    func truncate(to count: Int) { record.truncate(to: count) }
+
+    /// - Parameter data: the uncompressed records, within the content of the record.
+    func store(_ data: UnsafeRawBufferPointer) { records = data }
+
+    /// - Parameter decompress: appends the uncompressed records.
+    func inflate(_ decompress: (inout GrowableBuffer) throws(RecordFault) -> Void) throws(RecordFault) {
+        try decompress(&inflated)
+        records = inflated.bytes
+    }
+
+    /// - Parameters:
+    ///   - frame: the chunk's record.
+    ///   - compressedSize: bytes of its records in it.
+    func describe(_ header: ChunkHeader, in frame: RecordFrame, compressedSize: Int) {
+        uncompressedCRC = header.uncompressedCRC
+        index = ChunkIndex(
+            startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
+            messageIndexOffsets: [:], messageIndexLength: 0, compression: header.compression,
+            compressedSize: UInt64(compressedSize), uncompressedSize: header.uncompressedSize)
+    }
+
+    /// - Parameter number: of its file among concatenated files.
+    func put(inFile number: Int) { fileNumber = number }
+}
+
+extension DecodedChunk {
     /// Validates every length in the uncompressed records, and collects channels, times and message indexes.
     ///
     /// - Parameter keepsSchemas: for files of ours, whose chunks contain the schemas of their channels.
@@ -158,6 +189,19 @@ extension DecodedChunk {
         index.startTime = messageCount == 0 ? 0 : earliest
         index.endTime = latest
         collectChannels(known)
+    }
+
+    /// The same for messages outside chunks, which are in `record`.
+    ///
+    /// - Parameter range: their position in the file.
+    func walkLoose(at range: Range<UInt64>, channels known: inout ChannelTable) throws(RecordFault) {
+        records = record.bytes
+        isLoose = true
+        index = ChunkIndex(
+            startTime: 0, endTime: 0, offset: range.lowerBound, length: range.upperBound - range.lowerBound,
+            messageIndexOffsets: [:], messageIndexLength: 0, compression: "", compressedSize: UInt64(records.count),
+            uncompressedSize: UInt64(records.count))
+        try walk(channels: &known, keepsSchemas: false)
     }
 
     private func slot(of channelID: UInt16, _ known: ChannelTable) throws(RecordFault) -> Int {

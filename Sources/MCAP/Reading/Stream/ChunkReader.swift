@@ -35,7 +35,7 @@ struct ChunkReader {
                 return nil
             }
             if timesDiffer { progress.report(at: frame.start, length: 0, .chunkTimes, lost: 0) }
-            chunk.fileNumber = file.number
+            chunk.put(inFile: file.number)
             file.log.add(chunk, limit: window.isStream ? DataLog.streamLimit : .max)
             check.remember(chunk)
             messageIndexes.begin(of: chunk)

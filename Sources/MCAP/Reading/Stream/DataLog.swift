@@ -51,9 +51,9 @@ struct DataLog {
         if metadataIndexes.count < limit { metadataIndexes.append(index) } else { isAbridged = true }
     }
 
-    mutating func add(_ channel: Channel) throws(RecordFault) { try channels.add(channel) }
-
     mutating func addAttachment() { statistics.attachmentCount += 1 }
+
+    mutating func add(_ channel: Channel) throws(RecordFault) { try channels.add(channel) }
 
     /// - Parameter channels: those known before, and those that a chunk describes.
     mutating func learn(_ channels: ChannelTable) { self.channels = channels }
@@ -65,6 +65,14 @@ struct DataLog {
         }
         lastMarker = marker
     }
+}
+
+/// An intact chunk found by a scan.
+package struct ScannedChunk: Equatable, Sendable {
+    /// As in the file's summary, or as it will be: at the end of a cut file with message indexes still to be written.
+    package var index: ChunkIndex
+    /// Number of messages by channel.
+    package var messageCounts: [UInt16: UInt64]
 }
 
 /// The channels described so far, with their schemas.

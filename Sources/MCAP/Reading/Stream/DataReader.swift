@@ -1,5 +1,5 @@
 /// Reads the header and the records of the data section.
-struct DataReader {
+final class DataReader {
     private let window: SourceWindow
     private let progress: ReadProgress
     private let files: FileParts
@@ -8,7 +8,7 @@ struct DataReader {
     private let chunks: ChunkReader
     private let messageIndexes: MessageIndexReader
     private let summary: SummaryReader
-    private var looseMessages: LooseMessageReader
+    private let looseMessages: LooseMessageReader
     /// The CRC of the data section needs a second pass, at most once per file.
     private var mayCheckDataEnd = true
 
@@ -27,9 +27,9 @@ struct DataReader {
     private var file: FilePart { files.current }
 
     /// Another file begins.
-    mutating func begin() { mayCheckDataEnd = true }
+    func begin() { mayCheckDataEnd = true }
 
-    mutating func read(_ frame: RecordFrame) throws -> MCAPStreamReader.Item? {
+    func read(_ frame: RecordFrame) throws -> MCAPStreamReader.Item? {
         let opcode = Opcode(rawValue: frame.opcode)
         guard progress.phase.isHeader == (opcode == .header) else { throw Self.unexpected(frame) }
         if opcode != .messageIndex { messageIndexes.end() }
@@ -114,7 +114,7 @@ struct DataReader {
 
     // MARK: - End of the data
 
-    private mutating func readDataEnd(_ frame: RecordFrame) throws {
+    private func readDataEnd(_ frame: RecordFrame) throws {
         if try markers.isMarkerPassed(before: frame.start) { throw Self.unexpected(frame) }
         let expected = try window.read(frame, as: .dataEnd, DataEnd.init(content:)).dataSectionCRC
         if expected != 0, mayCheckDataEnd {

@@ -37,8 +37,8 @@ final class FileParts {
 
     /// The marker before `end` belongs to the current file.
     func take(_ marker: Marker, endingAt end: UInt64) {
+        if current.sync == nil { numbers[marker.sync] = current.number }
         current.take(marker, endingAt: end)
-        numbers[marker.sync] = current.number
     }
 
     // MARK: - The next file

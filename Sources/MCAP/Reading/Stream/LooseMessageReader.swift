@@ -1,5 +1,5 @@
 /// Reads messages outside of chunks. Only other programs write them.
-struct LooseMessageReader {
+final class LooseMessageReader {
     private static let mostBytes = 1 << 18
 
     private let window: SourceWindow
@@ -19,7 +19,7 @@ struct LooseMessageReader {
     /// Messages outside chunks, and their descriptions: as many as are available, returned as a chunk.
     ///
     /// - Returns: nil if nothing was read: then some are read singly, or the first is reported and passed.
-    mutating func read(from first: RecordFrame) throws -> DecodedChunk? {
+    func read(from first: RecordFrame) throws -> DecodedChunk? {
         let chunk = decoder.reusableChunk()
         let end = try collect(from: first, into: chunk)
         var channels = files.current.log.channels
@@ -36,7 +36,7 @@ struct LooseMessageReader {
         }
         files.current.log.learn(channels)
         files.current.log.addLoose(chunk)
-        chunk.fileNumber = files.current.number
+        chunk.put(inFile: files.current.number)
         try progress.pass(until: end)
         progress.verify(until: end)
         return chunk
@@ -44,7 +44,6 @@ struct LooseMessageReader {
 
     /// - Returns: the end of the records.
     private func collect(from first: RecordFrame, into chunk: DecodedChunk) throws -> UInt64 {
-        chunk.record.truncate(to: 0)
         var end = first.start
         var next: RecordFrame? = first
         while let frame = next, Self.belongsToMessages(frame) {
@@ -54,11 +53,11 @@ struct LooseMessageReader {
                     reason: .tooLarge(
                         opcode: frame.opcode, size: frame.length, limit: window.limits.maximumRecordSize))
             }
-            guard try window.append(at: frame.start, count: Int(frame.size), to: &chunk.record) else {
+            guard try chunk.append(from: window, at: frame.start, count: Int(frame.size)) else {
                 throw RecordFault(reason: .truncated)
             }
             end = frame.end
-            if end <= singlesUntil || chunk.record.count >= Self.mostBytes { break }
+            if end <= singlesUntil || chunk.recordContent.count >= Self.mostBytes { break }
             // The rest has not arrived yet and comes with the next call.
             guard window.isAtHand(end, count: Layout.recordHeader), let frame = try window.frame(at: end),
                 window.isAtHand(end, count: Int(min(frame.size, 1 << 20)))

@@ -25,7 +25,7 @@ package final class MCAPStreamReader {
     private let resynchronizer: Resynchronizer
     private let messageIndexes: MessageIndexReader
     private let markerReader: MarkerReader
-    private var dataReader: DataReader
+    private let dataReader: DataReader
     private let summaryReader: SummaryReader
     private let tailMayGrow: Bool
 
@@ -193,7 +193,7 @@ package final class MCAPStreamReader {
             land(on: landing)
         case .behind(let end):
             report(length: end - position, fault.reason)
-            leave(for: end, in: progress.phase)
+            goOn(at: end, in: progress.phase)
         case .nowhere:
             if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
             let lost: Int? = progress.phase.isSummary ? 0 : nil
@@ -235,14 +235,14 @@ package final class MCAPStreamReader {
             nextOrdinal = ordinal
             foundAnything = true
         }
-        leave(for: offset, in: .data, before: nextOrdinal)
+        goOn(at: offset, in: .data, before: nextOrdinal)
         progress.verify(until: offset)
     }
 
     /// Continues elsewhere.
     ///
     /// - Parameter ordinal: of the next marker; nil if it is not known.
-    private func leave(for offset: UInt64, in phase: ReadProgress.Phase, before ordinal: UInt64? = nil) {
+    private func goOn(at offset: UInt64, in phase: ReadProgress.Phase, before ordinal: UInt64? = nil) {
         progress.goOn(at: offset, in: phase)
         files.current.goOn(before: ordinal)
         messageIndexes.drop()
