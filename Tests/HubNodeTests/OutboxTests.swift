@@ -1,3 +1,4 @@
+import Backplane
 import NIOCore
 import TestSupport
 import Testing
@@ -41,6 +42,32 @@ struct OutboxTests {
             ])
         #expect(outbox.cursor == 7)
         #expect(outbox.count == 0)
+    }
+
+    @Test(
+        "a frame is limited in bytes, too; a larger message has a frame of its own",
+        arguments: [
+            ([4, 4, 4], 10, [2, 1]), ([4, 4, 4], 12, [3]), ([20, 1, 1], 10, [1, 2]), ([1, 20, 1], 10, [1, 1, 1]),
+            ([5, 5, 5], 0, [1, 1, 1]),
+        ] as [([Int], Int, [Int])])
+    func bytes(sizes: [Int], limit: Int, frames expected: [Int]) {
+        var outbox = outbox(
+            sizes.enumerated().map { (UInt64($0.offset + 1), String(repeating: "x", count: $0.element)) })
+        var counts: [Int] = []
+        while !outbox.isIdle, counts.count < 100 {
+            counts.append(outbox.nextFrame(messages: .max, bytes: limit) { "token" }.messages.count)
+        }
+        #expect(counts == expected && outbox.byteCount == 0)
+    }
+
+    @Test("clients of SignalR 2 get as many messages in a frame as from a real node, those of ASP.NET Core more")
+    func limits() {
+        let transports = TransportKind.allCases
+        #expect(transports.map { SignalR2Codec().limit($0).messages } == [10, 10, 10, 5_000])
+        let core = CoreCodec(messages: .json)
+        #expect(core.limit(.webSockets) == FrameLimit(messages: .max, bytes: 32 * 1024))
+        #expect(core.limit(.serverSentEvents) == core.limit(.webSockets))
+        #expect(core.limit(.longPolling) == FrameLimit(messages: 5_000))
     }
 
     private static let divisions: [(envelopes: [Int], limit: Int, frames: [Int])] = [

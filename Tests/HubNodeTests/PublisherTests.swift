@@ -104,6 +104,8 @@ struct PublisherTests {
     private struct Codec: ClientCodec {
         let format: String
 
+        func limit(_ transport: TransportKind) -> FrameLimit { FrameLimit(messages: 1) }
+
         func encoded(_ frame: Frame) -> EncodedFrame {
             EncodedFrame(capacity: 16) { $0.writeString("\(format):\(frame.cursor)") }
         }

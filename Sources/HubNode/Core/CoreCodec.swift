@@ -7,6 +7,13 @@ struct CoreCodec: ClientCodec {
 
     var format: String { messages.name }
 
+    /// The fewer frames, the sooner a client that is behind catches up; over server-sent events each one is a separate
+    /// write.
+    func limit(_ transport: TransportKind) -> FrameLimit {
+        transport == .longPolling
+            ? FrameLimit(messages: 5_000) : FrameLimit(messages: .max, bytes: CoreBurst.maximumBytes)
+    }
+
     /// This protocol has no cursors, groups tokens or flags of SignalR 2.
     func encoded(_ frame: Frame) -> EncodedFrame {
         EncodedFrame(

@@ -6,8 +6,18 @@ protocol ClientCodec: Sendable {
     /// Clients of one format get the same bytes.
     var format: String { get }
 
+    /// The most that one frame contains of what waits for a client.
+    func limit(_ transport: TransportKind) -> FrameLimit
+
     /// - Parameter frame: parts that the protocol cannot express are left out.
     func encoded(_ frame: Frame) -> EncodedFrame
+}
+
+/// Limit of a frame. It has at least one message.
+struct FrameLimit: Equatable {
+    var messages: Int
+    /// No message is added beyond these bytes.
+    var bytes = Int.max
 }
 
 /// A frame to a client.

@@ -22,7 +22,8 @@ final class DeliveryWriter {
     func pump(_ session: Session) {
         guard session.isInitialized || session.outbox.reconnect else { return }
         while !session.outbox.isIdle, session.outlet?.isReady == true {
-            let frame = session.outbox.nextFrame(messages: session.transport.messagesPerFrame) {
+            let limit = session.codec.limit(session.transport)
+            let frame = session.outbox.nextFrame(messages: limit.messages, bytes: limit.bytes) {
                 groupsToken(session)
             }
             send(session.codec.encoded(frame), messages: frame.messages.count, to: session)

@@ -38,15 +38,23 @@ struct Outbox {
 
     /// Removes the next frame. An envelope is never split between two frames: its id could not tell which half arrived.
     ///
-    /// - Parameter groupsToken: evaluated if the groups have changed.
-    mutating func nextFrame(messages limit: Int, groupsToken: () -> String) -> Frame {
+    /// - Parameters:
+    ///   - limit: maximum number of messages.
+    ///   - maximum: no message is added beyond these bytes; the first one may be larger.
+    ///   - groupsToken: evaluated if the groups have changed.
+    mutating func nextFrame(messages limit: Int, bytes maximum: Int = .max, groupsToken: () -> String) -> Frame {
         var frame = Frame(cursor: cursor)
         var previous: UInt64?
-        while let item = items.first, frame.messages.count < limit || item.id == previous || item.value == nil {
+        var taken = 0
+        while let item = items.first {
+            let size = item.value?.readableBytes ?? 0
+            let hasRoom = frame.messages.count < limit && (frame.messages.isEmpty || size <= maximum - taken)
+            guard hasRoom || item.id == previous || item.value == nil else { break }
             items.removeFirst()
             if let value = item.value {
                 frame.messages.append(value)
-                byteCount -= value.readableBytes
+                byteCount -= size
+                taken += size
             }
             previous = item.id
             frame.cursor = item.id

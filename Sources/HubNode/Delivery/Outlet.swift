@@ -38,9 +38,4 @@ enum TransportKind: String, CaseIterable, Sendable {
     case serverSentEvents
     case foreverFrame
     case longPolling
-
-    /// Maximum number of messages per frame, as on a real node.
-    var messagesPerFrame: Int {
-        self == .longPolling ? 5_000 : 10
-    }
 }

@@ -5,6 +5,11 @@ import NIOCore
 struct SignalR2Codec: ClientCodec {
     let format = "signalr2"
 
+    /// As on a real node.
+    func limit(_ transport: TransportKind) -> FrameLimit {
+        FrameLimit(messages: transport == .longPolling ? 5_000 : 10)
+    }
+
     func encoded(_ frame: Frame) -> EncodedFrame { frame.encoded() }
 }
 

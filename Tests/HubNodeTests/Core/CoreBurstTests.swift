@@ -45,6 +45,16 @@ import Testing
         #expect(!takes(Self.invocation(half + half + half)))
     }
 
+    @Test(
+        "a line end within a message begins another line of the event",
+        arguments: [
+            ("", "data: \r\n\r\n"), ("a", "data: a\r\n\r\n"), ("a\nb", "data: a\r\ndata: b\r\n\r\n"),
+            ("a\r\nb\n", "data: a\r\ndata: b\r\ndata: \r\n\r\n"), ("\n", "data: \r\ndata: \r\n\r\n"),
+        ])
+    func events(content: String, expected: String) {
+        #expect(String(buffer: CoreEventStream.event(ByteBuffer(string: content))) == expected)
+    }
+
     @Test("the messages follow each other in one frame, in each protocol, also as the content of a webSocket frame")
     func frames() throws {
         let all = CoreFanOut([Self.invocation("1"), Self.invocation("2")].map(\.frames))
@@ -55,6 +65,9 @@ import Testing
             #expect(String(buffer: form.content) == text)
             #expect(form.frame.webSocket == ByteBuffer(bytes: [opcode, UInt8(text.utf8.count)] + Array(text.utf8)))
         }
+        #expect(
+            String(buffer: CoreEventStream.event(ByteBuffer(string: "{}\u{1E}{}\u{1E}")))
+                == "data: {}\u{1E}{}\u{1E}\r\n\r\n")
         let one = CoreFanOut([Self.invocation("1", protocols: ["json"]).frames])
         #expect(one.form(.json) != nil && one.form(.messagePack) == nil)
     }

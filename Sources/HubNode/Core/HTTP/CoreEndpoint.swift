@@ -163,10 +163,16 @@ enum CoreEventStream {
     /// might.
     static func event(_ content: ByteBuffer) -> ByteBuffer {
         var event = ByteBufferAllocator().buffer(capacity: content.readableBytes + 16)
-        for line in content.readableBytesView.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-            event.writeStaticString("data: ")
-            event.writeBytes(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
-            event.writeStaticString("\r\n")
+        content.withUnsafeReadableBytes { bytes in
+            var start = 0
+            while start <= bytes.count {
+                let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+                let line = bytes[start..<end]
+                event.writeStaticString("data: ")
+                event.writeBytes(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+                event.writeStaticString("\r\n")
+                start = end + 1
+            }
         }
         event.writeStaticString("\r\n")
         return event
