@@ -78,7 +78,8 @@ extension CaptureEvent {
         CaptureEvent(event: "detached", channel: channel)
     }
 
-    /// Envelopes of a hub of ASP.NET Core were not received; without ids their number is unknown.
+    /// What was published to a hub of ASP.NET Core was not received for some time; without ids it is unknown whether
+    /// there was anything.
     package static func gap(channel: String, cause: GapCause) -> CaptureEvent {
         var event = CaptureEvent(event: "gap", channel: channel)
         event.cause = cause.rawValue

@@ -184,8 +184,6 @@ package struct CaptureSummary: Sendable, Encodable {
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
         // The ids may come from another counter, which only later events show.
         var doubtful: [(channel: String, gap: CaptureEvent.Withdrawn, at: UInt64)] = []
-        /// Causes of gaps at hubs, whose wire has no ids.
-        var causesWithoutIDs: Set<String> = []
         var first: UInt64?
         var last: UInt64 = 0
         let report = try capture.forEach { item in
@@ -201,9 +199,6 @@ package struct CaptureSummary: Sendable, Encodable {
                     } else {
                         profile.addHole(at: time)
                     }
-                }
-                if event.event == "gap", event.from == nil {
-                    causesWithoutIDs.insert(event.cause ?? GapCause.unknown.rawValue)
                 }
                 if event.event == "dropped", event.from == nil { lostWithoutIDs += event.envelopes ?? 0 }
                 if event.event == "interleaved", let name = event.channel {
@@ -261,7 +256,6 @@ package struct CaptureSummary: Sendable, Encodable {
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
         damage = report.damage.map(\.description) + report.lossDescriptions
         judge(report)
-        for cause in causesWithoutIDs { verdict.missing(cause: cause) }
         unreadBytes = report.unreadBytes
         foreignTopics = report.foreignTopics
         let sources = capture.sources()

@@ -72,7 +72,7 @@ const events = {
   attached: () => 'hub found: its envelopes are heard from here on',
   detached: () => 'hub without nodes: the relay no longer watches it until a node comes',
   disconnected: e => `connection to Redis lost: ${e.why}`,
-  gap: e => (e.from === undefined ? `envelopes are missing, it is unknown how many: ${e.why}`
+  gap: e => (e.from === undefined ? `envelopes may be missing: ${e.why}`
     : `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`),
   replica_link_lost: () => 'the replica has lost its master: what is published does not arrive',
   replica_link_restored: () => 'the replica follows its master again, and has missed nothing',

@@ -15,7 +15,7 @@ package enum RelayEvent: Sendable {
     case joined(channel: Int)
     /// A discovered hub has no nodes: its envelopes are no longer received.
     case left(channel: Int)
-    /// Envelopes of a hub did not arrive; their number is unknown.
+    /// What was published to a hub did not arrive for some time; it is unknown whether there was anything.
     case missed(channel: Int, cause: GapCause)
     /// The server subscribed to is a replica, and something happened to its link to the master.
     indirect case replica(ReplicaNews)

@@ -26,6 +26,14 @@ import Testing
         #expect(GapCause.allCases.allSatisfy { cause in Self.causes.contains { $0.cause == cause.rawValue } })
     }
 
+    /// Like a lost connection at a hub: it is not known whether anything was published meanwhile.
+    @Test func aGapWithoutIDsIsADoubt() {
+        var account = RecordingAccount()
+        account.note(.gap(channel: "ChatHub", cause: .replicaResync))
+        let verdict = account.verdict(isDamaged: false)
+        #expect(verdict.isComplete == nil && verdict.exitStatus == 0)
+    }
+
     @Test func completeIsTrueFalseOrNull() throws {
         struct Report: Encodable { var complete: RecordingVerdict }
         func json(_ change: (inout RecordingVerdict) -> Void) throws -> String {
