@@ -1,6 +1,6 @@
 package import Backplane
 
-/// Events about the files of the capture.
+/// Events about the files of the capture, the hubs in it, and the role of the server.
 extension CaptureEvent {
     /// Envelopes that were received but not recorded: one event per range of ids.
     package static func dropped(channel: String, _ tally: ChannelTally, reason: String) -> [CaptureEvent] {
@@ -77,6 +77,29 @@ extension CaptureEvent {
     package static func detached(channel: String) -> CaptureEvent {
         CaptureEvent(event: "detached", channel: channel)
     }
+
+    /// What was published to a hub of ASP.NET Core was not received for some time; without ids it is unknown whether
+    /// there was anything.
+    package static func gap(channel: String, cause: GapCause) -> CaptureEvent {
+        var event = CaptureEvent(event: "gap", channel: channel)
+        event.cause = cause.rawValue
+        return event
+    }
+
+    /// The replica subscribed to has lost its master: what is published does not arrive.
+    ///
+    /// - Parameter master: its `host:port`, if known.
+    package static func replicaLinkLost(master: String?) -> CaptureEvent {
+        var event = CaptureEvent(event: "replica_link_lost")
+        event.reason = master
+        return event
+    }
+
+    /// It follows its master again, and has missed nothing.
+    package static func replicaLinkRestored() -> CaptureEvent { CaptureEvent(event: "replica_link_restored") }
+
+    /// It got all data of its master anew: what was published meanwhile did not arrive.
+    package static func replicaResync() -> CaptureEvent { CaptureEvent(event: "replica_resync") }
 
     private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: name)

@@ -113,6 +113,7 @@ struct RelayWorker: ~Copyable {
         case .reattach(let channel): return events.emit(.attached(channel..<channel + 1), at: now)
         case .joined(let channel): return events.emit(.joined(channel: channel), at: now)
         case .left(let channel): return events.emit(.left(channel: channel), at: now)
+        case .replica(let news): return emit(news, at: now)
         case .areCounters(let jump, let channel): return events.areCounters(jump, channel: channel, at: now)
         }
         events.emitNews(at: now)
@@ -192,6 +193,16 @@ struct RelayWorker: ~Copyable {
             let (finding, checkedID) = events.channels.compare(readings, channel: channel)
             if let finding { emit(finding, channel: channel, at: now) }
             if let checkedID { checkedIDs[channels[channel]] = checkedID }
+        }
+    }
+
+    /// Of event keys the ids show what is missing.
+    private mutating func emit(_ news: ReplicaNews, at now: Moment) {
+        events.emit(.replica(news), at: now)
+        guard news == .resynced else { return }
+        let (all, left) = (events.context.attached.all, events.context.attached.left)
+        for index in all.indices.prefix(forms.count) where all[index].hub != nil && !left.contains(index) {
+            events.emit(.missed(channel: index, cause: .replicaResync), at: now)
         }
     }
 

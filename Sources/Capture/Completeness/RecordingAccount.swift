@@ -44,6 +44,8 @@ package struct RecordingAccount: Sendable {
     package mutating func note(_ event: CaptureEvent) {
         ends.note(event)
         switch event.event {
+        // As with a lost connection: nothing shows whether a hub's nodes published meanwhile.
+        case "gap" where event.from == nil: noteWireWithoutIDs()
         case "gap": missing(event, cause: event.cause ?? GapCause.unknown.rawValue)
         case "dropped": missing(event, cause: event.reason ?? GapCause.dropped.rawValue)
         case "interleaved":

@@ -66,6 +66,8 @@ package enum GapCause: String, Sendable, CaseIterable {
     case redisRestart = "redis_restart"
     /// Another server became the master in between.
     case failover
+    /// The server subscribed to is a replica, and got all data of its master anew in between.
+    case replicaResync = "replica_resync"
     /// The relay was not recording in between.
     case notRecording = "not_recording"
     /// They had not arrived when the relay stopped, although Redis had given them out.

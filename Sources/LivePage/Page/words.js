@@ -72,7 +72,11 @@ const events = {
   attached: () => 'hub found: its envelopes are heard from here on',
   detached: () => 'hub without nodes: the relay no longer watches it until a node comes',
   disconnected: e => `connection to Redis lost: ${e.why}`,
-  gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
+  gap: e => (e.from === undefined ? `envelopes may be missing: ${e.why}`
+    : `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`),
+  replica_link_lost: () => 'the replica has lost its master: what is published does not arrive',
+  replica_link_restored: () => 'the replica follows its master again, and has missed nothing',
+  replica_resync: () => 'the replica got all data of its master anew: what was published meanwhile is missing',
   may_be_missing: e =>
     `cannot tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
   duplicate: e => `id ${e.from} was received twice`,
@@ -93,7 +97,7 @@ const events = {
 export const eventWords = event => (events[event.event] ? events[event.event](event) : said(event.event));
 
 const levels = {
-  demoted: 'bad', promoted: 'good', gap: 'bad', interleaved: 'bad', disconnected: 'bad', dropped: 'bad',
+  demoted: 'bad', promoted: 'good', replica_link_lost: 'bad', replica_link_restored: 'good', replica_resync: 'bad', gap: 'bad', interleaved: 'bad', disconnected: 'bad', dropped: 'bad',
   recording_paused: 'bad', writing_failed: 'bad',
   counter_reset: 'warning', may_be_missing: 'warning', duplicate: 'warning', clock_step: 'warning',
   subscribed: 'good', attached: 'good', recording_resumed: 'good', writing_resumed: 'good',

@@ -71,7 +71,7 @@ struct ChannelSnapshot: Sendable {
         let (from, to) = (event.event.from ?? 0, event.event.to ?? 0)
         switch event.event.event {
         // Ids missing since an earlier run are not news.
-        case "gap" where event.event.cause != "not_recording" && to >= from:
+        case "gap" where event.event.cause != "not_recording" && event.event.from != nil && to >= from:
             let count = Int(clamping: to - from + 1)
             let cause = event.event.cause ?? "unknown"
             if let last = gap, last.lastAt + ChannelState.newsSpan > event.at {

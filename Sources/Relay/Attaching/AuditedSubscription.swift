@@ -94,6 +94,9 @@ struct AuditedSubscription: Sendable {
     /// Inserts an event from outside the subscription into the stream; thread-safe.
     func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
+    /// Inserts news about the replica subscribed to into the stream; thread-safe.
+    func tell(_ news: ReplicaNews) { intake.command(.replica(news)) }
+
     /// Leaves the server for the current master; thread-safe.
     func leaveForMaster() { subscriber.leaveForMaster() }
 

@@ -15,6 +15,10 @@ package enum RelayEvent: Sendable {
     case joined(channel: Int)
     /// A discovered hub has no nodes: its envelopes are no longer received.
     case left(channel: Int)
+    /// What was published to a hub did not arrive for some time; it is unknown whether there was anything.
+    case missed(channel: Int, cause: GapCause)
+    /// The server subscribed to is a replica, and something happened to its link to the master.
+    indirect case replica(ReplicaNews)
     /// Missing ids.
     ///
     ///   - isOfThisRun: false if they were missing before this run: they belong into the capture, not into its metrics.
@@ -47,6 +51,10 @@ package enum RelayEvent: Sendable {
         case .batch, .attached, .writingFailed, .writingResumed: nil
         case .joined(let channel): .attached(channel: channels[channel])
         case .left(let channel): .detached(channel: channels[channel])
+        case .missed(let channel, let cause): .gap(channel: channels[channel], cause: cause)
+        case .replica(.linkLost(let master)): .replicaLinkLost(master: master)
+        case .replica(.linkRestored): .replicaLinkRestored()
+        case .replica(.resynced): .replicaResync()
         case .subscribed(let subscription):
             .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
         case .disconnected(let cause): .disconnected(cause: cause.label)
@@ -68,6 +76,16 @@ package enum RelayEvent: Sendable {
         case .recordingResumed(let free): .recordingResumed(free: free)
         }
     }
+}
+
+/// What happened to a replica that the relay is subscribed to.
+package enum ReplicaNews: Sendable, Equatable {
+    ///   - master: `host:port`; nil if unknown.
+    case linkLost(master: String?)
+    /// It continued where it stopped: nothing is missing.
+    case linkRestored
+    /// It got all data of its master anew: what was published meanwhile did not arrive.
+    case resynced
 }
 
 /// Why the relay lost envelopes.

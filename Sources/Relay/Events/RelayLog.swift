@@ -46,8 +46,8 @@ struct RelayLog {
             let logged = channels.firstIndex { event.isOf($0) }.flatMap { wrong.removeValue(forKey: $0) } ?? []
             logger.warning("\(event.event)", metadata: event.interleavingMetadata(wrong: logged))
         // Logged by the part that detected it.
-        case .batch, .subscribed, .disconnected, .attached, .joined, .left, .noted, .recordingPaused,
-            .recordingResumed, .writingFailed, .writingResumed:
+        case .batch, .subscribed, .disconnected, .attached, .joined, .left, .missed, .replica, .noted,
+            .recordingPaused, .recordingResumed, .writingFailed, .writingResumed:
             break
         }
     }

@@ -10,6 +10,7 @@ package final class RelayStatus: Sendable {
     private let writing = Atomic(false)
     private let diskLow = Atomic(false)
     private let connection = Atomic(0)
+    private let count = Atomic(0)
     /// 0 until the recorder thread has started.
     private let lastBeat = Atomic<UInt64>(0)
     private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
@@ -37,6 +38,9 @@ package final class RelayStatus: Sendable {
         get { diskLow.load(ordering: .relaxed) }
         set { diskLow.store(newValue, ordering: .relaxed) }
     }
+
+    /// How often the relay has subscribed, which tells one subscription from the next.
+    var subscriptions: Int { count.load(ordering: .relaxed) }
 
     /// Redis' id of the subscription's connection; nil if unknown.
     var connectionID: Int? {
@@ -68,6 +72,7 @@ package final class RelayStatus: Sendable {
             connectionID = subscription.connectionID
             // A replica would have been refused.
             masterLoss = nil
+            count.add(1, ordering: .relaxed)
             isSubscribed = true
         case .disconnected: isSubscribed = false
         default: break

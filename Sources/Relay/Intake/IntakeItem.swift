@@ -74,6 +74,8 @@ enum RecorderCommand: Sendable, Equatable {
     case joined(Int)
     /// Envelopes of this hub are no longer received from here on; by channel index.
     case left(Int)
+    /// Something happened to the replica subscribed to.
+    case replica(ReplicaNews)
     /// Counters in different databases are at both ends of this jump of ids; by channel index.
     case areCounters(CaptureEvent.Withdrawn, channel: Int)
 }

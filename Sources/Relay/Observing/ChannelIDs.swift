@@ -21,6 +21,11 @@ struct Disruptions {
         disrupt(.dropped)
     }
 
+    /// The server is a replica and has lost its master, or has skipped part of its stream.
+    mutating func replicaBroke() {
+        disrupt(.replicaResync)
+    }
+
     /// The server after a (re)connect tells more about why the connection was lost.
     mutating func subscribed(_ subscription: Subscription) {
         let info = subscription.server

@@ -139,6 +139,10 @@ struct ObservedChannels {
             disruptions.disconnected(cause)
             missedSomething()
         case .clockStep: missedSomething()
+        case .replica(.linkRestored): break
+        case .replica:
+            disruptions.replicaBroke()
+            missedSomething()
         case .gap(let channel, let ids, _, isOfThisRun: true):
             count(.one(.gap(from: ids.lowerBound, to: ids.upperBound)), channel: channel)
         case .duplicate(let channel, _, isOfThisRun: true): count(.one(.duplicate), channel: channel)

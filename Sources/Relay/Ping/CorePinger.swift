@@ -87,7 +87,7 @@ struct CorePinger: Sendable {
     }
 
     private func round(_ line: PingLine, _ rounds: inout Rounds) async throws {
-        let hubs = attached.all.compactMap(\.hub)
+        let hubs = attached.watchedHubs
         for hub in hubs where rounds.attached.insert(hub).inserted { metrics.attach(hub) }
         try await line.listen(to: hubs)
         var generator = SystemRandomNumberGenerator()

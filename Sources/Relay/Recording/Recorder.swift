@@ -76,7 +76,7 @@ struct Recorder: ~Copyable {
         case .duplicate(let channel, _, _), .counterReset(let channel, _, _, _): sequenceBroke(channel: channel)
         // Envelopes before and after it are two runs of ids.
         case .skipped(let payload, _): sequenceBroke(channel: payload.channel)
-        case .disconnected, .joined, .left, .mayBeMissing, .dropped, .clockStep, .noted: break
+        case .disconnected, .joined, .left, .missed, .replica, .mayBeMissing, .dropped, .clockStep, .noted: break
         }
         if let event = event.captured(channels) { append(event, at: now) }
     }

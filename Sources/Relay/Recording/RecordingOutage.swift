@@ -65,7 +65,7 @@ struct RecordingOutage {
     mutating func hold(_ event: CaptureEvent) {
         if heldEvents.count < Self.heldEventsLimit { return heldEvents.append(event) }
         // Missing ids must not be forgotten: the last gap is extended over the ids in between.
-        guard event.event == "gap",
+        guard event.event == "gap", event.from != nil,
             let index = heldEvents.lastIndex(where: {
                 $0.event == "gap" && $0.channel.map { OrdinalName($0) } == event.channel.map { OrdinalName($0) }
             })

@@ -19,6 +19,7 @@ struct RoleWatch: Sendable {
     private let logger: Logger
     /// The query that the ACL permits.
     private var question: Question? = .role
+    private var replication: ReplicationWatch
 
     init(redis: RedisConfiguration, metrics: WatchMetrics, subscription: AuditedSubscription, context: RelayContext) {
         self.redis = redis
@@ -26,13 +27,23 @@ struct RoleWatch: Sendable {
         self.subscription = subscription
         status = context.status
         logger = context.logger
+        replication = ReplicationWatch(metrics: metrics.replica, subscription: subscription, context: context)
     }
 
     /// A new connection may have other permissions.
-    mutating func connected() { question = .role }
+    mutating func connected() {
+        question = .role
+        replication.connected()
+    }
 
     /// - Throws: `RedisError` if the connection has failed; ``MasterElsewhere`` if the watch must move too.
     mutating func look(_ client: RedisClient, eventLoopGroup: any EventLoopGroup) async throws {
+        try await lookAtRole(client)
+        try await replication.look(client)
+        if status.masterLoss != nil { try await lookForSuccessor(of: client.endpoint, eventLoopGroup) }
+    }
+
+    private mutating func lookAtRole(_ client: RedisClient) async throws {
         guard let question else { return }
         do {
             switch question {
@@ -45,12 +56,11 @@ struct RoleWatch: Sendable {
             }
         } catch let error as RedisError where error.isRefusalOfCommand {
             self.question = question == .role ? .info : nil
-            if self.question != nil { try await look(client, eventLoopGroup: eventLoopGroup) }
+            if self.question != nil { try await lookAtRole(client) }
         } catch let error as RedisError {
             guard case .serverError = error else { throw error }
             observe(WatchedRole(refusal: error), at: client.endpoint)
         }
-        if status.masterLoss != nil { try await lookForSuccessor(of: client.endpoint, eventLoopGroup) }
     }
 
     /// A reply to another command that also shows the role.

@@ -37,6 +37,7 @@ package struct WatchMetrics: Sendable {
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
     private let isMaster: Family<Gauge>
+    let replica: ReplicaMetrics
     /// All subscribers of the server, on any channel.
     package let subscriberRows: SubscriberMetrics
 
@@ -48,7 +49,7 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to.",
+                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. A replica does not count the nodes, which subscribe to its master.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",
@@ -81,6 +82,7 @@ package struct WatchMetrics: Sendable {
                 "Bytes waiting in Redis for this relay (CLIENT LIST, omem); at the limit Redis disconnects the relay.",
             labels: [])
         subscriberRows = SubscriberMetrics(registry)
+        replica = ReplicaMetrics(registry)
         isMaster = registry.gaugeFamily(
             "backplane_relay_redis_is_master",
             help:
@@ -175,6 +177,7 @@ package struct WatchMetrics: Sendable {
         for index in attached.withLockedValue({ $0.indices }) { forgetAnswers(channel: index) }
         setOutputBuffer(nil)
         setIsMaster(nil)
+        replica.forget()
     }
 
     private func forgetAnswers(channel: Int) {

@@ -12,7 +12,7 @@ import Testing
         ("output_buffer_limit", true), ("redis_restart", true), ("failover", true), ("stopped", true),
         ("segment_removed", true), ("segment_truncated", true), ("a word of a later version", true),
         ("not_recording", false), ("foreign_publish", false), ("unknown", false), ("segment_deleted", false),
-        ("segment_moved", false),
+        ("replica_resync", true), ("segment_moved", false),
     ]
 
     @Test(arguments: causes) func whatIsMissing(cause: String, isLoss: Bool) {
@@ -24,6 +24,14 @@ import Testing
 
     @Test func everyCauseIsJudged() {
         #expect(GapCause.allCases.allSatisfy { cause in Self.causes.contains { $0.cause == cause.rawValue } })
+    }
+
+    /// Like a lost connection at a hub: it is not known whether anything was published meanwhile.
+    @Test func aGapWithoutIDsIsADoubt() {
+        var account = RecordingAccount()
+        account.note(.gap(channel: "ChatHub", cause: .replicaResync))
+        let verdict = account.verdict(isDamaged: false)
+        #expect(verdict.isComplete == nil && verdict.exitStatus == 0)
     }
 
     @Test func completeIsTrueFalseOrNull() throws {

@@ -1,0 +1,57 @@
+/// What a server says about its replication: `INFO replication`.
+package struct ReplicationReport: Equatable, Sendable {
+    /// The part of the stream that a server keeps for its own replicas.
+    package struct Backlog: Equatable, Sendable {
+        /// Offset of its first byte.
+        package var start: Int64
+        /// True if it has its full size: then it moves on with the stream.
+        package var isFull: Bool
+
+        /// - Parameters: as the properties of the same names.
+        package init(start: Int64, isFull: Bool) {
+            self.start = start
+            self.isFull = isFull
+        }
+    }
+
+    /// False for a master.
+    package var isReplica: Bool
+    /// `host:port` of a replica's master; nil if unknown.
+    package var master: String?
+    /// Whether a replica receives its master's stream: `master_link_status`.
+    package var isLinked: Bool
+    /// Whether a replica receives all data of its master instead: `master_sync_in_progress`.
+    package var isTransferring: Bool
+    /// Which history the data belongs to, a random name: `master_replid`; nil if unknown.
+    package var history: String?
+    /// The history that this one continues, after a promotion: `master_replid2`; nil if it continues none.
+    package var previousHistory: String?
+    /// The last byte of the stream that a replica has processed, or a master has written; 0 if unknown.
+    package var offset: Int64
+    /// nil without one: a master that never had a replica.
+    package var backlog: Backlog?
+    /// Seconds since a replica received something of its master, which sends a PING every 10 s; nil without a link.
+    package var silence: Int?
+
+    /// - Returns: nil if the text does not say the role.
+    package init?(info text: String) {
+        let fields = InfoFields(text)
+        func number(_ name: String) -> Int64? { fields[name].flatMap { Int64($0) } }
+        guard let role = fields["role"] else { return nil }
+        isReplica = role == "slave" || role == "replica"
+        if isReplica, let host = fields["master_host"], let port = number("master_port") {
+            master = RedisEndpoint.tcp(host: host, port: Int(port)).description
+        }
+        isLinked = fields["master_link_status"] == "up"
+        isTransferring = number("master_sync_in_progress") == 1
+        history = fields["master_replid"]
+        previousHistory = fields["master_replid2"].flatMap { $0.allSatisfy { $0 == "0" } ? nil : $0 }
+        offset = (isReplica ? number("slave_repl_offset") : nil) ?? number("master_repl_offset") ?? 0
+        if number("repl_backlog_active") == 1, let start = number("repl_backlog_first_byte_offset"),
+            let count = number("repl_backlog_histlen"), let size = number("repl_backlog_size")
+        {
+            backlog = Backlog(start: start, isFull: count >= size)
+        }
+        silence = number("master_last_io_seconds_ago").flatMap { $0 < 0 ? nil : Int($0) }
+    }
+}

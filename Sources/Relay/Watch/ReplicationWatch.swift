@@ -1,0 +1,148 @@
+import Logging
+import Prometheus
+import Redis
+
+/// Determines from successive reports of a server whether it, as a replica, has skipped part of its master's stream.
+///
+/// After a broken link a replica continues where it stopped, if its master still has that part of the stream: then its
+/// subscribers miss nothing. Otherwise it gets all data of the master instead, in which the messages published meanwhile
+/// are not contained, although the connections of its subscribers stay. It then keeps the stream anew, from the end of
+/// the transfer.
+struct ResyncDetector {
+    /// The last report of a master, or of a replica that received the stream.
+    private var last: ReplicationReport?
+    private var isBroken = false
+    private var hasTransferred = false
+
+    /// - Returns: nil if nothing has happened.
+    mutating func look(_ report: ReplicationReport) -> ReplicaNews? {
+        if report.isReplica, !report.isLinked {
+            if report.isTransferring { hasTransferred = true }
+            defer { isBroken = true }
+            return isBroken ? nil : .linkLost(master: report.master)
+        }
+        defer {
+            last = report
+            (isBroken, hasTransferred) = (false, false)
+        }
+        guard report.isReplica else { return nil }
+        if hasTransferred || skipped(report) { return .resynced }
+        return isBroken ? .linkRestored : nil
+    }
+
+    private func skipped(_ report: ReplicationReport) -> Bool {
+        guard let last else { return false }
+        // Whoever continues another history says so.
+        if let before = last.history, let now = report.history, now != before, report.previousHistory != before {
+            return true
+        }
+        if report.offset < last.offset { return true }
+        guard let backlog = report.backlog, backlog.start > last.offset + 1 else { return false }
+        // A full one may only have moved on.
+        return !backlog.isFull || isBroken
+    }
+}
+
+/// Follows the replication of the server subscribed to, while it is a replica.
+struct ReplicationWatch: Sendable {
+    private let metrics: ReplicaMetrics
+    /// Passes on the news.
+    private let subscription: AuditedSubscription
+    private let status: RelayStatus
+    private let logger: Logger
+    private var detector = ResyncDetector()
+    private var isPermitted = true
+    /// Which subscription the detector is about.
+    private var subscriptions = 0
+
+    init(metrics: ReplicaMetrics, subscription: AuditedSubscription, context: RelayContext) {
+        self.metrics = metrics
+        self.subscription = subscription
+        status = context.status
+        logger = context.logger
+    }
+
+    /// A new connection may have other permissions.
+    mutating func connected() { isPermitted = true }
+
+    /// - Throws: `RedisError` if the connection has failed.
+    mutating func look(_ client: RedisClient) async throws {
+        guard isPermitted else { return }
+        do {
+            let text = try await client.send(["INFO", "replication"]).text
+            guard let report = text.flatMap({ ReplicationReport(info: $0) }) else { return metrics.forget() }
+            observe(report, at: client.endpoint)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            isPermitted = false
+            metrics.forget()
+        } catch RedisError.serverError {
+            metrics.forget()
+        }
+    }
+
+    private mutating func observe(_ report: ReplicationReport, at endpoint: String) {
+        // What happened before this subscription concerns the connection that was lost.
+        if subscriptions != status.subscriptions {
+            subscriptions = status.subscriptions
+            detector = ResyncDetector()
+        }
+        metrics.show(report)
+        guard let news = detector.look(report) else { return }
+        let metadata: Logger.Metadata = ["redis": "\(endpoint)", "master": "\(report.master ?? "unknown")"]
+        switch news {
+        case .linkLost:
+            logger.warning(
+                "the replica has lost its master: what nodes publish does not arrive until the link is restored",
+                metadata: metadata)
+        case .linkRestored:
+            logger.notice("the replica follows its master again, and has missed nothing", metadata: metadata)
+        case .resynced:
+            metrics.resyncs.increment()
+            logger.error(
+                "the replica got all data of its master anew: what was published meanwhile is missing",
+                metadata: metadata)
+        }
+        subscription.tell(news)
+    }
+}
+
+/// Metrics of a replica that the relay is subscribed to: no series but the counter while it is a master, or unknown.
+struct ReplicaMetrics: Sendable {
+    /// Full transfers of the master's data.
+    let resyncs: Counter
+    private let isLinked: Family<Gauge>
+    private let offset: Family<Gauge>
+    private let silence: Family<Gauge>
+
+    init(_ registry: Registry) {
+        resyncs = registry.counter(
+            "backplane_relay_replica_resyncs_total",
+            help:
+                "Times that the replica subscribed to got all data of its master anew: what was published meanwhile did not arrive here."
+        )
+        isLinked = registry.gaugeFamily(
+            "backplane_relay_replica_link_up",
+            help:
+                "1 while the replica subscribed to receives from its master, else 0: nothing that is published arrives.",
+            labels: [])
+        offset = registry.gaugeFamily(
+            "backplane_relay_replica_offset_bytes",
+            help:
+                "Offset in the master's replication stream that the replica subscribed to has processed; the lag is the master_repl_offset of the master less this.",
+            labels: [])
+        silence = registry.gaugeFamily(
+            "backplane_relay_replica_silence_seconds",
+            help:
+                "Time since the replica subscribed to has heard from its master, which sends something every 10 s at least.",
+            labels: [])
+    }
+
+    func show(_ report: ReplicationReport) {
+        guard report.isReplica else { return forget() }
+        isLinked.with().set(report.isLinked ? 1 : 0)
+        offset.with().set(Double(report.offset))
+        if let seconds = report.silence { silence.with().set(Double(seconds)) } else { silence.remove() }
+    }
+
+    func forget() { for family in [isLinked, offset, silence] { family.remove() } }
+}
