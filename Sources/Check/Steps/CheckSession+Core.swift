@@ -1,5 +1,6 @@
 import Capture
 import JSON
+import Loopback
 import SignalRClient
 
 /// Steps that only clients of ASP.NET Core SignalR support, or that differ for them.
@@ -29,10 +30,9 @@ extension CheckSession {
     func clientResults(_ tally: CallTally) async throws {
         try await all(participants) { asker in
             for other in partners(of: asker) {
-                guard let id = await other.client.connectionID else { continue }
                 let question = JSONTree.string("é from \(asker.name)")
                 let answer = try await retry("\(asker.name) asks \(other.name)") {
-                    try await asker.client.call("ask", [.string(id), question])
+                    try await ask(question, other, from: asker)
                 }
                 let expected = Self.answer(to: question, of: other.index)
                 tally.count(isRight: answer == expected)
@@ -43,6 +43,20 @@ extension CheckSession {
                     )
                 }
             }
+        }
+    }
+
+    private func ask(_ question: JSONTree, _ other: Participant, from asker: Participant) async throws -> JSONTree {
+        // Read at each attempt: it changes if the other client gets a new connection.
+        guard let id = await other.client.connectionID else {
+            throw SignalRClientError.notConnected(node: nodes[other.node].name)
+        }
+        do {
+            return try await asker.client.call("ask", [.string(id), question])
+        } catch let error as SignalRClientError {
+            // If the question or the answer was lost, the call never ends, and its connection is blocked.
+            if case .timedOut = error { try await asker.core?.replaceConnection() }
+            throw error
         }
     }
 

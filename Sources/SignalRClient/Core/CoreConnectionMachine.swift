@@ -53,6 +53,8 @@ struct CoreConnectionMachine {
         case due(epoch: Int)
         case drop
         case reconnect
+        /// Like `reconnect`, but never resumes.
+        case replace
         case stop
     }
 
@@ -170,7 +172,11 @@ struct CoreConnectionMachine {
                 Resuming(lostAt: resuming.lostAt, attempt: 0, byOwner: true, error: resuming.error))
         case (.reconnect, .delaying):
             return negotiate(.byOwner)
-        case (.reconnect, _):
+        case (.replace, .connected):
+            return [.sayGoodbye(connected: true)] + replace()
+        case (.replace, .waiting), (.replace, .resuming), (.replace, .delaying):
+            return replace()
+        case (.reconnect, _), (.replace, _):
             return [.fail(.misuse("only a connected client can reconnect"))]
 
         case (.stop, .ended): return []
@@ -191,6 +197,11 @@ struct CoreConnectionMachine {
         epoch += 1
         phase = .negotiating(effort)
         return [.negotiate(epoch: epoch)]
+    }
+
+    private mutating func replace() -> [Action] {
+        canResume = false
+        return [.closeTransport, .forget(.misuse("the owner replaces the connection"))] + negotiate(.byOwner)
     }
 
     private mutating func resume(_ resuming: Resuming) -> [Action] {

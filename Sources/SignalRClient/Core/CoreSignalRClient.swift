@@ -116,6 +116,12 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
     /// - Throws: ``SignalRClientError``; `CancellationError`.
     package func reconnect() async throws { try await settle(.reconnect) }
 
+    /// Closes the connection and makes a new one, even if it could be resumed: a node handles the calls of a connection
+    /// one after another, so that a call that never ends blocks the others.
+    ///
+    /// - Throws: ``SignalRClientError``; `CancellationError`.
+    package func replaceConnection() async throws { try await settle(.replace) }
+
     /// Sends a close message and closes the connection.
     package func stop() async {
         handle(.stop)

@@ -185,7 +185,23 @@ struct CoreConnectionMachineTests {
         #expect(machine.phase == .negotiating(.byOwner))
     }
 
-    @Test(arguments: [Machine.Input.drop, .reconnect])
+    /// A new connection, even where the old one could be resumed.
+    @Test(
+        arguments: [
+            ([], [.sayGoodbye(connected: true)], 2), ([.drop], [], 3), ([.transportEnded(lost, epoch: 1)], [], 3),
+            ([.drop, .reconnect], [], 4),
+        ] as [([CoreConnectionMachine.Input], [CoreConnectionMachine.Action], Int)])
+    func replacesAConnection(
+        before: [CoreConnectionMachine.Input], first: [CoreConnectionMachine.Action], epoch: Int
+    ) {
+        var machine = Self.machine(Self.way + [.shakenHands(canResume: true, epoch: 1)] + before)
+        let replaced = SignalRClientError.misuse("the owner replaces the connection")
+        #expect(
+            machine.handle(.replace, now: Self.start)
+                == first + [.closeTransport, .forget(replaced), .negotiate(epoch: epoch)])
+    }
+
+    @Test(arguments: [Machine.Input.drop, .reconnect, .replace])
     func beforeItIsConnectedThereIsNothingToReplace(input: CoreConnectionMachine.Input) {
         var machine = Self.machine([.start])
         let actions = machine.handle(input, now: Self.start)

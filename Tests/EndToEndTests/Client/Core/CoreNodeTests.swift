@@ -210,4 +210,40 @@ struct CoreNodeTests {
             }
         }
     }
+
+    /// As when the answer to a client result is lost.
+    @Test(arguments: [false, true]) func aConnectionBlockedByACallIsReplaced(isStateful: Bool) async throws {
+        let never: CoreSignalRClient.Answer = { _ in
+            try await Task.sleep(for: .seconds(600))
+            return nil
+        }
+        try await Nodes.run(1) { nodes, _ in
+            let way = Way(transport: .webSockets, format: .json)
+            try await Self.with(way, node: nodes[0].url, answers: ["answer": never]) { silent, _ in
+                try await Self.with(
+                    way, node: nodes[0].url,
+                    {
+                        $0.usesStatefulReconnect = isStateful
+                        $0.timeouts.call = .seconds(1)
+                    }
+                ) { client, _ in
+                    let before = try #require(await client.connectionID)
+                    let other = try #require(await silent.connectionID)
+                    #expect(await client.isStateful == isStateful)
+                    for arguments: [JSONTree] in [[.string(other), nil], [.string(other), nil]] {
+                        let error = await #expect(throws: SignalRClientError.self) {
+                            try await client.invoke("ask", arguments)
+                        }
+                        guard case .timedOut? = error else {
+                            Issue.record("\(String(describing: error))")
+                            return
+                        }
+                    }
+                    try await client.replaceConnection()
+                    #expect(await client.connectionID != before)
+                    #expect(try await client.invoke("echo", ["again"]) == "again")
+                }
+            }
+        }
+    }
 }
