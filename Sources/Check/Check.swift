@@ -141,12 +141,15 @@ package struct Check: Sendable {
 package struct CoreCheckSettings: Sendable {
     /// The channel prefix and .NET type of the hub, with which its channels in Redis begin.
     package var hub: CoreHub
+    /// Hub protocols of the clients: one client for each of them and each transport, but none for MessagePack over
+    /// server-sent events.
     package var formats: [CoreFormat]
     /// Sent to the nodes as `Authorization: Bearer`; a secret.
     package var accessToken: String?
     /// Sent to the nodes with every request.
     package var headers: [(name: String, value: String)]
 
+    /// The defaults: both hub protocols, no login, no headers.
     package init(
         hub: CoreHub, formats: [CoreFormat] = CoreFormat.allCases, accessToken: String? = nil,
         headers: [(name: String, value: String)] = []
@@ -190,6 +193,9 @@ package struct CheckConfiguration: Sendable {
         self.core = core
     }
 
+    /// A check of SignalR 2.
+    ///
+    /// - Precondition: `nodeCount` and `messages` are above 0, `transports` and `channel` are not empty.
     package init(
         redis: RedisConfiguration, channel: String, nodeCount: Int = 2, hubs: [NodeURL] = [],
         transports: [ClientTransport] = ClientTransport.allCases, messages: Int = 100, version: String

@@ -4,6 +4,7 @@ package import SignalRClient
 
 /// The result of a check.
 package struct CheckOutcome: Sendable, Encodable {
+    /// The worst of the rows and faults.
     package let verdict: CheckVerdict
     /// `node 1 http://127.0.0.1:40001/signalr`
     package let nodes: [String]
@@ -27,6 +28,7 @@ package struct CheckOutcome: Sendable, Encodable {
 
 /// One line of the table.
 package struct CheckRow: Sendable, Encodable, Equatable {
+    /// The step that this line counts.
     package let check: CheckStep
     /// The scope: `6 clients on 2 nodes`.
     package let over: String
@@ -36,6 +38,7 @@ package struct CheckRow: Sendable, Encodable, Equatable {
     package let received: Int
     /// `ok`, or the problem in a few words.
     package let result: String
+    /// The verdict of this step alone.
     package let verdict: CheckVerdict
 }
 
@@ -58,6 +61,7 @@ package enum CheckVerdict: String, Sendable, Encodable, CaseIterable {
 
 /// A message that a client did not receive.
 package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible {
+    /// The step that sent it.
     package let check: CheckStep
     /// The number of the message within this check, contained in its text.
     package let message: Int
@@ -69,12 +73,15 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
     package let envelopeAtMost: UInt64?
     /// `node 2/webSockets`
     package let client: String
+    /// The transport of that client.
     package let transport: ClientTransport
+    /// The node of that client: `node 2`.
     package let node: String
     /// Whether the node reports missed ids to the check; nodes of other processes do not.
     package let nodeTells: Bool
     /// The range of ids that the node reports as missed, including this one; nil if it does not.
     package let missedFrom: UInt64?
+    /// The end of that range, included; nil if ``missedFrom`` is.
     package let missedTo: UInt64?
 
     /// What happened to the counter, as a sentence; nil if it only rose.
@@ -120,8 +127,11 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
 package struct LatencySummary: Sendable, Encodable {
     /// Number of measurements.
     package let deliveries: Int
+    /// The median.
     package let p50Seconds: Double
+    /// 1 % took longer.
     package let p99Seconds: Double
+    /// The longest.
     package let maxSeconds: Double
     /// Each measured value, to three digits, and its frequency.
     package let values: [(seconds: Double, count: Int)]

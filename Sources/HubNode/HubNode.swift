@@ -260,7 +260,9 @@ package protocol HubNodeObserver: Sendable {
 }
 
 extension HubNodeObserver {
+    /// Does nothing, for nodes without a backplane of ASP.NET Core.
     package func coreOpened() {}
+    /// Does nothing, for nodes without a backplane of ASP.NET Core.
     package func coreClosed(reason: String) {}
 
     fileprivate func noted(_ event: CoreBusEvent) {

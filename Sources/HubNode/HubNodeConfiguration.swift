@@ -40,6 +40,7 @@ public struct HubNodeConfiguration: Sendable {
     /// Additional open pages of the HTTP surface.
     package var openPages = OpenPages.none
 
+    /// The defaults: port 8080 of the loopback interface, `/signalr`, a random token key, the limits of a real node.
     public init(
         redis: RedisConfiguration, channel: String, name: String, listenHost: String = "127.0.0.1",
         listenPort: Int = 8080, path: String = "/signalr", tokenKey: TokenKey = .random(),
@@ -89,6 +90,7 @@ public struct HubNodeLimits: Sendable {
     /// Sends waiting for the first connection to Redis, as on a real node; further ones fail.
     public var bufferedSends: Int
 
+    /// The defaults are those of a real node, where it has such a limit.
     public init(
         connections: Int = 20_000, headerBytes: Int = 128 * 1024, inboundMessageBytes: Int = 64 * 1024,
         outboundMessages: Int = 10_000,
@@ -128,6 +130,7 @@ public struct HubNodeTiming: Sendable {
     /// From the end of a request's header to its last byte.
     public var requestBody: Duration
 
+    /// The defaults of a real node; `drain`, `requestHeader` and `requestBody` are of this node only.
     public init(
         keepAlive: Duration = .seconds(10), disconnect: Duration = .seconds(30), longPoll: Duration = .seconds(110),
         transportConnect: Duration = .seconds(5), acknowledgement: Duration = .seconds(30),

@@ -24,6 +24,9 @@ package struct PingCheckConfiguration: Sendable {
     /// PEM file of the certificate authorities to trust at https URLs; nil for the system's.
     package var authorities: String?
 
+    /// The defaults: ten pings to each connection; without ``hubs`` to at most eight connections, chosen at random.
+    ///
+    /// - Precondition: `count` and `connections` are above 0, and `core` has a hub protocol.
     package init(
         redis: RedisConfiguration, core: CoreCheckSettings, hubs: [NodeURL] = [],
         transport: ClientTransport = .webSockets, count: Int = 10, connections: Int = 8, authorities: String? = nil
@@ -55,6 +58,7 @@ package struct PingCheck: Sendable {
 
     private let configuration: PingCheckConfiguration
 
+    /// Does nothing before ``run()``.
     package init(configuration: PingCheckConfiguration) {
         self.configuration = configuration
     }

@@ -4,14 +4,17 @@ import SignalRClient
 
 /// The result of a check by backplane pings.
 package struct PingReport: Sendable, Encodable {
+    /// `pass` if ``faults`` is empty, otherwise `fail`.
     package let verdict: CheckVerdict
     /// Channel prefix and type of the hub.
     package let hub: String
+    /// The server of the backplane: `host:port`.
     package let redis: String
     /// One per node, in the order of their addresses; without addresses, one per connection.
     package let rows: [PingRow]
     /// Problems, as sentences.
     package let faults: [String]
+    /// From the first connection to the last answer.
     package let durationSeconds: Double
 
     init(hub: CoreHub, redis: String, rows: [PingRow], duration: Duration) {
@@ -32,16 +35,19 @@ package struct PingReport: Sendable, Encodable {
 package struct PingRow: Sendable, Encodable, Equatable {
     /// `node 1`; nil for a connection whose node is unknown.
     package let node: String?
+    /// The hub at that node; nil for a connection whose node is unknown.
     package let url: String?
     /// Nil if no client could connect to the node.
     package let connection: String?
     /// How many were sent.
     package let pings: Int
+    /// How many were acknowledged in time.
     package let answered: Int
     /// From the publication of a ping to the ack, in the order of the pings.
     package let roundTripSeconds: [Double]
     /// `ok`, or the problem in a few words.
     package let result: String
+    /// `fail` if this row has a fault.
     package let verdict: CheckVerdict
     /// The problem as a sentence; nil if there is none.
     let fault: String?

@@ -24,6 +24,8 @@ public struct CoreHubSettings: Sendable {
     /// Timeouts and intervals; the defaults are those of a real node.
     public var timing: CoreHubTiming
 
+    /// The defaults: the path of the hub's name, no backplane, both hub protocols, stateful reconnect, and the limits of
+    /// a real node.
     public init(
         path: String? = nil, backplane: CoreBackplaneSettings? = nil, inboundMessageBytes: Int = 32 * 1024,
         pendingBytes: Int = 64 * 1024, timing: CoreHubTiming = CoreHubTiming(),
@@ -73,6 +75,7 @@ public struct CoreHubTiming: Sendable {
     /// After a gap, clients are asked to reconnect within this time (``CoreHubSettings/reconnectsAfterGap``).
     public var gapSpread: Duration
 
+    /// The defaults of a real node; `closing` and `gapSpread` are of this node only.
     public init(
         keepAlive: Duration = .seconds(15), clientTimeout: Duration = .seconds(30), handshake: Duration = .seconds(15),
         disconnect: Duration = .seconds(15), longPoll: Duration = .seconds(90), closing: Duration = .seconds(5),

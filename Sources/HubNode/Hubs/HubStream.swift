@@ -15,12 +15,15 @@ public struct HubStream<Element: HubValue>: AsyncSequence, HubValue {
         throw HubValueError.notAStream
     }
 
+    /// Always throws ``HubValueError/notAStream``: a stream is not a value.
     public func json() throws -> [UInt8] {
         throw HubValueError.notAStream
     }
 
+    /// The items from now on. Each item is delivered once: iterate over a stream once only.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(queue: queue) }
 
+    /// Waits for each item.
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let queue: HubItemQueue
 

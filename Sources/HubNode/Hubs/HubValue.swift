@@ -15,10 +15,12 @@ public protocol HubValue: Sendable {
 }
 
 extension HubValue where Self: Codable {
+    /// Decodes with Foundation's `JSONDecoder`.
     public init(json: [UInt8]) throws {
         self = try HubJSON.decode(Self.self, from: json)
     }
 
+    /// Encodes with Foundation's `JSONEncoder`, escaped like on a real node.
     public func json() throws -> [UInt8] {
         try HubJSON.encode(self)
     }
@@ -31,6 +33,7 @@ extension Array: HubValue where Element: HubValue & Codable {
         self = try elements.map { try Element(json: $0.rewritten() ?? []) }
     }
 
+    /// A JSON array of the elements' own texts.
     public func json() throws -> [UInt8] {
         var writer = JSONWriter()
         writer.raw("[")
@@ -51,6 +54,7 @@ extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
         for member in members { self[member.name] = try Value(json: member.value.rewritten() ?? []) }
     }
 
+    /// A JSON object of the values' own texts, its members in no particular order.
     public func json() throws -> [UInt8] {
         var writer = JSONWriter()
         writer.raw("{")
@@ -64,6 +68,7 @@ extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
 }
 
 extension Optional: HubValue where Wrapped: HubValue {
+    /// Nil from `null`, and from an empty text for a number or a truth value.
     public init(json: [UInt8]) throws {
         // For an optional number or boolean an empty text means a missing value, as on a real node.
         let isMissing =
@@ -73,12 +78,16 @@ extension Optional: HubValue where Wrapped: HubValue {
         self = isMissing ? nil : try Wrapped(json: json)
     }
 
+    /// The value's own text, or `null`.
     public func json() throws -> [UInt8] {
         try self?.json() ?? Array("null".utf8)
     }
 }
 
 extension String: HubValue {
+    /// From a text, a number or a truth value.
+    ///
+    /// - Throws: ``HubValueError/notAString`` for anything else.
     public init(json: [UInt8]) throws {
         // Not JSONDecoder: it rejects lone surrogates, which browsers do send.
         if let text = JSONText.string(json) {
@@ -94,6 +103,7 @@ extension String: HubValue {
         }
     }
 
+    /// A quoted text.
     public func json() -> [UInt8] {
         var writer = JSONWriter()
         writer.string(self)
@@ -103,10 +113,12 @@ extension String: HubValue {
 
 /// Any JSON, encoded like on a real node: without white space, with minimal escaping.
 public struct JSONValue: HubValue, Equatable {
+    /// One JSON value in UTF-8, without white space outside of its texts.
     public let text: [UInt8]
     /// As a client sent it in MessagePack; passed on unchanged to other MessagePack clients.
     let messagePack: [UInt8]?
 
+    /// - Throws: ``HubValueError/notJSON``
     public init(json: [UInt8]) throws {
         guard let text = JSONText.rewritten(json) else { throw HubValueError.notJSON }
         self.text = text
@@ -119,8 +131,10 @@ public struct JSONValue: HubValue, Equatable {
         messagePack = argument.messagePack
     }
 
+    /// The same as ``text``.
     public func json() -> [UInt8] { text }
 
+    /// Compares bytes: `1.0` and `1` differ.
     public static func == (first: JSONValue, second: JSONValue) -> Bool { first.text == second.text }
 }
 
@@ -152,6 +166,9 @@ public enum HubValueError: Error, Sendable, CustomStringConvertible {
 // Like Newtonsoft.Json for parameters of these types: numbers may be texts, and so on.
 
 extension Int: HubValue {
+    /// From a whole number, or a text that is one.
+    ///
+    /// - Throws: ``HubValueError/notAWholeNumber``, also beyond 64 bits.
     public init(json: [UInt8]) throws {
         let text: String
         switch LenientJSON(json) {
@@ -163,10 +180,14 @@ extension Int: HubValue {
         self = Int(value)
     }
 
+    /// Decimal digits.
     public func json() -> [UInt8] { Array("\(self)".utf8) }
 }
 
 extension Double: HubValue {
+    /// From a number, or a text that is one, `NaN` and `Infinity` included.
+    ///
+    /// - Throws: ``HubValueError/notANumber``
     public init(json: [UInt8]) throws {
         let number: DotNetNumber?
         switch LenientJSON(json) {
@@ -204,6 +225,9 @@ extension Double: HubValue {
 }
 
 extension Bool: HubValue {
+    /// From `true` or `false`, a number (0 is false), or a text that is `true` or `false`.
+    ///
+    /// - Throws: ``HubValueError/notATruthValue``
     public init(json: [UInt8]) throws {
         switch LenientJSON(json) {
         case .bool(let value)?: self = value
@@ -223,6 +247,7 @@ extension Bool: HubValue {
         }
     }
 
+    /// `true` or `false`.
     public func json() -> [UInt8] { Array((self ? "true" : "false").utf8) }
 }
 

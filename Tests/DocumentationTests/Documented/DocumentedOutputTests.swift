@@ -62,7 +62,7 @@ struct DocumentedOutputTests {
             let log = try await world.recordLosses()
             let lines = log.split(separator: "\n").map { OutputMask.masked(String($0)) }
             let blocks = try FencedBlock.all("log")
-            #expect(blocks.count == 2)
+            #expect(blocks.count >= 2)
             for block in blocks {
                 for quoted in block.text.split(separator: "\n") {
                     let masked = OutputMask.masked(String(quoted))
@@ -70,14 +70,14 @@ struct DocumentedOutputTests {
                 }
             }
             let samples = try Self.samples(.losses)
-            #expect(samples.count == 2)
+            #expect(samples.count >= 2)
             for sample in samples { try await compare(sample, in: world, world.folder(), status: 3) }
         }
     }
 
     @Test func `samples about nodes print the rows that stand there`() async throws {
         let samples = try Self.samples(.nodes)
-        #expect(samples.count == 1)
+        #expect(samples.count >= 1)
         try await DocumentedWorld.with { world in
             try await world.withHubNode { first in
                 try await world.withHubNode { second in
@@ -104,7 +104,7 @@ struct DocumentedOutputTests {
 
     @Test func `samples about attaching print the rows that stand there`() async throws {
         let samples = try Self.samples(.attaching)
-        #expect(samples.count == 5)
+        #expect(samples.count >= 5)
         for sample in samples {
             try await DocumentedWorld.with { world in
                 try await attach(sample, to: world) { try await compare(sample, in: world, world.folder()) }

@@ -5,6 +5,9 @@ public struct CoreBackplaneSettings: Sendable {
     /// `ChannelPrefix` of StackExchange.Redis; empty by default.
     public var channelPrefix: String
 
+    /// - Parameters:
+    ///   - hubType: with its namespace, without the prefix.
+    ///   - channelPrefix: as in the connection strings of the other nodes.
     public init(hubType: String, channelPrefix: String = "") {
         self.hubType = hubType
         self.channelPrefix = channelPrefix
