@@ -119,7 +119,8 @@ struct ClientConnector: Sendable {
             try await client.start()
             return client
         }
-        let isStateful = await client.isStateful
+        // The connection may have been lost already.
+        let isStateful = await client.wasOfferedStatefulReconnect
         if way.isStateful, !isStateful {
             deliveryLog.note("\(nodes[planned.node].name) does not offer stateful reconnect, so it is not checked")
         }

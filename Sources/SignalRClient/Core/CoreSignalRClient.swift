@@ -90,6 +90,10 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
     /// Whether the node keeps the connection for a while if its webSocket is lost.
     package var isStateful: Bool { resumption != nil }
 
+    /// Whether the node agreed to that in the last negotiation. Unlike ``isStateful``, this stays while a lost connection
+    /// is being replaced.
+    package var wasOfferedStatefulReconnect: Bool { connection?.isStateful == true }
+
     var node: NodeURL { address.node }
 
     // MARK: - The owner

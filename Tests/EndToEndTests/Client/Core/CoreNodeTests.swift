@@ -227,9 +227,13 @@ struct CoreNodeTests {
                         $0.timeouts.call = .seconds(1)
                     }
                 ) { client, _ in
-                    let before = try #require(await client.connectionID)
                     let other = try #require(await silent.connectionID)
                     #expect(await client.isStateful == isStateful)
+                    #expect(await client.wasOfferedStatefulReconnect == isStateful)
+                    await client.dropTransport()
+                    #expect(await client.wasOfferedStatefulReconnect == isStateful)
+                    try await client.reconnect()
+                    let before = try #require(await client.connectionID)
                     for arguments: [JSONTree] in [[.string(other), nil], [.string(other), nil]] {
                         let error = await #expect(throws: SignalRClientError.self) {
                             try await client.invoke("ask", arguments)
