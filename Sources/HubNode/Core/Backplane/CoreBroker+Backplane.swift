@@ -9,43 +9,42 @@ extension CoreBroker {
     func handle(_ event: CoreBusEvent) {
         switch event {
         case .subscribed:
-            if hasListened { noteGap() }
-            hasListened = true
-            (listening, deafSince) = (nil, nil)
-        case .unsubscribed(let reason):
-            if listening == nil { deafSince = .now() }
-            listening = reason
-        case .canPublish: publishing = nil
-        case .cannotPublish(let reason): publishing = reason
+            let now = NIODeadline.now()
+            if let length = backplane.subscribed(at: now) { noteGap(length, at: now) }
+        case .unsubscribed(let reason): backplane.unsubscribed(reason: reason, at: .now())
+        case .canPublish: backplane.canPublish()
+        case .cannotPublish(let reason): backplane.cannotPublish(reason: reason)
         case .oversized(let bytes):
             metrics.oversizedEnvelopes.increment()
             logger.error(
                 "an envelope is larger than this node takes and was dropped while it came in: its clients miss it",
                 metadata: ["bytes": "\(bytes)", "limit": "\(limits.envelopeBytes)"])
         case .batch(let batch):
-            batch.forEach { _, _, record in heard(record) }
-            deliverBurst()
+            // Messages of this read that are not delivered yet.
+            var burst: CoreBurst?
+            batch.forEach { _, _, record in heard(record, &burst) }
+            deliver(&burst)
             writer.flush()
         }
     }
 
     /// Why the backplane cannot be read or written now; nil if it can, or if there is no backplane.
-    var outage: String? { bus == nil ? nil : listening ?? publishing }
+    var outage: String? { bus == nil ? nil : backplane.outage }
 
-    private func heard(_ bytes: UnsafeRawBufferPointer) {
+    private func heard(_ bytes: UnsafeRawBufferPointer, _ burst: inout CoreBurst?) {
         guard let bus else { return }
         do throws(CoreError) {
             let record = try CoreRecord(bytes)
             guard let name = bus.hub.parse(record.channel) else { return }
             let payload = try CorePayload(decoding: record.payload, as: name.kind)
             if case .invocation(let invocation) = payload {
-                return deliver(invocation, name, on: record.channel)
+                return deliver(invocation, name, on: record.channel, &burst)
             }
-            deliverBurst()
+            deliver(&burst)
             switch payload {
             case .invocation: break
             case .groupCommand(let command): obey(command, bus)
-            case .ack(let id): acknowledgements.resolve("\(id)", acknowledged: true)
+            case .ack(let id): groupCommands.acknowledged(id)
             case .completion(let completion): resolve(completion)
             }
         } catch {
@@ -55,10 +54,11 @@ extension CoreBroker {
     }
 
     private func deliver(
-        _ invocation: CoreInvocation, _ name: CoreChannelName, on channel: UnsafeRawBufferPointer
+        _ invocation: CoreInvocation, _ name: CoreChannelName, on channel: UnsafeRawBufferPointer,
+        _ burst: inout CoreBurst?
     ) {
         if burst?.add(invocation, on: channel) == true { return }
-        deliverBurst()
+        deliver(&burst)
         let audience: Audience
         switch name.kind {
         case .all: audience = .all(except: invocation.excluded)
@@ -74,7 +74,7 @@ extension CoreBroker {
         burst = CoreBurst(invocation, on: channel, to: audience)
     }
 
-    private func deliverBurst() {
+    private func deliver(_ burst: inout CoreBurst?) {
         guard let messages = burst else { return }
         burst = nil
         deliver(messages.messages, to: messages.audience)
@@ -146,18 +146,15 @@ extension CoreBroker {
 
     /// Asks the owner of the connection to change its groups, and waits for the ack.
     func command(_ change: GroupChange, _ group: String, connectionID: String, _ bus: CoreBus) async throws {
-        commandCount &+= 1
-        let command = CoreGroupCommand(
-            id: commandCount, server: bus.server, action: change == .add ? .add : .remove, group: group,
-            connection: connectionID)
+        let command = groupCommands.make(change, group, connectionID: connectionID, server: bus.server)
         let isDone = await withCheckedContinuation { continuation in
-            acknowledgements.add("\(command.id)", until: .now() + TimeAmount(acknowledgementTime), continuation)
+            groupCommands.wait(for: command, since: .now(), continuation)
             Task {
                 do {
                     _ = try await publish(.groupCommand(command), to: bus.hub.channel(.groupCommand, []))
                 } catch {
                     logger.warning("a group command could not be published", metadata: ["cause": "\(error)"])
-                    acknowledgements.resolve("\(command.id)", acknowledged: false)
+                    groupCommands.giveUp(command)
                 }
             }
         }

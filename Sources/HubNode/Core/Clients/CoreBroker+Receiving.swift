@@ -134,7 +134,7 @@ extension CoreBroker {
             client.overSince = .now()
             disconnect(client)
         case .ack(let number):
-            for message in client.stateful?.acknowledge(number) ?? [] { append(message, to: client) }
+            for message in client.stateful?.acknowledge(number) ?? [] { client.append(message) }
             pump(client)
         case .sequence, .unknown: break
         }

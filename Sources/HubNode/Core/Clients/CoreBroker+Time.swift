@@ -3,11 +3,11 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// Timed actions, and the shutdown.
+/// Timed actions: what is due for each client, and after a gap of the backplane.
 extension CoreBroker {
     /// Checks for silent and dead connections; call about once a second.
     func tick(at now: NIODeadline = .now()) {
-        acknowledgements.expire(at: now)
+        groupCommands.expire(at: now)
         for client in clients.all {
             if let number = client.stateful?.dueAck() { send(.ack(number), to: client) }
             switch client.due(at: now, settings.timing) {
@@ -32,10 +32,12 @@ extension CoreBroker {
     }
 
     /// The subscription was lost and restored: clients missed what was published meanwhile; how much is unknown.
-    func noteGap(at now: NIODeadline = .now()) {
+    ///
+    /// - Parameter length: how long it was lost.
+    func noteGap(_ length: TimeAmount, at now: NIODeadline) {
         metrics.coreGaps.increment()
         let connected = clients.connected
-        let seconds = deafSince.map { Double((now - $0).nanoseconds) * 1e-9 } ?? 0
+        let seconds = Double(length.nanoseconds) * 1e-9
         logger.warning(
             "the backplane was not heard for a while: clients missed what was published meanwhile",
             metadata: [
@@ -44,20 +46,5 @@ extension CoreBroker {
             ])
         guard settings.reconnectsAfterGap else { return }
         gapClosings.add(connected.map(\.token), at: now, over: TimeAmount(settings.timing.gapSpread))
-    }
-
-    /// Asks every client to reconnect, to another node.
-    func drain() {
-        isDraining = true
-        for client in clients.all { close(client, allowReconnect: true) }
-    }
-
-    var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
-
-    /// Ends everything that is waiting.
-    func shutDown() {
-        for client in clients.all { remove(client) }
-        acknowledgements.giveUpAll()
-        answers.giveUpAll()
     }
 }

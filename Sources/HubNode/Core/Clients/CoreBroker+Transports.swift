@@ -46,10 +46,7 @@ extension CoreBroker {
             session.transport = transport
             metrics.connections(transport).add(1)
         }
-        outletCount += 1
-        let id = CoreTransportID(token: client.token, outlet: outletCount)
-        session.outlet = Outlet(number: outletCount, transport: transport, openedAt: now, line: line)
-        session.lastActive = now
+        let id = client.attach(transport, line, at: now)
         if !isFirst, client.stateful != nil { resume(client, at: now) }
         return id
     }
@@ -62,9 +59,9 @@ extension CoreBroker {
         // The rest of a partially received message will not arrive.
         client.inbox = CoreInbox(limit: settings.inboundMessageBytes)
         client.inbox.format = format
-        client.session.outbox = Outbox(cursor: messageCount)
-        append(ByteBuffer(bytes: CoreServerMessage.sequence(sequence).encoded(format)), to: client)
-        for message in messages { append(message, to: client) }
+        client.dropPending()
+        client.append(ByteBuffer(bytes: CoreServerMessage.sequence(sequence).encoded(format)))
+        for message in messages { client.append(message) }
         pump(client)
     }
 
@@ -97,7 +94,7 @@ extension CoreBroker {
         if client.session.transport == .longPolling { return }
         if client.stateful != nil, !client.isOver, !byClient {
             // Unacknowledged messages are sent again on its next webSocket.
-            client.session.outbox = Outbox(cursor: messageCount)
+            client.dropPending()
         } else {
             remove(client)
         }

@@ -17,29 +17,18 @@ actor CoreBroker {
     private let signalR2: SignalR2Publisher?
     /// Nil for a hub without a backplane: its clients reach only each other.
     let bus: CoreBus?
-    let acknowledgementTime: Duration
-    var acknowledgements = PendingAcknowledgements()
-    /// The id of the last group command.
-    var commandCount: Int32 = 0
-    /// Why the backplane is not available; nil if it is.
-    var listening: String? = "not connected to Redis yet"
-    var publishing: String? = "not connected to Redis yet"
-    /// When the subscription was lost; nil if it exists, or before the first one.
-    var deafSince: NIODeadline?
-    var hasListened = false
-    /// Clients to be asked to reconnect, because they may have missed messages.
-    var gapClosings = GapClosings()
+    let writer: DeliveryWriter
     private let executor: any SerialExecutor
 
-    let writer: DeliveryWriter
-    /// Messages of the current read from the backplane that are not delivered yet.
-    var burst: CoreBurst?
     var clients = CoreClientRegistry()
     /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()
-    var isDraining = false
-    var outletCount: UInt64 = 0
-    var messageCount: UInt64 = 0
+    /// Group commands that hub methods are waiting for.
+    var groupCommands: CoreGroupCommands
+    var backplane = CoreBackplaneState()
+    /// Clients to be asked to reconnect, because they may have missed messages.
+    var gapClosings = GapClosings()
+    private(set) var isDraining = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     /// The publisher for hub methods, for both generations.
@@ -49,6 +38,7 @@ actor CoreBroker {
     /// - Parameters:
     ///   - hub: the hub to serve.
     ///   - signalR2: the publisher to the hub's SignalR 2 clients; nil if there are none.
+    ///   - acknowledgementTime: time limit for the ack of a group command.
     ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
@@ -56,7 +46,7 @@ actor CoreBroker {
         executor: any SerialExecutor, logger: Logger
     ) {
         self.bus = bus
-        self.acknowledgementTime = acknowledgementTime
+        groupCommands = CoreGroupCommands(timeLimit: acknowledgementTime)
         self.settings = settings
         self.hub = hub
         self.dispatcher = dispatcher
@@ -97,9 +87,7 @@ actor CoreBroker {
 
     /// The connection, if this is still its transport.
     func client(_ transport: CoreTransportID) -> CoreClient? {
-        guard let client = clients[token: transport.token], client.session.outlet?.number == transport.outlet else {
-            return nil
-        }
+        guard let client = clients[token: transport.token], client.has(transport) else { return nil }
         return client
     }
 
@@ -126,7 +114,7 @@ actor CoreBroker {
     ///   - message: encoded in the client's protocol.
     ///   - isCounted: whether it must arrive even if the client's webSocket fails and is replaced in time.
     func enqueue(_ message: ByteBuffer, isCounted: Bool, for client: CoreClient) {
-        if !isCounted || client.stateful?.send(message) != false { append(message, to: client) }
+        if !isCounted || client.stateful?.send(message) != false { client.append(message) }
         guard client.isBeyond(limits), !client.isOver else { return }
         metrics.slowClients.increment()
         logger.warning(
@@ -136,14 +124,6 @@ actor CoreBroker {
                 "waiting": "\(max(client.session.outbox.count, client.stateful?.pending.messages ?? 0))",
             ])
         remove(client)
-    }
-
-    /// Writes the next messages; without a webSocket none, and counted ones are sent again on the next one.
-    func append(_ message: ByteBuffer, to client: CoreClient) {
-        guard client.stateful == nil || client.session.outlet != nil else { return }
-        // These messages are not part of an envelope: each may be sent in its own frame.
-        messageCount += 1
-        client.session.outbox.append(id: messageCount, value: message)
     }
 
     func pump(_ client: CoreClient) {
@@ -203,11 +183,21 @@ actor CoreBroker {
         leave(left, client)
         metrics.coreConnections(format.name).add(-1)
     }
-}
 
-/// One transport of a connection.
-struct CoreTransportID: Sendable {
-    /// The connection's token.
-    let token: String
-    let outlet: UInt64
+    // MARK: - Shutdown
+
+    /// Asks every client to reconnect, to another node.
+    func drain() {
+        isDraining = true
+        for client in clients.all { close(client, allowReconnect: true) }
+    }
+
+    var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
+
+    /// Ends everything that is waiting.
+    func shutDown() {
+        for client in clients.all { remove(client) }
+        groupCommands.giveUpAll()
+        answers.giveUpAll()
+    }
 }

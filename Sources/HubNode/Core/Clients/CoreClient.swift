@@ -59,6 +59,10 @@ final class CoreClient {
     var lastReceived: NIODeadline
     /// A client that never sends a ping is never considered gone.
     var hasPinged = false
+    /// Number of its transports so far.
+    private var outletCount: UInt64 = 0
+    /// Number of messages that were pending for it so far.
+    private var messageCount: UInt64 = 0
 
     init(
         session: Session, token: String, offersStatefulReconnect: Bool = false, limit: Int, now: NIODeadline
@@ -75,6 +79,34 @@ final class CoreClient {
     var isOver: Bool { if case .over = phase { true } else { false } }
     var isConnected: Bool { if case .connected = phase { true } else { false } }
     var isNew: Bool { if case .new = phase { true } else { false } }
+
+    // MARK: - Transports
+
+    /// Replaces the transport.
+    func attach(_ transport: TransportKind, _ line: Outlet.Line, at now: NIODeadline) -> CoreTransportID {
+        outletCount += 1
+        session.outlet = Outlet(number: outletCount, transport: transport, openedAt: now, line: line)
+        session.lastActive = now
+        return CoreTransportID(token: token, outlet: outletCount)
+    }
+
+    func has(_ transport: CoreTransportID) -> Bool {
+        transport.token == token && session.outlet?.number == transport.outlet
+    }
+
+    // MARK: - Pending messages
+
+    /// Adds to the messages that its transport has not accepted yet. With stateful reconnect and without a webSocket
+    /// none is added: counted messages are sent again on the next one.
+    func append(_ message: ByteBuffer) {
+        guard stateful == nil || session.outlet != nil else { return }
+        // These messages are not part of an envelope: each may be sent in its own frame.
+        messageCount += 1
+        session.outbox.append(id: messageCount, value: message)
+    }
+
+    /// Drops the messages that its last transport has not accepted.
+    func dropPending() { session.outbox = Outbox(cursor: messageCount) }
 
     /// Whether too many messages or bytes are pending for the client.
     func isBeyond(_ limits: HubNodeLimits) -> Bool {
@@ -134,4 +166,12 @@ final class CoreClient {
         if outlet.transport == .longPolling, now - outlet.openedAt >= TimeAmount(timing.longPoll) { return .emptyPoll }
         return isConnected && now - session.lastActive >= TimeAmount(timing.keepAlive) ? .ping : nil
     }
+}
+
+/// One transport of a connection.
+struct CoreTransportID: Sendable {
+    /// The connection's token.
+    let token: String
+    /// The transport's number within the connection.
+    let outlet: UInt64
 }
