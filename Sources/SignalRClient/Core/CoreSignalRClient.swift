@@ -77,8 +77,9 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
     /// Whether the handshake is done and the transport is not known to be lost.
     package var isConnected: Bool { machine.phase == .connected }
 
-    /// Whether the node keeps the connection for a while if its webSocket is lost.
-    package var isStateful: Bool { messages.isResumable }
+    /// Whether the node agreed to keep the connection for a while if its webSocket is lost. Holds until the next
+    /// negotiation, also while the client replaces a lost connection.
+    package var isStateful: Bool { session.isResumable }
 
     /// The number of the current attempt: events of an older one are ignored.
     var epoch: Int { machine.epoch }
