@@ -120,7 +120,7 @@ struct ClientConnector: Sendable {
             return client
         }
         // The connection may have been lost already.
-        let isStateful = await client.wasOfferedStatefulReconnect
+        let isStateful = await client.isStateful
         if way.isStateful, !isStateful {
             deliveryLog.note("\(nodes[planned.node].name) does not offer stateful reconnect, so it is not checked")
         }

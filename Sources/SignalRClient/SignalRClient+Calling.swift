@@ -23,10 +23,10 @@ extension SignalRClient {
             .init("H", .string(hub)), .init("M", .string(method)), .init("A", .array(arguments)),
             .init("I", .integer(Int64(id))),
         ])
-        switch (configuration.transport, transport, machine.phase) {
-        case (.webSockets, .webSocket(let channel)?, .connected):
+        switch (configuration.transport, transport, isConnected) {
+        case (.webSockets, .webSocket(let channel)?, true):
             return try await callBySocket(channel, call, id: id, onProgress: onProgress)
-        case (.serverSentEvents, _, .connected), (.longPolling, _, .connected):
+        case (.serverSentEvents, _, true), (.longPolling, _, true):
             return try await callByRequest(call, id: id, onProgress: onProgress)
         default:
             throw SignalRClientError.notConnected(node: "\(node)")
@@ -70,9 +70,10 @@ extension SignalRClient {
     ) async throws -> JSONTree {
         calls.add(id, result: nil, timer: nil, onProgress: onProgress)
         defer { calls.finish(id, .success(.null)) }
-        let body = try await exchange(.send, form: QueryText([("data", call.description)]))
+        let body = try await session.exchange(.send, form: QueryText([("data", call.description)]))
             .perform(over: network, within: configuration.callTimeout)
-        guard let json = Self.json(body), let response = CallResponse(json) else {
+        let json = body.withUnsafeReadableBytes { try? JSONTree(parsing: $0) }
+        guard let response = json.flatMap({ CallResponse($0) }) else {
             throw SignalRClientError.badAnswer(
                 node: "\(node)", request: "/send", reason: AnswerText.quote(body.readableBytesView))
         }

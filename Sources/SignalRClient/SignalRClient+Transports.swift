@@ -1,11 +1,47 @@
 import NIOCore
 
-/// The three transports.
+/// Requests of the connection, and the three transports with what arrives on them.
 extension SignalRClient {
+    // MARK: - Requests of the connection
+
+    func negotiate() async {
+        do {
+            let answer = try await session.negotiate(over: network)
+            if node.isTLS, configuration.transport == .webSockets { try await network.prepareTLS() }
+            session.negotiated(answer)
+            handle(.negotiated(disconnectTimeout: TimeAmount(answer.disconnectTimeout)))
+        } catch {
+            handle(.failed(clientError(error), epoch: epoch))
+        }
+    }
+
+    func callStart(epoch: Int) async {
+        do {
+            _ = try await session.exchange(.start).perform(over: network, within: configuration.requestTimeout)
+            handle(.startAnswered(epoch: epoch))
+        } catch {
+            handle(.failed(clientError(error), epoch: epoch))
+        }
+    }
+
+    /// Takes at most one request: stopping must not wait for a dead node.
+    func abort() async {
+        _ = try? await session.exchange(.abort, posts: true).perform(
+            over: network, within: min(configuration.requestTimeout, .seconds(5)))
+    }
+
+    private func clientError(_ error: any Error) -> SignalRClientError {
+        switch error {
+        case let error as SignalRClientError: error
+        case is CancellationError: .stopped
+        default: .transportLost(node: "\(node)", reason: ConnectReason.words(of: error))
+        }
+    }
+
     // MARK: - webSockets
 
     func openWebSocket(_ endpoint: NodeRequest, epoch: Int) {
-        let query = query(for: endpoint, resuming: endpoint == .reconnect)
+        let target = session.target(endpoint, resuming: endpoint == .reconnect)
         // All are called on this actor's event loop.
         let events = WebSocketOpening.Events(
             began: { channel in self.assumeIsolated { $0.adopt(channel, epoch: epoch) } },
@@ -13,13 +49,12 @@ extension SignalRClient {
             received: { frame in self.assumeIsolated { $0.received(frame, epoch: epoch) } },
             ended: { error in self.assumeIsolated { $0.handle(.transportEnded(error, epoch: epoch)) } })
         WebSocketOpening(
-            node: node, name: "/\(endpoint.rawValue)", target: "\(node.path)/\(endpoint.rawValue)?\(query.text)",
-            network: network
+            node: node, name: "/\(endpoint.rawValue)", target: target, network: network
         ).run(on: eventLoop, events)
     }
 
     private func adopt(_ channel: any Channel, epoch: Int) {
-        if epoch == machine.epoch {
+        if epoch == self.epoch {
             transport = .webSocket(channel)
         } else {
             channel.close(mode: .all, promise: nil)
@@ -29,13 +64,12 @@ extension SignalRClient {
     // MARK: - serverSentEvents
 
     func readEvents(_ endpoint: NodeRequest, within timeout: Duration, epoch: Int) async {
-        let exchange = HTTPExchange(
-            node: node, endpoint: endpoint, query: query(for: endpoint, resuming: endpoint == .reconnect))
+        let exchange = session.exchange(endpoint, resuming: endpoint == .reconnect)
         do {
             let response = try await exchange.head(over: network, within: timeout)
             var parser = EventStreamParser()
             for try await part in response.body {
-                guard epoch == machine.epoch else { return }
+                guard epoch == self.epoch else { return }
                 let isSane = part.withUnsafeReadableBytes { bytes in
                     parser.append(bytes) { data in
                         // Not JSON: the first event of a stream.
@@ -62,14 +96,15 @@ extension SignalRClient {
 
     func poll(_ endpoint: NodeRequest, within timeout: Duration, epoch: Int) async {
         var endpoint = endpoint
-        let longest = (negotiation?.connectionTimeout ?? .seconds(110)) + Self.pollGrace
+        let longest = (session.negotiation?.connectionTimeout ?? .seconds(110)) + Self.pollGrace
         // The poll is not answered before there is a message.
         if endpoint == .reconnect { opened(epoch: epoch) }
         do {
-            while epoch == machine.epoch, !Task.isCancelled {
-                let form = endpoint == .connect ? nil : QueryText(position)
-                let body = try await exchange(endpoint, form: form, posts: true).perform(over: network, within: longest)
-                guard epoch == machine.epoch else { return }
+            while epoch == self.epoch, !Task.isCancelled {
+                let form = endpoint == .connect ? nil : QueryText(session.position)
+                let body = try await session.exchange(endpoint, form: form, posts: true)
+                    .perform(over: network, within: longest)
+                guard epoch == self.epoch else { return }
                 if endpoint == .connect { opened(epoch: epoch) }
                 guard body.readableBytesView.contains(UInt8(ascii: "{")) else {
                     return lose("the node ended the polls with an empty answer", epoch: epoch)
@@ -85,10 +120,6 @@ extension SignalRClient {
 
     // MARK: - All of them
 
-    private func lose(_ reason: String, epoch: Int) {
-        handle(.transportEnded(.transportLost(node: "\(node)", reason: reason), epoch: epoch))
-    }
-
     private func received(_ buffer: ByteBuffer, epoch: Int) {
         _ = buffer.withUnsafeReadableBytes { received($0, epoch: epoch) }
     }
@@ -96,8 +127,8 @@ extension SignalRClient {
     /// - Returns: how long to wait before the next poll, in milliseconds.
     @discardableResult
     private func received(_ bytes: UnsafeRawBufferPointer, epoch: Int) -> Int64 {
-        guard epoch == machine.epoch else { return 0 }
-        keepAlive?.received(at: .now())
+        guard epoch == self.epoch else { return 0 }
+        noteReceived()
         do {
             switch try NodeFrame(parsing: bytes) {
             case .keepAlive: return 0
@@ -115,8 +146,7 @@ extension SignalRClient {
     }
 
     private func deliver(_ frame: MessageFrame, epoch: Int) {
-        cursor = frame.cursor
-        if let token = frame.groupsToken { groupsToken = token }
+        session.received(frame)
         for message in frame.messages {
             switch message {
             case .invocation(let hub, let method, let arguments):

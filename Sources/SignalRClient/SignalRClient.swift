@@ -27,26 +27,21 @@ package actor SignalRClient: OwnedClient {
     /// The event loop of its socket.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-    var machine: ConnectionMachine
-    /// The current node.
-    package internal(set) var node: NodeURL
-    var negotiation: NegotiateAnswer?
-    /// Where to resume after a reconnect: `C` of the last frame.
-    package internal(set) var cursor: String?
-    /// Proves group memberships to another node: the last `G`.
-    package internal(set) var groupsToken: String?
+    private var machine: ConnectionMachine
+    /// Whether the transport of this epoch is open.
+    private var hasOpened = false
+    private var keepAlive: KeepAliveMonitor?
+    /// The only timer: for opening, then for keep-alives, or for the next attempt.
+    private var timer: Scheduled<Void>?
+    /// The pending abort request.
+    private var aborting: Task<Void, Never>?
+    /// The connection as its node knows it, and where to resume it.
+    var session: NodeSession
     var transport: OpenTransport?
     var calls = PendingCalls()
     static let stopInput = ConnectionMachine.Input.stop
     /// Waits for ``start()`` or ``reconnect(to:)``.
     var owner: CheckedContinuation<Void, any Error>?
-    /// Whether the transport of this epoch is open.
-    var hasOpened = false
-    var keepAlive: KeepAliveMonitor?
-    /// The only timer: for opening, then for keep-alives, or for the next attempt.
-    var timer: Scheduled<Void>?
-    /// The pending abort request.
-    var aborting: Task<Void, Never>?
 
     /// - Parameters:
     ///   - network: shared by all clients of the process.
@@ -59,15 +54,27 @@ package actor SignalRClient: OwnedClient {
         self.network = network
         self.onEvent = onEvent
         eventLoop = network.eventLoopGroup.next()
-        node = configuration.node
+        session = NodeSession(configuration)
         machine = ConnectionMachine(reconnectsByItself: configuration.reconnectsByItself)
     }
 
     /// The id assigned by the node; nil before negotiation.
-    package var connectionID: String? { negotiation?.connectionID }
+    package var connectionID: String? { session.negotiation?.connectionID }
+
+    /// The current node.
+    package var node: NodeURL { session.node }
+
+    /// Where to resume after a reconnect: `C` of the last frame.
+    package var cursor: String? { session.cursor }
+
+    /// Proves group memberships to another node: the last `G`.
+    package var groupsToken: String? { session.groupsToken }
 
     /// Whether the start or the last reconnect is complete and the transport is not known to be lost.
     package var isConnected: Bool { machine.phase == .connected }
+
+    /// The number of the current transport: events of an older one are ignored.
+    var epoch: Int { machine.epoch }
 
     /// Negotiates, opens the transport, awaits the first frame, calls `/start`.
     ///
@@ -85,7 +92,7 @@ package actor SignalRClient: OwnedClient {
     ///   it returns once the first poll is sent, because a node answers only when there is a message.
     package func reconnect(to other: NodeURL? = nil) async throws {
         try requireNoOwner()
-        if let other { node = other }
+        if let other { session.move(to: other) }
         try await settle(.reconnect)
     }
 
@@ -141,114 +148,72 @@ package actor SignalRClient: OwnedClient {
         }
     }
 
+    func lose(_ reason: String, epoch: Int) {
+        handle(.transportEnded(.transportLost(node: "\(node)", reason: reason), epoch: epoch))
+    }
+
     func emit(_ event: SignalRClientEvent) {
         onEvent(event)
     }
 
-    /// Replaces the current timer.
-    func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated SignalRClient) -> Void) {
-        timer?.cancel()
-        timer = eventLoop.scheduleTask(in: delay) { self.assumeIsolated(body) }
-    }
-}
+    // MARK: - The transport's opening, and its silence
 
-/// How long to wait before the next attempt to reconnect.
-enum RetryDelay {
-    private static let first: TimeAmount = .milliseconds(200)
-    private static let longest: TimeAmount = .seconds(2)
-
-    /// - Parameter attempt: 0 for the first one, which is immediate.
-    /// - Returns: from 0 up to 2 s, randomized so that thousands of clients of one node do not reconnect at once.
-    static func delay(attempt: Int, using random: inout some RandomNumberGenerator) -> TimeAmount {
-        guard attempt > 0 else { return .zero }
-        let delay = min(first.nanoseconds << min(attempt - 1, 8), longest.nanoseconds)
-        return .nanoseconds(Int64.random(in: delay / 2...delay, using: &random))
-    }
-}
-
-/// Calls waiting for their results.
-struct PendingCalls {
-    private struct Call {
-        /// Nil for a call whose result is the response to its request.
-        let result: CheckedContinuation<JSONTree, any Error>?
-        let timer: Scheduled<Void>?
-        let onProgress: (@Sendable (JSONTree) -> Void)?
-    }
-
-    private var calls: [Int: Call] = [:]
-    private var nextID = 0
-
-    mutating func makeID() -> Int {
-        defer { nextID += 1 }
-        return nextID
-    }
-
-    mutating func add(
-        _ id: Int, result: CheckedContinuation<JSONTree, any Error>?, timer: Scheduled<Void>?,
-        onProgress: (@Sendable (JSONTree) -> Void)?
-    ) {
-        calls[id] = Call(result: result, timer: timer, onProgress: onProgress)
-    }
-
-    func progress(_ id: Int, _ value: JSONTree) {
-        calls[id]?.onProgress?(value)
-    }
-
-    mutating func answer(_ response: CallResponse) {
-        guard let id = Int(response.call) else { return }
-        switch response.outcome {
-        case .success(let value): finish(id, .success(value))
-        case .failure(let error): finish(id, .failure(error))
+    private func open(_ purpose: ConnectionMachine.Purpose, epoch: Int) {
+        let timeout = configuration.openTimeout ?? session.negotiation?.transportConnectTimeout ?? .seconds(5)
+        after(TimeAmount(timeout)) { client in
+            // If a transport opened but no first frame arrived, the backplane behind the node is the likely cause.
+            let error: SignalRClientError =
+                purpose == .connect && client.hasOpened
+                ? .notInitialized(node: "\(client.node)", after: timeout)
+                : .timedOut(
+                    node: "\(client.node)", what: "the opening of \(client.configuration.transport)", after: timeout)
+            client.handle(.failed(error, epoch: epoch))
+        }
+        hasOpened = false
+        let endpoint: NodeRequest = purpose == .connect ? .connect : .reconnect
+        switch configuration.transport {
+        case .webSockets: openWebSocket(endpoint, epoch: epoch)
+        case .serverSentEvents: transport = .reader(Task { await readEvents(endpoint, within: timeout, epoch: epoch) })
+        case .longPolling: transport = .reader(Task { await poll(endpoint, within: timeout, epoch: epoch) })
         }
     }
 
-    /// Does nothing if the call has already ended.
-    mutating func finish(_ id: Int, _ result: Result<JSONTree, any Error>) {
-        guard let call = calls.removeValue(forKey: id) else { return }
-        call.timer?.cancel()
-        call.result?.resume(with: result)
+    /// The transport is open; frames will follow.
+    func opened(epoch: Int) {
+        guard epoch == self.epoch else { return }
+        hasOpened = true
+        handle(.transportOpened(epoch: epoch))
     }
 
-    /// Fails the calls whose results can no longer arrive.
-    mutating func failAll(_ error: SignalRClientError) {
-        for (id, call) in calls where call.result != nil { finish(id, .failure(error)) }
+    /// Bytes have arrived from the node.
+    func noteReceived() { keepAlive?.received(at: .now()) }
+
+    private func watchKeepAlive() {
+        timer?.cancel()
+        // A long poll is silent while there are no messages, and has its own limit.
+        guard let timeout = session.negotiation?.keepAliveTimeout, configuration.transport != .longPolling else {
+            return
+        }
+        let monitor = KeepAliveMonitor(timeout: TimeAmount(timeout), now: .now())
+        keepAlive = monitor
+        checkKeepAlive(monitor)
     }
-}
 
-/// The configuration of a client.
-package struct SignalRClientConfiguration: Sendable {
-    /// Where it starts; ``SignalRClient/reconnect(to:)`` may move it to another node.
-    package var node: NodeURL
-    /// Names of the hubs to use, case-insensitive.
-    package var hubs: [String]
-    /// How messages travel: the only transport that is tried.
-    package var transport: ClientTransport
-    /// Sent with every request, such as `user`.
-    package var query: [(name: String, value: String)]
-    /// Whether the client recovers a lost transport by itself, while the node remembers it. Never after
-    /// ``SignalRClient/dropTransport()``.
-    package var reconnectsByItself: Bool
-    /// The longest wait for a TCP connection, and for the whole response to a request.
-    package var requestTimeout: Duration
-    /// From opening a transport to its first frame; nil uses the node's value, usually 5 s.
-    package var openTimeout: Duration?
-    /// The longest wait for the result of a call; longer than the 30 to 35 s after which a node gives up a group
-    /// command.
-    package var callTimeout: Duration
+    private func checkKeepAlive(_ monitor: KeepAliveMonitor) {
+        switch monitor.verdict(at: .now()) {
+        case .alive(let end):
+            after(end - .now()) { client in
+                if let monitor = client.keepAlive { client.checkKeepAlive(monitor) }
+            }
+        case .dead:
+            let seconds = monitor.timeout.nanoseconds / 1_000_000_000
+            lose("nothing arrived for \(seconds) s, not even a keep-alive", epoch: epoch)
+        }
+    }
 
-    /// The defaults: webSockets, 10 s for a request, 40 s for a call.
-    package init(
-        node: NodeURL, hubs: [String], transport: ClientTransport = .webSockets,
-        query: [(name: String, value: String)] = [], reconnectsByItself: Bool = true,
-        requestTimeout: Duration = .seconds(10), openTimeout: Duration? = nil, callTimeout: Duration = .seconds(40)
-    ) {
-        self.node = node
-        self.hubs = hubs
-        self.transport = transport
-        self.query = query
-        self.reconnectsByItself = reconnectsByItself
-        self.requestTimeout = requestTimeout
-        self.openTimeout = openTimeout
-        self.callTimeout = callTimeout
+    /// Replaces the current timer.
+    private func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated SignalRClient) -> Void) {
+        timer?.cancel()
+        timer = eventLoop.scheduleTask(in: delay) { self.assumeIsolated(body) }
     }
 }

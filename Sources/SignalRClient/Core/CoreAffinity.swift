@@ -17,8 +17,8 @@ package enum CoreAffinity {
     package static func measure(
         _ configuration: CoreClientConfiguration, requests: Int, network: SignalRNetwork
     ) async throws -> (known: Int, unknown: Int) {
-        let client = CoreSignalRClient(configuration: configuration, network: network)
-        let exchange = try await client.harmlessExchange()
+        let exchange = try await CoreSession(configuration).negotiated(over: network)
+            .exchange(CoreRequestName.end, .DELETE, accepted: [.ok, .accepted, .badRequest, .notFound])
         var known = 0
         for _ in 0..<requests {
             let answer = try await exchange.answer(over: network, within: configuration.timeouts.request)

@@ -1,7 +1,7 @@
 import JSON
 import NIOCore
 
-/// The calls and streams waiting for a node of ASP.NET Core SignalR.
+/// The calls and streams waiting for a node of ASP.NET Core SignalR, and the streams to the node that they need.
 struct CorePendingCalls {
     private enum Waiting {
         case result(CheckedContinuation<JSONTree, any Error>, Scheduled<Void>)
@@ -9,6 +9,8 @@ struct CorePendingCalls {
     }
 
     private var waiting: [String: Waiting] = [:]
+    /// Tasks that send streams to the node, by the id of the stream.
+    private var uploads: [String: Task<Void, Never>] = [:]
     private var lastID = 0
 
     var isEmpty: Bool { waiting.isEmpty }
@@ -69,7 +71,14 @@ struct CorePendingCalls {
         return true
     }
 
+    mutating func add(_ id: String, upload: Task<Void, Never>) { uploads[id] = upload }
+
+    mutating func cancelUpload(_ id: String) { uploads.removeValue(forKey: id)?.cancel() }
+
+    /// Fails all calls and streams, and cancels the streams to the node.
     mutating func failAll(_ error: SignalRClientError) {
+        for upload in uploads.values { upload.cancel() }
+        uploads = [:]
         for id in waiting.keys { finish(id, .failure(error)) }
     }
 }

@@ -21,6 +21,9 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
     /// A stream to the node.
     package typealias Upload = AsyncThrowingStream<JSONTree, any Error>
 
+    /// Minimum time between two Acks.
+    private static let ackInterval: TimeAmount = .seconds(1)
+
     /// As given to the initializer.
     package nonisolated let configuration: CoreClientConfiguration
     nonisolated let network: SignalRNetwork
@@ -32,34 +35,20 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
     /// The event loop of its socket.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-    var machine: CoreConnectionMachine
-    var address: CoreAddress
-    /// The negotiated properties of the current connection; nil without negotiation.
-    var connection: CoreNegotiateAnswer.Connection?
-    var transport: OpenTransport?
-    var inbox: CoreInbox
-    var beat: CoreBeat?
+    private var machine: CoreConnectionMachine
+    private var timers: CoreTimers
+    /// The pending request that ends long polling.
+    private var leaving: Task<Void, Never>?
+    /// Where the current connection's requests go.
+    var session: CoreSession
+    var transport = CoreOpenTransport()
+    /// The messages of the current connection.
+    var messages: CoreMessageFlow
+    /// What waits for the node's answers.
     var calls = CorePendingCalls()
-    /// Tasks that send streams to the node, by the id of the stream.
-    var uploads: [String: Task<Void, Never>] = [:]
-    /// Nil unless the node keeps the connection if its webSocket is lost.
-    var resumption: CoreResumption?
-    /// Senders waiting until the node acknowledges messages.
-    var waitingForRoom: [CheckedContinuation<Void, Never>] = []
-    /// The body of the next request; unused with webSockets.
-    var outbound: [UInt8] = []
-    /// The epoch of the task that posts ``outbound``.
-    var postingEpoch: Int?
-    /// Timer for opening, the handshake, and the next attempt.
-    private var timer: Scheduled<Void>?
-    /// Timer for pings, and for a node that is silent.
-    private var beatTimer: Scheduled<Void>?
-    var ackTimer: Scheduled<Void>?
     static let stopInput = CoreConnectionMachine.Input.stop
     /// Waits for ``start()`` or ``reconnect()``.
     var owner: CheckedContinuation<Void, any Error>?
-    /// The pending request that ends long polling.
-    var leaving: Task<Void, Never>?
 
     /// - Parameters:
     ///   - network: shared by all clients of the process.
@@ -74,27 +63,31 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
         self.answers = Dictionary(answers.map { ($0.key.lowercased(), $0.value) }) { first, _ in first }
         self.onEvent = onEvent
         eventLoop = network.eventLoopGroup.next()
-        address = CoreAddress(node: configuration.node, accessToken: configuration.accessToken)
-        inbox = CoreInbox(limit: WebSocketClientHandler.maximumMessageBytes)
+        session = CoreSession(configuration)
+        messages = CoreMessageFlow(configuration.format)
+        timers = CoreTimers(on: eventLoop)
         machine = CoreConnectionMachine(
             retryDelays: configuration.retryDelays.map { TimeAmount($0) },
             resumeWithin: TimeAmount(configuration.timeouts.resume))
     }
 
     /// The id assigned by the node; nil before that, and without negotiation.
-    package var connectionID: String? { connection?.id }
+    package var connectionID: String? { session.connectionID }
 
     /// Whether the handshake is done and the transport is not known to be lost.
     package var isConnected: Bool { machine.phase == .connected }
 
-    /// Whether the node keeps the connection for a while if its webSocket is lost.
-    package var isStateful: Bool { resumption != nil }
+    /// Whether the node agreed to keep the connection for a while if its webSocket is lost. Holds until the next
+    /// negotiation, also while the client replaces a lost connection.
+    package var isStateful: Bool { session.isResumable }
 
-    /// Whether the node agreed to that in the last negotiation. Unlike ``isStateful``, this stays while a lost connection
-    /// is being replaced.
-    package var wasOfferedStatefulReconnect: Bool { connection?.isStateful == true }
+    /// The number of the current attempt: events of an older one are ignored.
+    var epoch: Int { machine.epoch }
 
-    var node: NodeURL { address.node }
+    /// Whether messages can be sent, or kept until the connection's next webSocket is open.
+    var takesMessages: Bool { machine.takesMessages }
+
+    var node: NodeURL { session.node }
 
     // MARK: - The owner
 
@@ -111,8 +104,7 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
 
     /// Closes the transport abruptly, like a failed network: the client reconnects as configured.
     package func loseTransport() {
-        handle(
-            .transportEnded(.transportLost(node: "\(node)", reason: "cut by the owner"), epoch: machine.epoch))
+        lose("cut by the owner", epoch: epoch)
     }
 
     /// Resumes a stateful connection; otherwise makes a new one, with another connection id.
@@ -144,7 +136,7 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
         case .open(let resuming, let epoch): open(resuming: resuming, epoch: epoch)
         case .shakeHands(let epoch): shakeHands(epoch: epoch)
         case .resend: resend()
-        case .sayGoodbye(let connected): sayGoodbye(connected: connected)
+        case .sayGoodbye(let connected): leaving = sayGoodbye(connected: connected)
         case .closeTransport: closeTransport()
         case .forget(let error): forget(error)
         case .report(let state):
@@ -157,63 +149,67 @@ package actor CoreSignalRClient: HubConnection, OwnedClient {
     }
 
     private func closeTransport() {
-        for timer in [timer, beatTimer, ackTimer] { timer?.cancel() }
-        (timer, beatTimer, ackTimer, beat) = (nil, nil, nil, nil)
-        transport?.close()
-        transport = nil
-        outbound = []
+        timers.cancelAll()
+        transport.end()?.close()
     }
 
     private func forget(_ error: SignalRClientError) {
-        resumption = nil
-        for upload in uploads.values { upload.cancel() }
-        uploads = [:]
+        messages.forget()
         calls.failAll(error)
-        wakeSenders()
     }
 
-    func wakeSenders() {
-        let waiting = waitingForRoom
-        waitingForRoom = []
-        for sender in waiting { sender.resume() }
+    func lose(_ reason: String, epoch: Int) {
+        handle(.transportEnded(.transportLost(node: "\(node)", reason: reason), epoch: epoch))
     }
 
     func emit(_ event: SignalRClientEvent) { onEvent(event) }
 
     // MARK: - Time
 
-    /// Replaces the current timer.
+    /// Replaces the current step: opening, the handshake, or the wait for the next attempt.
     func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated CoreSignalRClient) -> Void) {
-        timer?.cancel()
-        timer = eventLoop.scheduleTask(in: delay) { self.assumeIsolated(body) }
+        timers.schedule(in: delay) { self.assumeIsolated(body) }
     }
 
+    /// A message was written to the node.
+    func noteSent() { timers.sent() }
+
+    /// Bytes have arrived from the node.
+    func noteReceived() { timers.received() }
+
     private func startBeat() {
-        timer?.cancel()
-        timer = nil
+        timers.cancelStep()
         // A poll may be silent, and has its own limit.
         guard configuration.transport != .longPolling else { return }
-        beat = CoreBeat(
-            pingInterval: TimeAmount(configuration.timeouts.ping),
-            serverTimeout: TimeAmount(configuration.timeouts.server), now: .now())
+        timers.start(
+            CoreBeat(
+                pingInterval: TimeAmount(configuration.timeouts.ping),
+                serverTimeout: TimeAmount(configuration.timeouts.server), now: .now()))
         checkBeat()
     }
 
     private func checkBeat() {
-        guard let beat else { return }
+        guard let due = timers.due else { return }
         let next: NIODeadline
-        switch beat.due(at: .now()) {
+        switch due {
         case .dead:
             let seconds = configuration.timeouts.server.components.seconds
-            return handle(
-                .transportEnded(
-                    .transportLost(node: "\(node)", reason: "nothing arrived for \(seconds) s, not even a ping"),
-                    epoch: machine.epoch))
+            return lose("nothing arrived for \(seconds) s, not even a ping", epoch: epoch)
         case .ping:
             write(CoreOutgoing.ping.encoded(configuration.format))
-            next = .now() + beat.pingInterval
+            next = .now() + TimeAmount(configuration.timeouts.ping)
         case .nothing(let until): next = until
         }
-        beatTimer = eventLoop.scheduleTask(deadline: next) { self.assumeIsolated { $0.checkBeat() } }
+        timers.scheduleCheck(at: next) { self.assumeIsolated { $0.checkBeat() } }
+    }
+
+    /// Sends an Ack soon, unless one is already scheduled.
+    func acknowledgeLater() {
+        timers.scheduleAcknowledgement(in: Self.ackInterval) {
+            self.assumeIsolated { client in
+                client.timers.acknowledged()
+                if let ack = client.messages.acknowledgement { client.write(ack) }
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case idle(closing: Scheduled<Void>?)
         case waiting(EventLoopPromise<HTTPExchangeResponse>, mayReuse: Bool)
         case receiving(HTTPBody.Producer.Source, mayReuse: Bool)
-        case closed
+        case closed(any Error)
     }
 
     /// Nodes close their side later.
@@ -35,6 +35,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// Sends a request. The promise fails with ``HTTPConnectionError/closed`` if the connection ends before a response
     /// begins; with errors of TLS, of the socket, and of the HTTP parser.
     func send(_ request: HTTPExchangeRequest, _ promise: EventLoopPromise<HTTPExchangeResponse>) {
+        // An error before the first request, such as that of a TLS handshake, is the answer to it.
+        if case .closed(let error) = state { return promise.fail(error) }
         guard let context, case .idle(let closing) = state else { return promise.fail(HTTPConnectionError.closed) }
         closing?.cancel()
         let head = request.head
@@ -73,7 +75,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                     closing: context.eventLoop.scheduleTask(in: Self.longestIdle) { channel.close(promise: nil) })
                 becameIdle(channel)
             } else {
-                state = .closed
+                state = .closed(HTTPConnectionError.closed)
                 context.close(promise: nil)
             }
             source.finish()
@@ -117,7 +119,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     private func end(_ error: any Error) {
         let ended = state
-        state = .closed
+        if case .closed = ended { return }
+        state = .closed(error)
         switch ended {
         case .idle(let closing): closing?.cancel()
         case .waiting(let promise, _): promise.fail(error)

@@ -156,13 +156,16 @@ final class HTTPConnections: Sendable {
                 return true
             }
             guard isInTime else { return channel.close(promise: nil) }
-            channel.eventLoop.execute {
-                do {
-                    try channel.pipeline.syncOperations.handler(type: HTTPConnectionHandler.self).send(request, promise)
-                } catch {
-                    // Closed, so that its handlers are gone.
-                    promise.fail(HTTPConnectionError.closed)
-                }
+            // Directly after it was opened: an event of the socket may come before another task of the loop.
+            if loop.inEventLoop { sendNow(over: channel) } else { loop.execute { sendNow(over: channel) } }
+        }
+
+        private func sendNow(over channel: any Channel) {
+            do {
+                try channel.pipeline.syncOperations.handler(type: HTTPConnectionHandler.self).send(request, promise)
+            } catch {
+                // Closed, so that its handlers are gone.
+                promise.fail(HTTPConnectionError.closed)
             }
         }
 

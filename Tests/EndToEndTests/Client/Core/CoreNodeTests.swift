@@ -229,9 +229,8 @@ struct CoreNodeTests {
                 ) { client, _ in
                     let other = try #require(await silent.connectionID)
                     #expect(await client.isStateful == isStateful)
-                    #expect(await client.wasOfferedStatefulReconnect == isStateful)
                     await client.dropTransport()
-                    #expect(await client.wasOfferedStatefulReconnect == isStateful)
+                    #expect(await client.isStateful == isStateful)
                     try await client.reconnect()
                     let before = try #require(await client.connectionID)
                     for arguments: [JSONTree] in [[.string(other), nil], [.string(other), nil]] {

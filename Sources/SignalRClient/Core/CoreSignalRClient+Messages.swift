@@ -2,7 +2,7 @@ import Backplane
 package import JSON
 import NIOCore
 
-/// Calls and streams.
+/// Messages in both directions: calls and streams, answers to the node's calls, Acks.
 extension CoreSignalRClient {
     /// Maximum number of items of a stream that wait for its reader.
     private static let waitingItems = 100_000
@@ -27,7 +27,7 @@ extension CoreSignalRClient {
     ) async throws -> JSONTree {
         let id = calls.makeID()
         let streams = uploads.map { (calls.makeID(), $0) }
-        defer { for (stream, _) in streams { self.uploads.removeValue(forKey: stream)?.cancel() } }
+        defer { for (stream, _) in streams { calls.cancelUpload(stream) } }
         let invocation = CoreOutgoing.invocation(
             id: id, target: method, arguments: arguments, streamIDs: streams.map(\.0), isStream: false)
         return try await withTaskCancellationHandler {
@@ -68,28 +68,26 @@ extension CoreSignalRClient {
     // MARK: - Sending
 
     /// - Throws: ``SignalRClientError/notConnected(node:)``
-    func send(_ message: CoreOutgoing) async throws {
-        while try !sendNow(message) { await withCheckedContinuation { waitingForRoom.append($0) } }
+    private func send(_ message: CoreOutgoing) async throws {
+        while try !sendNow(message) { await withCheckedContinuation { messages.wait($0) } }
     }
 
     /// - Returns: false if the message must wait until the node has acknowledged earlier ones.
     private func sendNow(_ message: CoreOutgoing) throws -> Bool {
-        guard machine.takesMessages else { throw SignalRClientError.notConnected(node: "\(node)") }
-        if message.isCounted, resumption?.isFull == true { return false }
-        let bytes = message.encoded(configuration.format)
-        if message.isCounted { resumption?.append(bytes) }
+        guard takesMessages else { throw SignalRClientError.notConnected(node: "\(node)") }
+        guard let bytes = messages.admit(message) else { return false }
         if isConnected { write(bytes) }
         return true
     }
 
-    func sendLater(_ message: CoreOutgoing) {
+    private func sendLater(_ message: CoreOutgoing) {
         Task { try? await send(message) }
     }
 
     private func begin(_ invocation: CoreOutgoing, _ id: String, _ streams: [(String, Upload)]) {
         do {
             // Keeps the order with messages that are already waiting.
-            if try waitingForRoom.isEmpty && sendNow(invocation) {
+            if try !messages.hasWaiting && sendNow(invocation) {
                 upload(streams)
             } else {
                 Task {
@@ -108,7 +106,7 @@ extension CoreSignalRClient {
 
     private func upload(_ streams: [(String, Upload)]) {
         for (id, items) in streams {
-            uploads[id] = Task {
+            let upload = Task {
                 do {
                     let end: CoreOutgoing.Outcome
                     do {
@@ -124,6 +122,7 @@ extension CoreSignalRClient {
                     // The call fails for the same reason.
                 }
             }
+            calls.add(id, upload: upload)
         }
     }
 
@@ -142,5 +141,76 @@ extension CoreSignalRClient {
 
     private func cancelStream(_ id: String) {
         if calls.cancelStream(id) { sendLater(.cancelInvocation(id: id)) }
+    }
+
+    // MARK: - Receiving
+
+    func received(_ bytes: some Collection<UInt8>, epoch: Int) {
+        guard epoch == self.epoch else { return }
+        noteReceived()
+        messages.append(bytes)
+        do {
+            while epoch == self.epoch, let next = try messages.next() {
+                switch next {
+                case .handshakeAnswer(let answer): received(handshakeAnswer: answer, epoch: epoch)
+                case .message(let message): received(message, epoch: epoch)
+                case .gap(let id):
+                    close("the node continues with message \(id), and messages before it did not arrive", epoch: epoch)
+                }
+            }
+        } catch {
+            close(
+                error is CoreFrameError
+                    ? "\(error)" : "a message is longer than \(WebSocketClientHandler.maximumMessageBytes) bytes",
+                epoch: epoch)
+        }
+    }
+
+    private func close(_ reason: String, epoch: Int) {
+        handle(.closed(.transportLost(node: "\(node)", reason: reason), allowReconnect: true, epoch: epoch))
+    }
+
+    private func received(_ message: CoreIncoming, epoch: Int) {
+        if message.isCounted, messages.isResumable { acknowledgeLater() }
+        switch message {
+        case .invocation(let id, let method, let arguments):
+            emit(.invocation(ClientInvocation(hub: "", method: method, arguments: arguments, cursor: nil)))
+            if let id { answer(id, method, arguments) }
+        case .streamItem(let id, let item):
+            if !calls.received(item, for: id) { sendLater(.cancelInvocation(id: id)) }
+        case .completion(let id, let outcome): calls.finish(id, outcome)
+        case .ping, .ack, .sequence, .unknown: break
+        case .close(let error, let allowReconnect):
+            handle(
+                .closed(
+                    .closedByHub(node: "\(node)", error: error), allowReconnect: allowReconnect, epoch: epoch))
+        }
+    }
+
+    /// The new webSocket of the same connection is open.
+    func resend() {
+        guard let repeated = messages.repeated else { return }
+        write(repeated)
+        // Messages received on the lost webSocket may not have been acknowledged.
+        if messages.hasReceived { acknowledgeLater() }
+    }
+
+    /// Answers a call for which the node expects a result.
+    private func answer(_ id: String, _ method: String, _ arguments: [JSONTree]) {
+        let answer = answers[method.lowercased()]
+        Task {
+            let outcome: CoreOutgoing.Outcome
+            do {
+                // The wording of Microsoft's clients.
+                outcome =
+                    if let answer { .result(try await answer(arguments)) } else {
+                        .error("Client didn't provide a result.")
+                    }
+            } catch {
+                outcome = .error("\(error)")
+            }
+            // Without a connection the node no longer waits.
+            try? await send(.completion(id: id, outcome))
+        }
     }
 }
