@@ -22,7 +22,7 @@ struct Wreck {
     private let files: [[UInt8]]
     private let chunks: [Whole]
     private let markers: [[UInt8]]
-    /// The first bytes of a record of the two files.
+    /// The first bytes of a record of the two files that does not stand within chunks.
     private let openings: Set<[UInt8]>
     private var areMessagesChanged = false
 
@@ -61,7 +61,12 @@ struct Wreck {
         markers = files.flatMap { file in
             Self.records(of: file).map { Array(file[$0]) }.filter { $0[0] == Opcode.marker.rawValue }
         }
-        openings = Set(files.flatMap { file in Self.records(of: file).map { Array(file[$0].prefix(53)) } })
+        openings = Set(
+            files.flatMap { file in
+                // A chunk that is the payload of a message may be followed by the description of another channel.
+                Self.records(of: file).map { file[$0] }.filter { $0.first != Opcode.channel.rawValue }
+                    .map(Self.opening)
+            })
     }
 
     private static func chunks(
@@ -73,6 +78,12 @@ struct Wreck {
                 marker: isMarked ? Array(bytes[range.lowerBound - Marker.recordSize..<range.lowerBound]) : nil,
                 index: Array(bytes[range.upperBound...].prefix(31)), head: Array(bytes[..<range.lowerBound]))
         }
+    }
+
+    /// Of a data end only its framing: its checksum is that of other bytes, so that a data end with another one is as
+    /// valid a record.
+    private static func opening(of record: ArraySlice<UInt8>) -> [UInt8] {
+        Array(record.prefix(record.first == Opcode.dataEnd.rawValue ? Layout.recordHeader : 53))
     }
 
     private static func records(of bytes: [UInt8]) -> [Range<Int>] {
@@ -134,6 +145,18 @@ struct Wreck {
             areMessagesChanged = true
         default: swap(&random)
         }
+        keepChecksums()
+    }
+
+    /// A checksum of 0 says that a chunk has none: nobody could tell whether its messages are those that were written.
+    private mutating func keepChecksums() {
+        let checksum = 33
+        for chunk in chunks {
+            for place in bytes.places(of: Array(chunk.bytes.prefix(Layout.recordHeader))) {
+                let field = place + checksum..<place + checksum + 4
+                if field.upperBound <= bytes.count, bytes[field].allSatisfy({ $0 == 0 }) { bytes[field.lowerBound] = 1 }
+            }
+        }
     }
 
     private mutating func swap(_ random: inout SplitMix64) {
@@ -177,10 +200,19 @@ struct Wreck {
     }
 
     /// Messages of a stored chunk without its start: read one by one, without proof.
+    ///
+    /// A message has no checksum of its own: bytes inserted or removed inside it change it, but neither the channel nor
+    /// the length before them.
     private func areLoose(_ messages: [TestMessage], at offset: Int) -> Bool {
         guard bytes[offset] != Opcode.chunk.rawValue else { return false }
         return areMessagesChanged
-            || messages.allSatisfy { message in chunks.contains { $0.messages.contains(message) } }
+            || messages.allSatisfy { message in
+                chunks.contains {
+                    $0.messages.contains {
+                        $0.channelID == message.channelID && $0.data.count == message.data.count
+                    }
+                }
+            }
     }
 
     private func isDue(_ chunk: Whole, at place: Int) -> Bool {
@@ -213,12 +245,21 @@ struct Wreck {
     private func isHidden(_ chunk: Whole, at place: Int, byOthersOnly: Bool = false) -> Bool {
         chunks.contains { other in
             if byOthersOnly, other.marker?[9..<25] == chunk.marker?[9..<25] { return false }
-            return bytes.places(of: Array(other.bytes.prefix(49))).contains { start in
+            return placesOfFraming(of: other).contains { start in
                 let end = start + other.bytes.count
                 let ownEnd = place + chunk.bytes.count
                 guard start < place, ownEnd <= end else { return false }
                 if other.marker != nil { return true }
                 return end > bytes.count ? !isOpening(at: ownEnd) || chunk.marker != nil : isOpening(at: end)
+            }
+        }
+    }
+
+    /// Where its start says how long it is. The times and the checksum in it do not matter for that.
+    private func placesOfFraming(of chunk: Whole) -> [Int] {
+        bytes.places(of: Array(chunk.bytes.prefix(Layout.recordHeader))).filter { start in
+            [25..<33, 37..<49].allSatisfy { field in
+                bytes[start...].dropFirst(field.lowerBound).starts(with: chunk.bytes[field])
             }
         }
     }
@@ -240,27 +281,6 @@ struct Wreck {
             let behind = own.filter { $0.place > place }.min { $0.place < $1.place }
             return before.place < place && behind?.marker[25] == before.marker[25] + 1
                 && !own.contains { $0.place > before.place && $0.place < place }
-        }
-    }
-}
-
-extension [UInt8] {
-    /// Offset of `part`.
-    func places(of part: [UInt8]) -> [Int] {
-        guard !part.isEmpty, count >= part.count else { return [] }
-        return withUnsafeBytes { all in
-            part.withUnsafeBytes { part in
-                guard let base = all.baseAddress, let sought = part.baseAddress else { return [] }
-                var places: [Int] = []
-                var from = 0
-                while from <= all.count - part.count,
-                    let hit = memchr(base + from, Int32(part[0]), all.count - part.count - from + 1)
-                {
-                    if memcmp(hit, sought, part.count) == 0 { places.append(base.distance(to: UnsafeRawPointer(hit))) }
-                    from = base.distance(to: UnsafeRawPointer(hit)) + 1
-                }
-                return places
-            }
         }
     }
 }

@@ -24,6 +24,9 @@ enum Landing {
 ///
 /// What is there is compared with what was read: `known` is always the next marker of a known file.
 final class LandingCheck {
+    /// Markers of other files that are passed in search of one, to keep the work linear.
+    private static let markersAhead = 8
+
     private let window: SourceWindow
     private let progress: ReadProgress
     private let files: FileParts
@@ -45,6 +48,10 @@ final class LandingCheck {
     /// Where reading can continue at `landmark`; nil if it may be payload.
     func landing(at landmark: Landmark, before known: KnownMarker?) throws -> Landing? {
         let place = landmark.offset
+        if let message = progress.looseMessage, message.contains(place) {
+            // A chunk that ends behind the message is not its payload.
+            guard try window.claimOfChunk(at: place).map({ $0.end > message.upperBound }) ?? false else { return nil }
+        }
         switch landmark.kind {
         case .magic:
             guard files.mayBegin(at: place), try window.isFileStart(at: place) else { return nil }
@@ -108,8 +115,29 @@ final class LandingCheck {
         // The next marker is inside the chunk of this one.
         if let claim = try window.claimOfChunk(at: behind), claim.end > next.place { return true }
         let start = next.place &- next.marker.offset
-        guard start > place, start < next.place else { return false }
-        return try window.isFileStart(at: start)
+        if start > place, start < next.place, try window.isFileStart(at: start) { return true }
+        return try isContinued(marker, behind: next.place) && isIntactChunk(at: behind)
+    }
+
+    /// Whether more of an unknown marker's file stands behind a marker of another file. Nothing was read yet that the
+    /// marker could be a payload of.
+    private func isContinued(_ marker: Marker, behind place: UInt64) throws -> Bool {
+        guard files.numbers.isEmpty, file.isUntouched else { return false }
+        var (isContinued, passed) = (false, 0)
+        try markers.forEach(from: place + 1) { other, _ in
+            isContinued = other.sync == marker.sync && other.ordinal != marker.ordinal
+            passed += 1
+            return !isContinued && passed < Self.markersAhead
+        }
+        return isContinued
+    }
+
+    private func isIntactChunk(at place: UInt64) throws -> Bool {
+        guard let claim = try window.claimOfChunk(at: place), let frame = try window.frame(at: place) else {
+            return false
+        }
+        try progress.spend(frame.size)
+        return try claim.crc != 0 && window.mayBeWhole(claim) && (try? loader.decodeAlone(frame)) != nil
     }
 
     /// Whether the marker's file begins before it and is undamaged up to the marker.

@@ -113,7 +113,7 @@ struct ChunkReader {
         guard let number = try loader.fileOfStranger(frame) else { return false }
         messageIndexes.end()
         progress.report(at: frame.start, length: 0, .anotherFile, lost: 0)
-        files.enter(number, at: frame.start)
+        files.enter(number, ofChunkAt: frame.start)
         progress.forgetCovered()
         return true
     }

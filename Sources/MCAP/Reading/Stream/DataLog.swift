@@ -58,6 +58,9 @@ struct DataLog {
     /// - Parameter channels: those known before, and those that a chunk describes.
     mutating func learn(_ channels: ChannelTable) { self.channels = channels }
 
+    /// The markers seen belong to another file.
+    mutating func forgetMarkers() { (firstMarker, lastMarker) = (nil, nil) }
+
     mutating func add(_ marker: Marker) {
         if marker.ordinal == 0 {
             firstMarker = marker

@@ -32,7 +32,7 @@ final class DataReader {
     func read(_ frame: RecordFrame) throws -> MCAPStreamReader.Item? {
         let opcode = Opcode(rawValue: frame.opcode)
         guard progress.phase.isHeader == (opcode == .header) else { throw Self.unexpected(frame) }
-        if opcode != .messageIndex { messageIndexes.end() }
+        if opcode != .messageIndex { messageIndexes.end(before: opcode) }
         switch opcode {
         case .header?:
             let header = try window.read(frame, as: .header, Header.init(content:))

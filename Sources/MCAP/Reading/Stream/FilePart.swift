@@ -35,6 +35,10 @@ final class FilePart {
     /// True if nothing of it was read.
     var isUntouched: Bool { log.lastMarker == nil && log.statistics.messageCount == 0 && log.chunks.isEmpty }
 
+    /// Whether its data was read and has ended. If it had no marker, one that follows belongs to another file, although
+    /// no chunk behind that marker may show it.
+    func isOver(in phase: ReadProgress.Phase) -> Bool { phase.isBehindData && !isUntouched }
+
     /// Whether the chunk after the marker was read.
     func isRead(_ ordinal: UInt64) -> Bool { read.contains(ordinal) }
 
@@ -65,6 +69,10 @@ final class FilePart {
     /// A damaged record was a marker.
     func noteMarker() { hadMarker = true }
 
+    /// A chunk was followed by another without message indexes between them, as ours never are: without an intact
+    /// marker, a damaged one does not prove that the file is ours.
+    func noteBareChunk() { hadMarker = false }
+
     /// The chunk before `end` was read.
     func noteRead(_ chunk: DecodedChunk, endingAt end: UInt64) {
         guard isMarked, let ordinal = chunkOrdinal else {
@@ -77,6 +85,14 @@ final class FilePart {
         anchor = (end, end &- shift)
         anchorOrdinal = ordinal &+ 1
         isChunkDue = false
+    }
+
+    /// The marker directly before `place`, if none of its file led to a chunk so far. Then it is not of this file.
+    func giveUpMarker(before place: UInt64) -> Marker? {
+        guard read.isEmpty, isChunkExpected(at: place), let marker = log.lastMarker else { return nil }
+        log.forgetMarkers()
+        losePlace()
+        return marker
     }
 
     /// The next chunk was read already, elsewhere.
@@ -141,6 +157,8 @@ final class FilePart {
 struct OrdinalSet {
     /// Ascending, not adjacent.
     private var ranges: [ClosedRange<UInt64>] = []
+
+    var isEmpty: Bool { ranges.isEmpty }
 
     func contains(_ ordinal: UInt64) -> Bool {
         let index = position(of: ordinal)

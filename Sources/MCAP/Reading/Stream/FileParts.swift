@@ -71,6 +71,17 @@ final class FileParts {
         current.losePlace()
     }
 
+    /// The same for a chunk that is read next. If its marker was the first sign of a file of ours, while another
+    /// program's file was read, both belong to the file of the chunk.
+    func enter(_ number: Int, ofChunkAt place: UInt64) {
+        let marker = current.giveUpMarker(before: place)
+        enter(number, at: place)
+        guard let marker, current.sync == nil else { return }
+        numbers[marker.sync] = current.number
+        current.move(to: place &- UInt64(Marker.recordSize) &- marker.offset)
+        current.take(marker, endingAt: place)
+    }
+
     func enterNew(start: UInt64) {
         current = FilePart(number: all.count, start: start)
         all.append(current)

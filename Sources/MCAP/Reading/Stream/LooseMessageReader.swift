@@ -21,7 +21,7 @@ final class LooseMessageReader {
     /// - Returns: nil if nothing was read: then some are read singly, or the first is reported and passed.
     func read(from first: RecordFrame) throws -> DecodedChunk? {
         let chunk = decoder.reusableChunk()
-        let end = try collect(from: first, into: chunk)
+        let (last, end) = try collect(from: first, into: chunk)
         var channels = files.current.log.channels
         do {
             try chunk.walkLoose(at: first.start..<end, channels: &channels)
@@ -38,13 +38,15 @@ final class LooseMessageReader {
         files.current.log.addLoose(chunk)
         chunk.put(inFile: files.current.number)
         try progress.pass(until: end)
-        progress.verify(until: end)
+        // Nothing proves the last record: it may be damaged, so that it includes the start of a chunk.
+        progress.verify(until: last)
+        progress.noteLooseMessage(last..<end)
         return chunk
     }
 
-    /// - Returns: the end of the records.
-    private func collect(from first: RecordFrame, into chunk: DecodedChunk) throws -> UInt64 {
-        var end = first.start
+    /// - Returns: the start of the last record, and its end.
+    private func collect(from first: RecordFrame, into chunk: DecodedChunk) throws -> (last: UInt64, end: UInt64) {
+        var (last, end) = (first.start, first.start)
         var next: RecordFrame? = first
         while let frame = next, Self.belongsToMessages(frame) {
             guard frame.length <= window.limits.maximumRecordSize else {
@@ -56,7 +58,7 @@ final class LooseMessageReader {
             guard try chunk.append(from: window, at: frame.start, count: Int(frame.size)) else {
                 throw RecordFault(reason: .truncated)
             }
-            end = frame.end
+            (last, end) = (frame.start, frame.end)
             if end <= singlesUntil || chunk.recordContent.count >= Self.mostBytes { break }
             // The rest has not arrived yet and comes with the next call.
             guard window.isAtHand(end, count: Layout.recordHeader), let frame = try window.frame(at: end),
@@ -64,7 +66,7 @@ final class LooseMessageReader {
             else { break }
             next = frame
         }
-        return end
+        return (last, end)
     }
 
     private static func belongsToMessages(_ frame: RecordFrame) -> Bool {

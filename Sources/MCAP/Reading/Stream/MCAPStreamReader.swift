@@ -226,7 +226,12 @@ package final class MCAPStreamReader {
             }
             return begin(at: offset)
         case .marker(let marker, _):
-            if let sync = files.current.sync, sync != marker.sync { files.enter(fileOf: marker, at: offset) }
+            if let sync = files.current.sync {
+                if sync != marker.sync { files.enter(fileOf: marker, at: offset) }
+            } else if files.current.isOver(in: progress.phase) {
+                progress.report(at: offset, length: 0, .anotherFile, lost: 0)
+                files.enter(fileOf: marker, at: offset)
+            }
         case .stranger(let number, _):
             progress.report(at: offset, length: 0, .anotherFile, lost: 0)
             files.enter(number, at: offset)

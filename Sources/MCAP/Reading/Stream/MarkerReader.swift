@@ -66,7 +66,7 @@ struct MarkerReader {
                 files.enter(fileOf: marker, at: position)
                 file.move(to: position &- marker.offset)
                 progress.forgetCovered()
-            } else if try loader.isStranger(chunkAt: end), files.hasRoom {
+            } else if files.hasRoom, try file.isOver(in: progress.phase) || loader.isStranger(chunkAt: end) {
                 enterFile(of: marker)
             }
             return

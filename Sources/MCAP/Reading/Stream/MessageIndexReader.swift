@@ -43,9 +43,14 @@ final class MessageIndexReader {
     }
 
     /// Another record follows: each channel must have had its index, if the file has message indexes at all.
-    func end() {
+    ///
+    /// - Parameter next: what follows, if it is intact.
+    func end(before next: Opcode? = nil) {
         guard let check else { return }
         self.check = nil
+        if next == .chunk, let chunk = check.chunk, chunk.messageCount > 0, check.seen.isEmpty {
+            files.current.noteBareChunk()
+        }
         if let damage = check.damage, check.entryCount > 0 { progress.setLoss(check.entryCount, at: damage) }
         guard files.current.isMarked || !check.seen.isEmpty else { return }
         for channelID in check.missing {

@@ -31,6 +31,8 @@ final class ReadProgress {
     private(set) var lastLanding: UInt64?
     /// Claimed range of the chunk that could not be read: its contents may be payload.
     private(set) var lostChunk: Range<UInt64>?
+    /// The last message outside chunks: what is found inside it may be its payload.
+    private(set) var looseMessage: Range<UInt64>?
     private(set) var damages = DamageList()
 
     /// CRC of all bytes since the last chunk, or since the start of the file; nil if unknown after damage.
@@ -96,6 +98,8 @@ final class ReadProgress {
 
     /// - Parameter range: nil once its contents cannot be payload any more.
     func noteLostChunk(_ range: Range<UInt64>?) { lostChunk = range }
+
+    func noteLooseMessage(_ range: Range<UInt64>) { looseMessage = range }
 
     // MARK: - Damage
 

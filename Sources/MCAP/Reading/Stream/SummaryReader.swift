@@ -77,10 +77,10 @@ final class SummaryReader {
         progress.report(at: start, length: progress.position - start, .trailingMagic, lost: 0)
     }
 
-    /// Where another file or chunk begins within an apparent footer or magic; the end of the range if none does.
+    /// Where another file, chunk or marker begins within an apparent footer or magic; else the end of the range.
     private func nextBeginning(in range: Range<UInt64>) throws -> UInt64 {
         try range.first {
-            try window.isFileStart(at: $0) || window.claimOfChunk(at: $0) != nil
+            try window.isFileStart(at: $0) || window.claimOfChunk(at: $0) != nil || window.marker(at: $0) != nil
         } ?? range.upperBound
     }
 
