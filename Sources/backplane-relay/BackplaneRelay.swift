@@ -68,7 +68,8 @@ struct BackplaneRelay: AsyncParsableCommand {
             }
             try StandardOutput.requirePrinted()
         } catch {
-            finish(OptionNames.explaining(error, of: merged.arguments.first ?? ""), of: merged)
+            let isReplay = merged.arguments.first == ReplayCommand.configuration.commandName
+            finish(OptionNames.explaining(error, address: isReplay ? .to : .redis), of: merged)
         }
     }
 

@@ -62,10 +62,7 @@ import Testing
         return own.matches(of: /"([^"]+)"/).map { String($0.output.1) }
     }
 
-    /// Modules with two folders that depend on each other.
-    private static let entangled: Set<String> = ["HubNode", "Redis", "backplane-relay"]
-
-    @Test(arguments: modules.filter { !entangled.contains($0) })
+    @Test(arguments: modules)
     func `no two folders of a module know each other`(module: String) throws {
         let folders = try folders(of: module)
         for (first, one) in folders {

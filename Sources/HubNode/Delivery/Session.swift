@@ -57,15 +57,6 @@ final class Session {
         lastActive = now
     }
 
-    convenience init(
-        request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline
-    ) {
-        self.init(
-            connectionID: request.connectionID, user: request.user, signals: request.signals,
-            transport: request.transport, codec: codec, cursor: cursor, isInitialized: request.purpose != .connect,
-            now: now)
-    }
-
     /// How often a message for this key, of the envelope with this id, goes to this client.
     func deliveries(of key: SignalKey, id: UInt64) -> Int {
         if let memberships = groups[key.folded] { return memberships.count { id > $0.since } }

@@ -2,9 +2,9 @@
 /// with ids of its form.
 struct HubPublisher: Publisher {
     /// Nil if the node serves no clients of SignalR 2.
-    let signalR2: SignalR2Publisher?
+    let signalR2: (any Publisher)?
     /// Nil if the node serves no clients of ASP.NET Core SignalR.
-    let core: CoreBroker?
+    let core: (any Publisher)?
 
     func invoke(_ invocation: ClientCall) async throws {
         switch invocation.audience {

@@ -40,6 +40,16 @@ extension Frame {
     }
 }
 
+extension Session {
+    /// A client of SignalR 2.
+    convenience init(request: SessionRequest, cursor: UInt64, now: NIODeadline) {
+        self.init(
+            connectionID: request.connectionID, user: request.user, signals: request.signals,
+            transport: request.transport, codec: SignalR2Codec(), cursor: cursor,
+            isInitialized: request.purpose != .connect, now: now)
+    }
+}
+
 /// A client's position: `s-0,HEX`, the last envelope's id in upper-case hexadecimal.
 ///
 /// A Redis backplane has only stream 0.

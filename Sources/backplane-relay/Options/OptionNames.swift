@@ -61,10 +61,9 @@ enum OptionNames {
         return finding.text + (options.map { " (\($0))" } ?? "")
     }
 
-    /// - Parameter command: the name of the command that fails with it.
+    /// - Parameter address: the option with the address of the Redis, for the command that fails with it.
     /// - Returns: the error itself if there is no option to name.
-    static func explaining(_ error: any Error, of command: String) -> any Error {
-        let address: Address = command == ReplayCommand.configuration.commandName ? .to : .redis
+    static func explaining(_ error: any Error, address: Address) -> any Error {
         guard options(for: error, address: address) != nil else { return error }
         return ExplainedError(explained(error, address: address))
     }

@@ -55,7 +55,7 @@ import Testing
             (ReplayError.someoneListens("w"), "--yes; --dry-run shows what would be done"),
         ] as [(any Error & Sendable, String)])
     func `other options`(error: any Error & Sendable, options: String) {
-        #expect("\(OptionNames.explaining(error, of: "run"))" == "\(error) (\(options))")
+        #expect("\(OptionNames.explaining(error, address: .redis))" == "\(error) (\(options))")
         #expect(!"\(error)".contains("--"))
     }
 
@@ -65,11 +65,11 @@ import Testing
             (.badCertificate(path: "p", reason: "r"), "--tls-cert, --tls-key: 'p' cannot be used for TLS: r"),
         ] as [(RelayError, String)])
     func `an option whose file is of no use stands in front`(error: RelayError, start: String) {
-        #expect("\(OptionNames.explaining(error, of: "run"))".hasPrefix(start))
+        #expect("\(OptionNames.explaining(error, address: .redis))".hasPrefix(start))
     }
 
     @Test func `an error without a setting is unchanged`() {
-        let error = OptionNames.explaining(ReplayError.empty, of: "replay")
+        let error = OptionNames.explaining(ReplayError.empty, address: .to)
         guard case ReplayError.empty = error else {
             Issue.record("\(error)")
             return

@@ -14,7 +14,7 @@ actor CoreBroker {
     let limits: HubNodeLimits
     let metrics: HubMetrics
     let logger: Logger
-    private let signalR2: SignalR2Publisher?
+    private let signalR2: (any Publisher)?
     /// Nil for a hub without a backplane: its clients reach only each other.
     let bus: CoreBus?
     let writer: DeliveryWriter
@@ -42,7 +42,7 @@ actor CoreBroker {
     ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
-        signalR2: SignalR2Publisher?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
+        signalR2: (any Publisher)?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
         executor: any SerialExecutor, logger: Logger
     ) {
         self.bus = bus
