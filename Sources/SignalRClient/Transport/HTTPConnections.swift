@@ -139,7 +139,11 @@ final class HTTPConnections: Sendable {
             until deadline: NIODeadline, _ begin: (Attempt) -> Void
         ) async throws -> HTTPExchangeResponse {
             let timer = loop.scheduleTask(deadline: deadline) { end(HTTPConnectionError.timedOut) }
-            defer { timer.cancel() }
+            // On the event loop: the time limit must not close a connection whose response has begun.
+            promise.futureResult.whenComplete { _ in
+                timer.cancel()
+                state.withLockedValue { $0 = .ended }
+            }
             return try await withTaskCancellationHandler {
                 begin(self)
                 return try await promise.futureResult.get()
