@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension WithHubNodes {
+extension WithBrowsers {
     /// Checks that the queries of `dashboards/` have data, and that each fault fires its alerts and is visible: a real
     /// Prometheus scrapes a real backplane. `DashboardTests` check the same files without running anything.
     @Suite("The dashboards and alerts, live", .needs(.redisServer, .prometheus, .gcc), .timeLimit(.minutes(5)))

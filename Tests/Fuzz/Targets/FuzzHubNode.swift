@@ -146,7 +146,8 @@ enum FuzzHubNode {
         acknowledgementTime: configuration.timing.acknowledgement, metrics: metrics, observer: nil, executor: executor,
         logger: silent)
 
-    static let calls = HubCalls(dispatcher: dispatcher, publisher: publisher, executor: executor)
+    static let calls = HubCalls(
+        dispatcher: dispatcher, signalR2: publisher, core: CoreHubs([], metrics: metrics), executor: executor)
 
     static let request = SessionRequest(
         purpose: .resume, connectionID: id, user: "alice", hubs: ["chatHub"], transport: .webSockets, cursor: nil,

@@ -64,7 +64,7 @@ extension WithHubNodes {
             try await RedisServer.with { redis in
                 var losses = 0
                 // Killed at moments when nothing is sent, nothing is lost.
-                for _ in 0..<3 where losses == 0 {
+                for _ in 0..<10 where losses == 0 {
                     let check = try await redis.configuration.killingSubscriptions {
                         try await Finished.relay(
                             [

@@ -3,7 +3,7 @@ import HubNode
 import TestSupport
 import Testing
 
-extension WithHubNodes {
+extension WithBrowsers {
     /// The chat page's client of ASP.NET Core SignalR (core.js), driven in Chromium by a script in the page.
     @Suite("The chat page's client of ASP.NET Core", .serialized, .needs(.redisServer, .chromium, .chromedriver))
     struct CoreConnectionTests {

@@ -1,6 +1,10 @@
 import Testing
 
-/// Suites with hub nodes run one after another: each test starts several servers and clients, sometimes browsers, and
-/// together with the other suites that is enough for two cores.
+/// Suites with hub nodes run one after another: each test starts several servers and clients, and together with the
+/// other suites that is enough for two cores.
 @Suite("With hub nodes", .serialized)
 enum WithHubNodes {}
+
+/// Some that mostly wait, for a browser or for Prometheus, run beside the others.
+@Suite("With hub nodes and browsers", .serialized)
+enum WithBrowsers {}

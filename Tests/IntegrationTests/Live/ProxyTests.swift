@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension WithHubNodes {
+extension WithBrowsers {
     /// Both pages behind Debian's nginx, configured like in the manual: under a path and at the root, with and without
     /// webSockets.
     @Suite("Pages behind a proxy", .serialized, .needs(.redisServer, .chromium, .chromedriver, .nginx))
