@@ -115,6 +115,9 @@ package struct Subscription: Sendable, Equatable {
     package var connectionID: Int?
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
+    /// The channels come from the server's replication stream, everything after this position of it; nil for a
+    /// subscription.
+    package var replication: ReplicationPosition?
 
     /// - Parameter endpoint: `host:port`.
     package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {

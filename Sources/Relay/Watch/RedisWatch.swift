@@ -175,7 +175,9 @@ struct RedisWatch: Sendable {
         var next = 1
         for (index, names) in zip(channels.map { $0.index }, names) {
             let counts = names.indices.compactMap { parts[next + $0 * 2].integer.map { Int($0) } }
-            metrics.setSubscribers(counts.count == names.count ? counts.min() : nil, channel: index)
+            // The relay counts as one, also where Redis does not count it.
+            metrics.setSubscribers(
+                counts.count == names.count ? counts.min().map { $0 + (status.isTapped ? 1 : 0) } : nil, channel: index)
             next += names.count * 2
         }
     }
