@@ -78,6 +78,8 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case serverError(String)
     /// We disconnected because another server is now the master, according to the sentinels or the servers themselves.
     case failover
+    /// We left because the server is stopping, which waits for replicas (``ReplicationTap`` only).
+    case serverStopping
     /// We were stopped.
     case stopped
 
@@ -90,6 +92,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .protocolError: "protocol_error"
         case .serverError: "server_error"
         case .failover: "failover"
+        case .serverStopping: "server_stopping"
         case .stopped: "stopped"
         }
     }
@@ -102,6 +105,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .protocolError: "the server sent something that is not in the Redis protocol"
         case .serverError(let text): "the server ended the subscription: \(text)"
         case .failover: "another server is the master now"
+        case .serverStopping: "the server is stopping"
         case .stopped: "stopped"
         }
     }
