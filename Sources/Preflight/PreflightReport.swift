@@ -67,6 +67,8 @@ package struct PreflightReport: Sendable {
     package var hasTooManyNames = false
     /// Commands that were not permitted, in the order tried.
     package var notPermitted: [String] = []
+    /// nil if the replication stream is not to be read, or Redis was not asked.
+    package var tap: TapReport?
     /// nil if the relay will not record.
     package var directory: DirectoryReport?
 }

@@ -1,3 +1,5 @@
+import Redis
+
 /// Finds where two readings of one stream of envelopes meet: a subscription's, which began earlier, and a replication
 /// link's, which takes over. By order and bytes, so it needs no ids. A value without I/O.
 ///
@@ -126,5 +128,16 @@ enum EnvelopeFingerprint {
         value = (value ^ (value >> 32)) &* factor
         value = (value ^ (value >> 29)) &* factor
         return value ^ (value >> 32)
+    }
+}
+
+extension EnvelopeBatch {
+    /// ``EnvelopeFingerprint`` of each envelope, in the order of arrival.
+    func forEachFingerprint(_ body: (UInt64) -> Void) {
+        forEach { channel, _, payload in
+            body(
+                payload.count > Self.largePayload
+                    ? EnvelopeFingerprint.large(channel: channel) : EnvelopeFingerprint.of(payload, channel: channel))
+        }
     }
 }

@@ -118,3 +118,24 @@ struct TapCourse {
         }
     }
 }
+
+extension TapCourse.Input {
+    /// A link has ended.
+    ///
+    /// - Parameters:
+    ///   - error: why: a `TapError` or a `RedisError`.
+    ///   - fullSyncInterval: the least time between two full syncs.
+    ///   - sinceFullSync: how long ago the last one was; nil for never.
+    init(failure error: any Error, fullSyncInterval: Duration, sinceFullSync: Duration?) {
+        var pause = TapCourse.pause
+        if case TapError.tooSoon(_, let seconds) = error { pause = max(pause, .seconds(seconds)) }
+        if let sinceFullSync { pause = max(pause, fullSyncInterval - sinceFullSync) }
+        let isPermanent =
+            switch error {
+            case let error as TapError: !error.isTransient
+            case let error as RedisError: !error.isTransient
+            default: false
+            }
+        self = .failed(isPermanent: isPermanent, after: pause)
+    }
+}

@@ -74,7 +74,8 @@ struct TapMetrics: Sendable {
                 "Times that part of the replication stream was lost, because the backlog of the server no longer had it: what was published in it is missing."
         )
         lostBytes = registry.counter(
-            "backplane_relay_tap_lost_bytes_total", help: "Bytes of the replication stream that were lost, where known.")
+            "backplane_relay_tap_lost_bytes_total",
+            help: "Bytes of the replication stream that were lost, where known.")
     }
 
     /// A new link begins to count.
@@ -87,7 +88,7 @@ struct TapMetrics: Sendable {
             return counted.figures
         }
         for kind in TapFigures.CommandClass.allCases {
-            commands.with(kind.rawValue).increment(by: max(0, figures.count(kind) - last.count(kind)))
+            commands.with(kind.rawValue).increment(by: max(0, figures.commands[kind] - last.commands[kind]))
         }
         streamBytes.increment(by: max(0, Int(clamping: figures.streamBytes - last.streamBytes)))
         syncs.with("partial").increment(by: max(0, figures.partialSyncs - last.partialSyncs))

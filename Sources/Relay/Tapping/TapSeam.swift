@@ -20,13 +20,13 @@ final class TapSeam: Sendable {
         case unusable
     }
 
-    fileprivate enum Phase {
+    enum Phase {
         case subscription
         case joining
         case link
     }
 
-    fileprivate enum Held {
+    enum Held {
         ///   - skipping: its first envelopes that are not needed.
         case batch(EnvelopeBatch, skipping: Int)
         case skipped(SkippedPayload)
@@ -39,7 +39,7 @@ final class TapSeam: Sendable {
         }
     }
 
-    fileprivate struct State {
+    struct State {
         var phase = Phase.subscription
         var isSubscribed = false
         var matcher = OverlapMatcher()
@@ -65,10 +65,10 @@ final class TapSeam: Sendable {
 
     /// The most memory for the link's envelopes while it attaches, in bytes.
     private let heldLimit: Int
-    private let intake: Intake
-    private let metrics: TapMetrics
-    private let state = NIOLockedValueBox(State())
-    private let onEvent: @Sendable (Event) -> Void
+    let intake: Intake
+    let metrics: TapMetrics
+    let state = NIOLockedValueBox(State())
+    let onEvent: @Sendable (Event) -> Void
 
     /// - Parameter onEvent: called on an event loop; must not block.
     init(intake: Intake, metrics: TapMetrics, onEvent: @escaping @Sendable (Event) -> Void) {
@@ -154,7 +154,8 @@ final class TapSeam: Sendable {
         }
     }
 
-    private func takeOverIfKnown(_ state: inout State) {
+    /// Takes over if there is only one place left; called with every change.
+    func takeOverIfKnown(_ state: inout State) {
         guard !state.isUnusable else { return }
         guard !state.matcher.isFull, state.heldBytes <= heldLimit else { return fail(&state) }
         switch state.matcher.look() {
@@ -165,7 +166,8 @@ final class TapSeam: Sendable {
         }
     }
 
-    private func fail(_ state: inout State) {
+    /// This attempt must be repeated.
+    func fail(_ state: inout State) {
         state.isUnusable = true
         onEvent(.unusable)
     }
@@ -200,7 +202,8 @@ final class TapSeam: Sendable {
         onEvent(.takenOver)
     }
 
-    private func pass(on item: Held, leavingOut count: Int) {
+    /// - Parameter count: envelopes that the subscription has delivered.
+    func pass(on item: Held, leavingOut count: Int) {
         guard count < item.count else { return release(item) }
         switch item {
         case .skipped(let payload): intake.skipped(payload)
@@ -222,203 +225,20 @@ final class TapSeam: Sendable {
         return rest
     }
 
-    private func lost(bytes: Int64?) {
+    /// - Parameter bytes: of the stream; nil if unknown.
+    func lost(bytes: Int64?) {
         metrics.lost(bytes: bytes)
         intake.command(.tap(.lost(bytes: bytes)))
     }
 
     /// It will not reach the intake.
-    private func release(_ item: Held) {
+    func release(_ item: Held) {
         if case .batch(let batch, _) = item, batch.isAdmitted { intake.abandoned(payloadOf: batch.byteCount) }
-    }
-
-    // MARK: - The subscription
-
-    private final class SubscriptionSide: EnvelopeSink {
-        private let seam: TapSeam
-
-        init(seam: TapSeam) { self.seam = seam }
-
-        func nextBatch() -> EnvelopeBatch { seam.intake.nextBatch() }
-
-        func deliver(_ batch: EnvelopeBatch) {
-            seam.state.withLockedValue { state in
-                switch state.phase {
-                case .subscription: seam.intake.deliver(batch)
-                case .joining:
-                    batch.forEachFingerprint { state.matcher.readBySubscription($0) }
-                    seam.intake.deliver(batch)
-                    seam.takeOverIfKnown(&state)
-                case .link: seam.release(.batch(batch, skipping: 0))
-                }
-            }
-        }
-
-        func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission {
-            seam.isLinked ? .noRoom : seam.intake.admission(ofPayload: bytes, channel: channel)
-        }
-
-        func abandoned(payloadOf bytes: Int) { seam.intake.abandoned(payloadOf: bytes) }
-
-        func skipped(_ payload: SkippedPayload) {
-            seam.state.withLockedValue { state in
-                guard state.phase != .link else { return }
-                seam.intake.skipped(payload)
-                guard state.phase == .joining else { return }
-                state.matcher.readBySubscription(EnvelopeFingerprint.large(channel: payload.channel))
-                seam.takeOverIfKnown(&state)
-            }
-        }
-
-        func subscribed(_ subscription: Subscription) {
-            seam.state.withLockedValue { state in
-                guard state.phase != .link else { return }
-                state.isSubscribed = true
-                state.subscribedTo = subscription.endpoint
-                if let lost = state.lostAt {
-                    state.lostAt = nil
-                    seam.lost(bytes: subscription.server?.bytes(since: lost))
-                }
-                seam.intake.subscribed(subscription)
-                seam.onEvent(.subscribed)
-            }
-        }
-
-        func disconnected(_ cause: DisconnectCause) {
-            seam.state.withLockedValue { state in
-                guard state.phase != .link, state.isSubscribed else { return }
-                state.isSubscribed = false
-                seam.intake.disconnected(cause)
-                seam.onEvent(.subscriptionLost)
-            }
-        }
-    }
-
-    // MARK: - The link
-
-    private final class LinkSide: EnvelopeSink, TapObserver {
-        private let seam: TapSeam
-        private let attempt: Int
-
-        init(seam: TapSeam, attempt: Int) {
-            self.seam = seam
-            self.attempt = attempt
-        }
-
-        /// Not if the attempt was withdrawn.
-        private func whileCurrent(_ body: (inout State) -> Void) {
-            seam.state.withLockedValue { state in if state.attempt == attempt { body(&state) } }
-        }
-
-        func nextBatch() -> EnvelopeBatch { seam.intake.nextBatch() }
-
-        func deliver(_ batch: EnvelopeBatch) {
-            seam.state.withLockedValue { state in
-                guard state.attempt == attempt else { return seam.release(.batch(batch, skipping: 0)) }
-                switch state.phase {
-                case .subscription: seam.release(.batch(batch, skipping: 0))
-                case .joining:
-                    batch.forEachFingerprint { state.matcher.readByLink($0) }
-                    state.held.append(.batch(batch, skipping: 0))
-                    state.heldBytes += batch.footprint
-                    seam.takeOverIfKnown(&state)
-                case .link:
-                    guard !state.expected.isEmpty else { return seam.intake.deliver(batch) }
-                    var delivered = 0
-                    var isSame = true
-                    batch.forEachFingerprint { fingerprint in
-                        guard isSame, let next = state.expected.first else { return }
-                        isSame = next == fingerprint
-                        guard isSame else { return state.expected.removeAll() }
-                        state.expected.removeFirst()
-                        delivered += 1
-                    }
-                    seam.pass(on: .batch(batch, skipping: 0), leavingOut: delivered)
-                }
-            }
-        }
-
-        func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission {
-            seam.intake.admission(ofPayload: bytes, channel: channel)
-        }
-
-        func abandoned(payloadOf bytes: Int) { seam.intake.abandoned(payloadOf: bytes) }
-
-        func skipped(_ payload: SkippedPayload) {
-            whileCurrent { state in
-                let fingerprint = EnvelopeFingerprint.large(channel: payload.channel)
-                switch state.phase {
-                case .subscription: break
-                case .joining:
-                    state.matcher.readByLink(fingerprint)
-                    state.held.append(.skipped(payload))
-                    seam.takeOverIfKnown(&state)
-                case .link:
-                    if state.expected.first == fingerprint {
-                        state.expected.removeFirst()
-                    } else {
-                        seam.intake.skipped(payload)
-                    }
-                }
-            }
-        }
-
-        func syncing(_ facts: TapFacts) {
-            whileCurrent { $0.syncedAt = SystemClock.monotonic() }
-        }
-
-        func attached(_ attachment: TapAttachment) {
-            whileCurrent { state in
-                let isContinued = attachment.start == .continued && attachment.loss == nil
-                // The two readings then differ in more than their start.
-                if state.phase == .joining, state.attachment != nil, !isContinued { return seam.fail(&state) }
-                state.attachment = attachment
-            }
-        }
-
-        func subscribed(_ subscription: Subscription) {
-            whileCurrent { state in
-                guard let attachment = state.attachment else { return }
-                switch state.phase {
-                case .subscription: break
-                case .joining:
-                    let isFirst = state.link == nil
-                    state.link = subscription
-                    if isFirst { seam.onEvent(.attached) }
-                case .link: seam.attachedAgain(attachment, subscription, &state)
-                }
-            }
-        }
-
-        func disconnected(_ cause: DisconnectCause) {
-            whileCurrent { state in
-                if state.phase == .link { seam.intake.disconnected(cause) }
-            }
-        }
-    }
-
-    private func attachedAgain(_ attachment: TapAttachment, _ subscription: Subscription, _ state: inout State) {
-        let before = state.link
-        state.link = subscription
-        if let loss = attachment.loss {
-            // The rest of what was expected may be in the part that is missing.
-            state.expected = []
-            lost(bytes: loss.bytes)
-        } else {
-            intake.command(.tap(.resumed(attachment.position)))
-        }
-        // Another process: the next envelopes go into another segment.
-        if attachment.loss != nil || before?.server?.runID != subscription.server?.runID {
-            var subscription = subscription
-            subscription.replication = attachment.position
-            intake.subscribed(subscription)
-        }
-        onEvent(.attached)
     }
 }
 
 extension TapSeam.State {
-    fileprivate mutating func reset() {
+    mutating func reset() {
         matcher = OverlapMatcher()
         held = []
         (heldBytes, dropped) = (0, 0)
@@ -426,21 +246,5 @@ extension TapSeam.State {
         expected = []
         isUnusable = false
         attempt += 1
-    }
-}
-
-extension TapAttachment.Loss {
-    /// nil if unknown.
-    fileprivate var bytes: Int64? { if case .backlogLost(let bytes) = self { bytes } else { nil } }
-}
-
-extension EnvelopeBatch {
-    /// In the order of arrival.
-    fileprivate func forEachFingerprint(_ body: (UInt64) -> Void) {
-        forEach { channel, _, payload in
-            body(
-                payload.count > Self.largePayload
-                    ? EnvelopeFingerprint.large(channel: channel) : EnvelopeFingerprint.of(payload, channel: channel))
-        }
     }
 }

@@ -2,6 +2,8 @@ import Backplane
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import Preflight
+import Prometheus
 import Redis
 import Time
 
@@ -20,9 +22,6 @@ final class RelayTap: Sendable {
         case retry
     }
 
-    /// How often the server is asked where the two meet.
-    private static let questions = 20
-    private static let longestPause = Duration.seconds(2)
     /// How often the capture says how far the stream was received.
     private static let noteInterval = Duration.seconds(60)
 
@@ -179,7 +178,9 @@ final class RelayTap: Sendable {
         case .linkEnded(let error, let attempt):
             guard attempt == tasks.attempt else { return nil }
             tasks.lastError = error
-            return .failed(isPermanent: Self.isPermanent(error), after: pause(after: error))
+            return TapCourse.Input(
+                failure: error, fullSyncInterval: policy.limits.fullSyncInterval,
+                sinceFullSync: seam.syncedAt.map { .nanoseconds(Int64(clamping: Moment.now().monotonic - $0)) })
         }
     }
 
@@ -263,29 +264,11 @@ final class RelayTap: Sendable {
         }
     }
 
-    // MARK: - Where the two meet
-
     private func startBounding(_ subscriber: RedisSubscriber, _ tasks: inout Tasks) {
         guard let link = link.withLockedValue({ $0 }) else { return }
-        let attempt = tasks.attempt
+        let (bounding, attempt) = (SeamBounding(seam: seam, subscriber: subscriber, link: link), tasks.attempt)
         tasks.others.append(
-            Task { [seam, messages] in
-                // What was published before the link's first envelope has passed the subscription by then.
-                _ = await subscriber.fence { seam.bound(subscription: nil, link: 0) }
-                var pause = Duration.milliseconds(50)
-                for _ in 0..<Self.questions {
-                    try? await Task.sleep(for: pause)
-                    if Task.isCancelled || seam.isLinked { return }
-                    pause = min(pause * 2, Self.longestPause)
-                    let subscription = seam.counts.subscription
-                    let read = NIOLockedValueBox(0)
-                    guard await link.fence({ read.withLockedValue { $0 = seam.counts.link } }) else { continue }
-                    _ = await subscriber.fence {
-                        seam.bound(subscription: subscription, link: read.withLockedValue { $0 })
-                    }
-                }
-                messages.yield(.ambiguous(attempt: attempt))
-            })
+            Task { [messages] in if await bounding.run() { messages.yield(.ambiguous(attempt: attempt)) } })
     }
 
     private func tellAttached() { attachedHook.withLockedValue { $0 }() }
@@ -308,26 +291,5 @@ final class RelayTap: Sendable {
             }
             intake.command(.tap(.reached(position)))
         }
-    }
-
-    // MARK: - Failures
-
-    private static func isPermanent(_ error: any Error) -> Bool {
-        switch error {
-        case let error as TapError: !error.isTransient
-        case let error as RedisError: !error.isTransient
-        default: false
-        }
-    }
-
-    /// Another full sync comes no sooner than the policy allows.
-    private func pause(after error: any Error) -> Duration {
-        var pause = TapCourse.pause
-        if case TapError.tooSoon(_, let seconds) = error { pause = max(pause, .seconds(seconds)) }
-        if let syncedAt = seam.syncedAt {
-            let passed = Duration.nanoseconds(Int64(clamping: Moment.now().monotonic - syncedAt))
-            pause = max(pause, policy.limits.fullSyncInterval - passed)
-        }
-        return pause
     }
 }
