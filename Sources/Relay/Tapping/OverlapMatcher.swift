@@ -104,7 +104,7 @@ enum EnvelopeFingerprint {
     ///   - payload: as in a batch, with the Redis channel of a hub.
     ///   - channel: index of the event key or hub.
     static func of(_ payload: UnsafeRawBufferPointer, channel: Int) -> UInt64 {
-        var hash = start(channel) ^ UInt64(truncatingIfNeeded: payload.count)
+        var hash = mix(start(channel) ^ UInt64(truncatingIfNeeded: payload.count))
         var index = 0
         while index &+ 8 <= payload.count {
             hash = mix(hash ^ payload.loadUnaligned(fromByteOffset: index, as: UInt64.self))
