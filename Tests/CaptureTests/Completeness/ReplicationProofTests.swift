@@ -39,7 +39,8 @@ import Testing
             [.subscribed, .envelope, .link(10), .envelope, .reached(90), .stopped], true),
         Case("a link that is still there", [.subscribed, .link(10), .envelope], true),
         Case(
-            "a link that continued", [.subscribed, .link(10), .envelope, .lost, .resumed(20), .envelope, .stopped], true),
+            "a link that continued", [.subscribed, .link(10), .envelope, .lost, .resumed(20), .envelope, .stopped], true
+        ),
         Case("a link that is lost", [.subscribed, .link(10), .envelope, .lost], nil),
         Case("a link that was lost at the stop", [.subscribed, .link(10), .envelope, .lost, .stopped], nil),
         Case(
@@ -54,7 +55,8 @@ import Testing
         Case("the subscription was lost before", [.subscribed, .lost, .subscribed, .link(10), .envelope], nil),
         Case(
             "two runs: nothing recorded what came in between",
-            [.subscribed, .link(10), .envelope, .reached(20), .stopped, .subscribed, .link(30), .envelope, .stopped], nil
+            [.subscribed, .link(10), .envelope, .reached(20), .stopped, .subscribed, .link(30), .envelope, .stopped],
+            nil
         ),
         Case("earlier segments are gone", [.envelope, .reached(70), .envelope, .reached(90), .stopped], true),
         Case("earlier segments are gone, and a subscription followed", [.envelope, .subscribed, .link(10)], nil),

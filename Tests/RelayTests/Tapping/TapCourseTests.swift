@@ -37,7 +37,8 @@ import Testing
         Case(
             "three attempts, then a pause",
             [
-                (.subscribed, [.startLink]), (.unusable, [.stopLink, .startLink]), (.unusable, [.stopLink, .startLink]),
+                (.subscribed, [.startLink]), (.unusable, [.stopLink, .startLink]),
+                (.unusable, [.stopLink, .startLink]),
                 (.unusable, [.stopLink, .reportFallback, .retry(after: .seconds(60))]), (.retry, [.startLink]),
             ], .joining(attempt: 1)),
         Case("refused from the start", [(.subscribed, [.startLink]), (refused, [.fail])], .refused),
@@ -50,7 +51,8 @@ import Testing
             [
                 (.subscribed, [.startLink]), (.takenOver, [.stopSubscription]),
                 (refused, [.stopLink, .startSubscription, .reportFallback, .retry(after: .seconds(60))]),
-                (.subscribed, []), (.retry, [.startLink]), (refused, [.stopLink, .reportFallback, .retry(after: .seconds(60))]),
+                (.subscribed, []), (.retry, [.startLink]),
+                (refused, [.stopLink, .reportFallback, .retry(after: .seconds(60))]),
             ], .waiting),
         Case(
             "the pause ends while the subscription is not confirmed",
@@ -61,7 +63,10 @@ import Testing
             ], .joining(attempt: 1)),
         Case(
             "hubs come while the link attaches: it begins again with their names",
-            [(.subscribed, [.startLink]), (.namesChanged, [.stopLink, .startLink]), (.takenOver, [.stopSubscription]), (.namesChanged, [])],
+            [
+                (.subscribed, [.startLink]), (.namesChanged, [.stopLink, .startLink]),
+                (.takenOver, [.stopSubscription]), (.namesChanged, []),
+            ],
             .linked),
         Case(
             "several places remain", [(.subscribed, [.startLink]), (.ambiguous, [.takeOverAnyway])],
