@@ -7,6 +7,8 @@ package final class RedisClient: Sendable {
     enum Purpose {
         /// A server that must be a master.
         case server
+        /// A server of any role, to be asked about itself.
+        case inquiry
         case sentinel
     }
 

@@ -22,15 +22,6 @@ struct CommandReader: ~Copyable {
         case line
     }
 
-    private enum Kind {
-        case publish
-        case shardPublish
-        case ping
-        case framing
-        case control
-        case other
-    }
-
     /// What an argument is kept for.
     private enum Use {
         case name
@@ -41,37 +32,21 @@ struct CommandReader: ~Copyable {
         case nothing
     }
 
-    /// Longer names of commands are not ours.
-    private static let longestWord = 16
-    /// Longer payloads are refused, as by ``RESPReader``.
-    private static let longestPayload = 1 << 30
     /// Longer channels cannot be wanted.
     private static let longestChannel = 1 << 20
-    private static let anyPlace = SubscribedIndex.Place(channel: 0, keepsName: true)
-
-    private var names: SubscribedIndex
-    private let header: MessageHeader?
-    private let keepsAll: Bool
-    var batch: EnvelopeBatch? {
-        didSet { unretainedBatch = batch.map { Unmanaged.passUnretained($0) } }
-    }
-    /// `batch` without reference counting, which would cost more than copying a small payload.
-    private var unretainedBatch: Unmanaged<EnvelopeBatch>?
-    var sink: (any EnvelopeSink)?
-
+    /// Where a PUBLISH goes.
+    var destination: PublishDestination
     /// The end of the last complete command.
     private(set) var offset: Int64
     /// Bytes of the unfinished command in earlier reads.
     private var unfinished: Int64 = 0
-    private(set) var counts = CommandCounts()
+    private(set) var counts: CommandCounts
     /// GETACKs since it was last set to 0.
     var acknowledgementsWanted = 0
 
     private var part = Part.start
-    private var number = 0
-    private var digits = 0
-    private var hasReturn = false
-    private var kind = Kind.other
+    private var number = NumberLine()
+    private var kind = CommandKind.other
     private var arguments = 0
     private var argument = 0
     private var use = Use.nothing
@@ -85,15 +60,13 @@ struct CommandReader: ~Copyable {
     private var large: LargePayload?
     private var isAcknowledgementWanted = false
 
-    init(offset: Int64, names: [SubscribedName], header: MessageHeader?, keepsAll: Bool) {
+    /// - Parameters:
+    ///   - offset: of the byte before the first command.
+    ///   - counts: to go on counting.
+    init(offset: Int64, counts: CommandCounts, destination: consuming PublishDestination) {
         self.offset = offset
-        self.names = SubscribedIndex(keepsAll ? [] : names)
-        self.header = header
-        self.keepsAll = keepsAll
-    }
-
-    mutating func setNames(_ names: [SubscribedName]) {
-        if !keepsAll { self.names = SubscribedIndex(names) }
+        self.counts = counts
+        self.destination = destination
     }
 
     /// The first command follows this offset.
@@ -141,13 +114,12 @@ struct CommandReader: ~Copyable {
             base.loadUnaligned(fromByteOffset: start &+ 8, as: UInt64.self) | Self.lowerCase == Self.publishName,
             base.load(fromByteOffset: start &+ 16, as: UInt8.self) == 10
         else { return nil }
-        guard let name = Self.string(in: base, from: start &+ 17, to: end), name.count <= Self.longestChannel,
-            let payload = Self.string(in: base, from: name.end, to: end), payload.count <= EnvelopeBatch.largePayload
+        guard let name = WholeString(in: base, from: start &+ 17, to: end), name.count <= Self.longestChannel,
+            let payload = WholeString(in: base, from: name.end, to: end), payload.count <= EnvelopeBatch.largePayload
         else { return nil }
         let channel = UnsafeRawBufferPointer(start: base + name.start, count: name.count)
-        let found = keepsAll ? Self.anyPlace : names.place(ofPublished: channel)
-        if let found {
-            append(
+        if let found = destination.place(of: channel) {
+            destination.append(
                 UnsafeRawBufferPointer(start: base + payload.start, count: payload.count), at: found, channel: channel)
             counts[.publish] &+= 1
         } else {
@@ -156,52 +128,12 @@ struct CommandReader: ~Copyable {
         return payload.end
     }
 
-    /// A string in whole: `$<length>\r\n<bytes>\r\n`.
-    @inline(__always)
-    private static func string(
-        in base: UnsafeRawPointer, from start: Int, to end: Int
-    ) -> (start: Int, count: Int, end: Int)? {
-        guard start < end, base.load(fromByteOffset: start, as: UInt8.self) == UInt8(ascii: "$") else { return nil }
-        var at = start &+ 1
-        var count = 0
-        while true {
-            guard at < end, at &- start <= 10 else { return nil }
-            let digit = base.load(fromByteOffset: at, as: UInt8.self) &- UInt8(ascii: "0")
-            guard digit <= 9 else { break }
-            count = count &* 10 &+ Int(digit)
-            at &+= 1
-        }
-        guard at &- start > 1, end &- at >= count &+ 4, isLineEnd(base, at), isLineEnd(base, at &+ 2 &+ count) else {
-            return nil
-        }
-        return (at &+ 2, count, at &+ 4 &+ count)
-    }
-
-    @inline(__always)
-    private static func isLineEnd(_ base: UnsafeRawPointer, _ at: Int) -> Bool {
-        base.loadUnaligned(fromByteOffset: at, as: UInt16.self).littleEndian == 0x0A0D
-    }
-
-    @inline(__always)
-    private func append(
-        _ payload: UnsafeRawBufferPointer, at place: SubscribedIndex.Place, channel: UnsafeRawBufferPointer
-    ) {
-        guard let unretainedBatch else { return }
-        if place.keepsName, let header {
-            unretainedBatch._withUnsafeGuaranteedRef {
-                $0.append(channel: place.channel, name: channel, payload: payload, header: header)
-            }
-        } else {
-            unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: place.channel, payload: payload) }
-        }
-    }
-
     // MARK: - Element by element
 
     private mutating func begin(with byte: UInt8, _ at: inout Int) -> String? {
         switch byte {
         case UInt8(ascii: "*"):
-            beginNumber(.count)
+            (part, number) = (.count, NumberLine())
             at += 1
         case 10, 13, UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"):
             part = .line
@@ -215,42 +147,20 @@ struct CommandReader: ~Copyable {
         switch part {
         case .start: break
         case .count:
-            guard let isComplete = readNumber(bytes, &at) else { return "a command without a number of arguments" }
-            if isComplete { beginCommand(arguments: number) }
+            guard let isComplete = number.read(bytes, &at) else { return "a command without a number of arguments" }
+            if isComplete { beginCommand(arguments: number.value) }
         case .marker:
             guard bytes[at] == UInt8(ascii: "$") else { return "an argument begins with byte \(bytes[at])" }
             at += 1
-            beginNumber(.length)
+            (part, number) = (.length, NumberLine())
         case .length:
-            guard let isComplete = readNumber(bytes, &at) else { return "an argument without a length" }
-            if isComplete { beginArgument(length: number) }
+            guard let isComplete = number.read(bytes, &at) else { return "an argument without a length" }
+            if isComplete { beginArgument(length: number.value) }
         case .argument: return readArgument(bytes, &at)
         case .large: return readLarge(bytes, &at)
         case .line: readLine(bytes, &at)
         }
         return nil
-    }
-
-    private mutating func beginNumber(_ part: Part) {
-        self.part = part
-        (number, digits, hasReturn) = (0, 0, false)
-    }
-
-    /// - Returns: whether its line has ended; nil if it is none.
-    private mutating func readNumber(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) -> Bool? {
-        while at < bytes.count {
-            let byte = bytes[at]
-            at += 1
-            if hasReturn { return byte == 10 ? true : nil }
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9") where digits < 15:
-                number = number * 10 + Int(byte - UInt8(ascii: "0"))
-                digits += 1
-            case 13 where digits > 0: hasReturn = true
-            default: return nil
-            }
-        }
-        return false
     }
 
     private mutating func beginCommand(arguments: Int) {
@@ -273,8 +183,8 @@ struct CommandReader: ~Copyable {
 
     private func use(ofLength length: Int) -> Use {
         switch (kind, argument) {
-        case (_, 0): length <= Self.longestWord ? .name : .nothing
-        case (.control, 1): length <= Self.longestWord ? .word : .nothing
+        case (_, 0): length <= CommandKind.longestName ? .name : .nothing
+        case (.control, 1): length <= CommandKind.longestName ? .word : .nothing
         case (.publish, 1) where arguments == 3: length <= Self.longestChannel ? .channel : .nothing
         case (.publish, 2) where place != nil: .payload
         default: .nothing
@@ -302,16 +212,16 @@ struct CommandReader: ~Copyable {
         guard bytes[bytes.count - 2] == 13, bytes[bytes.count - 1] == 10 else { return "no line end after an argument" }
         let value = UnsafeRawBufferPointer(rebasing: bytes.dropLast(2))
         switch use {
-        case .name: kind = Self.kind(of: value)
-        case .word: isAcknowledgementWanted = Self.equals(value, "getack")
+        case .name: kind = CommandKind(value)
+        case .word: isAcknowledgementWanted = CommandKind.equals(value, "getack")
         case .channel:
-            place = keepsAll ? Self.anyPlace : names.place(ofPublished: value)
+            place = destination.place(of: value)
             if place?.keepsName == true {
                 channel.removeAll(keepingCapacity: true)
                 channel += value
             }
         case .payload:
-            if let place { channel.withUnsafeBytes { append(value, at: place, channel: $0) } }
+            if let place { channel.withUnsafeBytes { destination.append(value, at: place, channel: $0) } }
         case .nothing: break
         }
         endArgument()
@@ -326,67 +236,30 @@ struct CommandReader: ~Copyable {
 
     private mutating func endCommand() {
         part = .start
-        switch kind {
-        case .publish: counts[place == nil ? .otherPublish : .publish] += 1
-        case .shardPublish: counts[.shardPublish] += 1
-        case .ping: counts[.ping] += 1
-        case .framing: counts[.framing] += 1
-        case .control:
-            counts[.control] += 1
-            if isAcknowledgementWanted { acknowledgementsWanted += 1 }
-        case .other: counts[.other] += 1
-        }
+        counts[kind == .publish && place == nil ? .otherPublish : kind.countedAs] += 1
+        if isAcknowledgementWanted { acknowledgementsWanted += 1 }
     }
 
     /// A command of one line: nothing but PING is known of servers.
     private mutating func readLine(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) {
         let rest = bytes[at...]
         let end = rest.firstIndex(of: 10)
-        held += rest[..<(end ?? rest.endIndex)].prefix(max(0, Self.longestWord - held.count))
+        held += rest[..<(end ?? rest.endIndex)].prefix(max(0, CommandKind.longestName - held.count))
         at = end.map { $0 + 1 } ?? bytes.count
         guard end != nil else { return }
         if held.last == 13 { held.removeLast() }
-        kind = held.withUnsafeBytes { Self.kind(of: $0) }
+        kind = held.withUnsafeBytes { CommandKind($0) }
         if kind != .ping { kind = .other }
         // An empty line is no command.
         if held.isEmpty { part = .start } else { endCommand() }
     }
 
-    private static func kind(of name: UnsafeRawBufferPointer) -> Kind {
-        switch name.count {
-        case 4 where equals(name, "ping"): .ping
-        case 4 where equals(name, "exec"): .framing
-        case 5 where equals(name, "multi"): .framing
-        case 6 where equals(name, "select"): .framing
-        case 7 where equals(name, "publish"): .publish
-        case 8 where equals(name, "spublish"): .shardPublish
-        case 8 where equals(name, "replconf"): .control
-        default: .other
-        }
-    }
-
-    /// - Parameter word: lower-case letters.
-    private static func equals(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
-        guard bytes.count == word.utf8CodeUnitCount else { return false }
-        for index in 0..<bytes.count where bytes[index] | 0x20 != word.utf8Start[index] { return false }
-        return true
-    }
-
     // MARK: - Large payloads
 
     private mutating func beginLarge(_ count: Int) {
-        guard let place, let sink else { return }
-        let header: [UInt8]? =
-            if place.keepsName, let form = self.header {
-                channel.withUnsafeBytes { form.bytes(channel: $0, payloadCount: count) }
-            } else {
-                nil
-            }
-        let held = (header?.count ?? 0) + count
-        let admission =
-            count > Self.longestPayload ? .tooLarge : sink.admission(ofPayload: held, channel: place.channel)
-        large = LargePayload(count: count, header: header ?? [], channel: place.channel, admission: admission)
-        part = .large
+        guard let place else { return }
+        large = channel.withUnsafeBytes { destination.large(count: count, at: place, channel: $0) }
+        if large != nil { part = .large }
     }
 
     private mutating func readLarge(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) -> String? {
@@ -399,14 +272,14 @@ struct CommandReader: ~Copyable {
             return "no line end after an argument"
         }
         self.large = nil
-        large.deliver(to: sink, after: &batch)
+        large.deliver(to: destination.sink, after: &destination.batch)
         endArgument()
         return nil
     }
 
     /// The connection has ended.
     mutating func abandonLarge() {
-        large?.abandon(at: sink)
+        large?.abandon(at: destination.sink)
         large = nil
     }
 }

@@ -41,22 +41,28 @@ struct ReplicationStream: ~Copyable {
 
     /// - Parameters:
     ///   - offset: of the position that PSYNC asked for: the last byte before its answer's commands.
+    ///   - counts: of earlier streams, to go on counting.
     ///   - names: what is wanted.
     ///   - keepsAll: keeps every PUBLISH with its channel under index 0.
-    init(offset: Int64, names: [SubscribedName], header: MessageHeader? = nil, keepsAll: Bool = false) {
-        reader = CommandReader(offset: offset, names: names, header: header, keepsAll: keepsAll)
+    init(
+        offset: Int64, counts: CommandCounts = CommandCounts(), names: [SubscribedName], header: MessageHeader? = nil,
+        keepsAll: Bool = false
+    ) {
+        reader = CommandReader(
+            offset: offset, counts: counts,
+            destination: PublishDestination(names: names, header: header, keepsAll: keepsAll))
     }
 
     /// The destination of envelopes.
     var batch: EnvelopeBatch? {
-        get { reader.batch }
-        set { reader.batch = newValue }
+        get { reader.destination.batch }
+        set { reader.destination.batch = newValue }
     }
 
     /// Decides about each large payload before it arrives, and receives it.
     var sink: (any EnvelopeSink)? {
-        get { reader.sink }
-        set { reader.sink = newValue }
+        get { reader.destination.sink }
+        set { reader.destination.sink = newValue }
     }
 
     /// The end of the last complete command, as the server counts.
@@ -66,7 +72,7 @@ struct ReplicationStream: ~Copyable {
     var counts: CommandCounts { reader.counts }
 
     /// Replaces the wanted names.
-    mutating func setNames(_ names: [SubscribedName]) { reader.setNames(names) }
+    mutating func setNames(_ names: [SubscribedName]) { reader.destination.setNames(names) }
 
     /// Returns and clears what has happened, in order.
     mutating func takeEvents() -> [Event] {

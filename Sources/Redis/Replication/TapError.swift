@@ -24,7 +24,7 @@ package enum TapError: Error, Sendable, Equatable {
 package enum TapRefusal: Sendable, Equatable, Hashable {
     /// In cluster mode the stream has no PUBLISH. Cannot be overridden.
     case cluster
-    /// The full sync would write the server's RDB file: `repl-diskless-sync no`.
+    /// The full sync would write the server's RDB file: without `repl-diskless-sync yes`, before Redis 7.
     case writesFile
     /// The master counts the tap among the replicas that `min-replicas-to-write` requires.
     case minReplicas(Int)
@@ -38,7 +38,7 @@ extension TapRefusal: CustomStringConvertible {
         switch self {
         case .cluster: "it runs in cluster mode, where the replication stream contains no PUBLISH"
         case .writesFile:
-            "it has no backlog yet, and with 'repl-diskless-sync no' the first replica makes it write its RDB file"
+            "it has no backlog yet, and without 'repl-diskless-sync yes' the first replica makes it write its RDB file"
         case .minReplicas(let count):
             "it is a master with 'min-replicas-to-write \(count)', and would count the tap as a replica that has the data"
         }

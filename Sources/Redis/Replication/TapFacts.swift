@@ -51,6 +51,8 @@ package struct TapFacts: Sendable, Equatable {
     package var isDiskless: Bool?
     /// `repl-diskless-sync-delay`, in seconds.
     package var syncDelaySeconds: Int?
+    /// `repl-diskless-sync-max-replicas`: so many waiting replicas end the delay; 0 for any number.
+    package var syncMaxReplicas: Int?
     /// How often it sends a PING, in seconds: `repl-ping-replica-period`.
     package var pingPeriodSeconds: Int?
     /// `min-replicas-to-write`.
@@ -94,10 +96,19 @@ package struct TapFacts: Sendable, Equatable {
         return position.offset + 1 >= backlog.start && position.offset < backlog.start + backlog.count
     }
 
-    /// Asks a server over a command connection, before anything is done: for a report.
-    ///
-    /// - Throws: ``RedisError``, except for denied commands.
-    package static func ask(_ client: RedisClient) async throws -> TapFacts {
-        TapFacts(endpoint: client.endpoint)
+    /// Whether it waits before it forks for a full sync, long enough to withdraw the request: its timer has a resolution
+    /// of a second.
+    package var delaysSyncs: Bool {
+        answersReplication && isDiskless == true && (syncDelaySeconds ?? 0) >= 2 && (syncMaxReplicas ?? 0) == 0
+    }
+
+    /// What is missing between two positions, if the sink has got everything up to the first and gets everything after
+    /// the second, which is of this server.
+    func loss(since last: ReplicationPosition?, at position: ReplicationPosition) -> TapAttachment.Loss? {
+        guard let last else { return nil }
+        guard last.history == position.history || continues(last), last.offset <= position.offset else {
+            return .otherHistory
+        }
+        return last.offset == position.offset ? nil : .backlogLost(bytes: position.offset - last.offset)
     }
 }

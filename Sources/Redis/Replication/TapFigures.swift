@@ -50,6 +50,9 @@ package struct CommandCounts: Sendable, Equatable {
     /// All zero.
     package init() {}
 
+    /// What clients did: all but a master's own PING and REPLCONF.
+    var writes: Int { publish + otherPublish + shardPublish + framing + other }
+
     /// Those of one class.
     package subscript(kind: TapFigures.CommandClass) -> Int {
         get {

@@ -51,40 +51,26 @@ package struct TapPlan: Sendable, Equatable {
     package let way: TapWay
     /// Whether it may.
     package let verdict: Verdict
-    /// What would be missing since the last position.
-    package let loss: TapAttachment.Loss?
-
     /// - Parameters:
     ///   - facts: of the server.
-    ///   - last: the last position read, if any.
+    ///   - last: where to go on, if anywhere.
     ///   - limits: what is allowed.
     ///   - sinceFullSync: how long ago the last full sync began; nil for never.
+    ///   - mayOpenBacklog: false if ``TapWay/openBacklog`` was tried, and there still is none.
     package init(
         facts: TapFacts, last: ReplicationPosition? = nil, limits: TapLimits = TapLimits(),
-        sinceFullSync: Duration? = nil
+        sinceFullSync: Duration? = nil, mayOpenBacklog: Bool = true
     ) {
-        let way = Self.way(facts, last)
+        let way = Self.way(facts, last, mayOpenBacklog)
         self.way = way
-        loss = last.flatMap { Self.loss(facts, from: $0, way: way) }
         verdict = Self.verdict(facts, way, limits, sinceFullSync)
     }
 
-    private static func way(_ facts: TapFacts, _ last: ReplicationPosition?) -> TapWay {
-        if let last, facts.keeps(last) { return .resume(last) }
+    private static func way(_ facts: TapFacts, _ last: ReplicationPosition?, _ mayOpenBacklog: Bool) -> TapWay {
+        // Without an answer only the attempt can tell.
+        if let last, facts.keeps(last) || !facts.answersReplication { return .resume(last) }
         if let end = facts.end { return .join(end) }
-        // Its timer has a resolution of a second.
-        if facts.answersReplication, facts.isDiskless == true, let delay = facts.syncDelaySeconds, delay >= 2 {
-            return .openBacklog
-        }
-        return .fullSync
-    }
-
-    private static func loss(
-        _ facts: TapFacts, from last: ReplicationPosition, way: TapWay
-    ) -> TapAttachment.Loss? {
-        if case .resume = way { return nil }
-        guard let end = facts.end, facts.continues(last) else { return .otherHistory }
-        return end.offset > last.offset ? .backlogLost(bytes: end.offset - last.offset) : .otherHistory
+        return mayOpenBacklog && facts.delaysSyncs ? .openBacklog : .fullSync
     }
 
     private static func verdict(
@@ -93,11 +79,12 @@ package struct TapPlan: Sendable, Equatable {
         var reasons: [TapRefusal] = []
         if facts.isCluster == true { reasons.append(.cluster) }
         if !facts.isReplica, let count = facts.minReplicasToWrite, count > 0 { reasons.append(.minReplicas(count)) }
-        if way == .fullSync, facts.isDiskless == false, !facts.omitsData { reasons.append(.writesFile) }
+        let mayFork = way == .fullSync || !facts.answersReplication
+        if mayFork, facts.isDiskless != true, !facts.omitsData { reasons.append(.writesFile) }
         reasons.removeAll { limits.isForced && $0.isOverridable }
         guard reasons.isEmpty else { return .refused(reasons) }
-        guard way == .fullSync else { return .allowed }
-        if let sinceFullSync, sinceFullSync < limits.fullSyncInterval {
+        guard mayFork else { return .allowed }
+        if way == .fullSync, let sinceFullSync, sinceFullSync < limits.fullSyncInterval {
             return .tooSoon(left: limits.fullSyncInterval - sinceFullSync)
         }
         guard limits.fullSyncBytes < .max, facts.memoryBytes.map({ $0 > limits.fullSyncBytes }) ?? true else {
