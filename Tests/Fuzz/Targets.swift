@@ -37,6 +37,7 @@ package.targets += [
         ]),
     fuzzer("FuzzConnectionString", ["Redis"]),
     fuzzer("FuzzRESP", ["Redis"]),
+    fuzzer("FuzzReplication", ["Redis"]),
     fuzzer(
         "FuzzHubNode",
         [

@@ -20,9 +20,12 @@ struct ChannelGlob {
         self.literal = pattern[at...].allSatisfy { $0 == UInt8(ascii: "*") } ? literal : nil
     }
 
+    /// What every matching name begins with, if nothing else is required.
+    var prefix: [UInt8]? { isOpen ? literal : nil }
+
     func matches(_ name: UnsafeRawBufferPointer) -> Bool {
         if let literal {
-            guard name.count == literal.count || isOpen && name.count > literal.count else { return false }
+            guard name.count == literal.count || isOpen && name.count >= literal.count else { return false }
             for index in 0..<literal.count where name[index] != literal[index] { return false }
             return true
         }

@@ -30,8 +30,8 @@ struct SubscribedIndex: ~Copyable {
     private let patternPlaces: [Place]
     /// By pattern: the required start of a channel.
     private let beginnings: [[UInt8]]
-    /// By pattern.
-    private let globs: [ChannelGlob]
+    /// By pattern; nil if it matches whatever begins as required.
+    private let globs: [ChannelGlob?]
     /// By pattern.
     private let exceptions: [[Exception]]
     private let hasExceptions: Bool
@@ -43,7 +43,10 @@ struct SubscribedIndex: ~Copyable {
         places = channels.map { Place(channel: $0.channel, keepsName: $0.keepsName) }
         patternPlaces = patterns.map { Place(channel: $0.channel, keepsName: $0.keepsName) }
         beginnings = patterns.map(\.beginning)
-        globs = patterns.map { ChannelGlob($0.key.name) }
+        globs = patterns.map { pattern in
+            let glob = ChannelGlob(pattern.key.name)
+            return glob.prefix == pattern.beginning ? nil : glob
+        }
         exceptions = patterns.map { pattern in
             names.filter { $0.channel != pattern.channel }
                 .map { Exception(bytes: $0.key.isPattern ? $0.beginning : $0.key.name, isWhole: !$0.key.isPattern) }
@@ -70,7 +73,7 @@ struct SubscribedIndex: ~Copyable {
     /// the first pattern that matches it intentionally.
     mutating func place(ofPublished channel: UnsafeRawBufferPointer) -> Place? {
         if let place = place(ofChannel: channel) { return place }
-        for pattern in globs.indices where globs[pattern].matches(channel) {
+        for pattern in globs.indices where globs[pattern]?.matches(channel) ?? true {
             if let place = place(ofPattern: pattern, channel: channel) { return place }
         }
         return nil

@@ -199,10 +199,12 @@ package final class ReplicationTap: Sendable {
             } catch let error as TapFailure {
                 if Task.isCancelled { return }
                 guard case .redis(let error) = error, error.isTransient || position != nil else { throw error.error }
+                progress.failed()
                 log("cannot attach to the replication stream, trying again", cause: "\(error)")
             } catch {
                 if Task.isCancelled { return }
                 guard (error as? RedisError)?.isTransient ?? true || position != nil else { throw error }
+                progress.failed()
                 log("cannot attach to the replication stream, trying again", cause: "\(error)")
             }
             // On cancellation the loop condition ends it.
@@ -282,8 +284,7 @@ package final class ReplicationTap: Sendable {
     }
 
     private func leaveBeforeStop(_ watch: StopWatch, _ facts: TapFacts, channel: any Channel) async {
-        await watch.waitForStop(facts: facts)
-        if !Task.isCancelled { Self.leave(channel, cause: .serverStopping) }
+        if await watch.waitForStop(facts: facts), !Task.isCancelled { Self.leave(channel, cause: .serverStopping) }
     }
 
     private func connect(

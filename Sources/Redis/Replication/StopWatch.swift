@@ -17,29 +17,30 @@ struct StopWatch: Sendable {
     /// An element each time that the server may be stopping.
     let suspicions: AsyncStream<Void>
 
-    /// Returns when the server is stopping, or the task is cancelled.
-    func waitForStop(facts: TapFacts) async {
-        if facts.isReplica, facts.server != nil {
-            await pollReplica()
-        } else {
-            for await _ in suspicions {
-                // What does not answer is stopping as well, for all that can be known.
-                guard let client = await connect() else { return }
-                let isStopping = await isStopping(client)
-                await client.close()
-                if isStopping ?? true { return }
-            }
+    /// Waits until the server is stopping.
+    ///
+    /// - Returns: false if that cannot be told, or the task is cancelled.
+    func waitForStop(facts: TapFacts) async -> Bool {
+        // The version that waits for its replicas is the one that can leave out keys.
+        if facts.isReplica { return facts.omitsData && facts.server != nil ? await pollReplica() : false }
+        for await _ in suspicions {
+            // What does not answer is stopping as well, for all that can be known.
+            guard let client = await connect() else { return true }
+            let isStopping = await isStopping(client)
+            await client.close()
+            if isStopping ?? true { return true }
         }
+        return false
     }
 
-    private func pollReplica() async {
+    private func pollReplica() async -> Bool {
         while !Task.isCancelled {
             if let client = await connect() {
                 while !Task.isCancelled {
                     guard let isStopping = await isStopping(client) else { break }
                     if isStopping {
                         await client.close()
-                        return
+                        return true
                     }
                     try? await Task.sleep(for: Self.pause)
                 }
@@ -47,6 +48,7 @@ struct StopWatch: Sendable {
             }
             try? await Task.sleep(for: Self.pause)
         }
+        return false
     }
 
     private func connect() async -> RedisClient? {

@@ -51,6 +51,9 @@ final class TapProgress: Sendable {
 
     func triedToOpenBacklog() { state.withLockedValue { $0.hasTriedToOpenBacklog = true } }
 
+    /// There was no connection: the next one may meet another server.
+    func failed() { state.withLockedValue { $0.hasTriedToOpenBacklog = false } }
+
     /// The server has forked.
     func syncing(to position: ReplicationPosition, at now: NIODeadline) {
         state.withLockedValue {

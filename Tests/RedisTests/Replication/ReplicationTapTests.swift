@@ -248,4 +248,40 @@ struct ReplicationTapTests {
             }
         }
     }
+
+    // MARK: - Sentinel
+
+    /// A tap at the replica and one at the master: neither is promoted, and both go on after it.
+    @Test(.needs(.redisCLI)) func `a failover by Sentinel is followed, and the tap is no candidate`() async throws {
+        try await RedisServer.with(Self.quiet + ["--repl-diskless-sync-delay", "0"]) { first in
+            try await RedisServer.with(["--replicaof", "127.0.0.1", "\(first.port)"]) { second in
+                try await Sentinel.with(watching: first) { sentinel in
+                    try await second.waitForLink()
+                    try await TapProbe.running(first.configuration) { _, atMaster in
+                        _ = try await atMaster.nextAttachment()
+                        try await TapProbe.running(second.configuration) { _, atReplica in
+                            _ = try await atReplica.nextAttachment()
+                            try await first.ask(["PUBLISH", "chat", "1"])
+                            try await atReplica.next(text: "1")
+                            try await atMaster.next(text: "1")
+                            try await sentinel.waitForReplica()
+                            try await sentinel.failOver()
+                            let promoted = try await atReplica.nextAttachment()
+                            #expect(promoted.start == .continued)
+                            #expect(promoted.loss == nil)
+                            #expect(!promoted.facts.isReplica)
+                            try await eventually("the old master follows the new one") {
+                                try await first.info("master_link_status") == "up" ? true : nil
+                            }
+                            try await second.ask(["PUBLISH", "chat", "2"])
+                            try await atReplica.next(text: "2")
+                            try await atMaster.next(text: "2")
+                            #expect(atReplica.probe.texts == ["1", "2"])
+                            #expect(atMaster.probe.texts == ["1", "2"])
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
