@@ -46,8 +46,8 @@ extension Preflight {
         let master: RedisClient
         do {
             master = try await MasterSearch(configuration, eventLoopGroup: eventLoopGroup).connect(toMasterOf: client)
-        } catch RedisError.masterAway(let replica, let address, let reason) {
-            return try await body(.unknown(.masterAway(replica: replica, master: address, reason: reason)))
+        } catch let error as RedisError where error.isMasterAway {
+            return try await body(.unknown(error))
         }
         do {
             let value = try await body(.master(master))

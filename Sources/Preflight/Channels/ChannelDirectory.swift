@@ -32,8 +32,7 @@ package struct ChannelDirectory: Sendable {
         do {
             // Nodes subscribe to the master.
             client = try await MasterSearch(configuration, eventLoopGroup: eventLoopGroup).connect()
-        } catch RedisError.masterAway(let replica, let master, let reason) {
-            let error = RedisError.masterAway(replica: replica, master: master, reason: reason)
+        } catch let error as RedisError where error.isMasterAway {
             return .failure(ChannelsUnknown(error.description))
         }
         let directory = ChannelDirectory(client: client)

@@ -123,6 +123,8 @@ package struct Subscription: Sendable, Equatable {
     package var master: String? { if case .replica(let master) = role { master } else { nil } }
     /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
+    /// What the same INFO says of replication; nil if it does not.
+    package var replication: ReplicationReport?
     /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.
     package var connectionID: Int?
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.

@@ -95,6 +95,9 @@ package enum RedisError: Error, Equatable, Sendable {
         }
     }
 
+    /// True if only a replica can be asked, to which nodes do not subscribe.
+    package var isMasterAway: Bool { if case .masterAway = self { true } else { false } }
+
     /// True if the server refused the login: after an earlier success the password was probably rotated.
     package var isLoginRefused: Bool {
         switch self {

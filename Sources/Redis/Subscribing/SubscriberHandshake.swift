@@ -86,9 +86,11 @@ struct SubscriberHandshake {
             // Not fatal if not permitted: it only costs the detail of some causes.
             if let refusal = refusal(reply, command: "INFO") { return refusal }
             if case .bulk(let text) = reply {
-                let info = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))
+                let text = String(decoding: text, as: UTF8.self)
+                let info = RedisServerInfo(infoText: text)
                 if let objection = configuration.objection(to: info, at: endpoint) { return .fail(objection) }
                 subscription.server = info
+                subscription.replication = ReplicationReport(info: text)
                 if info.role == "slave", subscription.role == .master { subscription.role = .replica(of: info.master) }
             }
         case .subscribe: return confirmed(by: reply, command: "SUBSCRIBE", names: channels)

@@ -104,14 +104,13 @@ struct HubFollower: Sendable {
                 await client.close()
                 if Task.isCancelled { return }
                 if let failure { throw failure }
-            } catch RedisError.masterAway(let replica, let master, let reason) {
-                let error = RedisError.masterAway(replica: replica, master: master, reason: reason)
+            } catch let error as RedisError where error.isMasterAway {
                 if told != error.description {
                     logger.warning("cannot search for hubs, trying again", metadata: ["cause": "\(error)"])
                 }
                 told = error.description
                 try? await Task.sleep(for: Self.masterDelay)
-            } catch is MasterElsewhere {
+            } catch is NodesElsewhere {
                 // The next connection is to the new master.
             } catch {
                 log.write(
@@ -128,7 +127,7 @@ struct HubFollower: Sendable {
     ) async -> (any Error)? {
         while !Task.isCancelled {
             do {
-                if case .replica? = try await client.role() { throw MasterElsewhere() }
+                if case .replica? = try await client.role() { throw NodesElsewhere() }
                 switch try await search.discovery.find(client: client) {
                 case .success(let hubs):
                     search.isUnknown = false
@@ -187,3 +186,6 @@ struct HubFollower: Sendable {
             metadata: ["hubs": "\(hubs.prefix(10).map(\.topic).joined(separator: ", "))"])
     }
 }
+
+/// The server that was asked for hubs has become a replica: nodes subscribe to another one.
+private struct NodesElsewhere: Error {}

@@ -16,6 +16,7 @@ package final class RelayStatus: Sendable {
     private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
     private let watchedReplica = NIOLockedValueBox<ReplicaHealth?>(nil)
     private let chosen = Atomic(false)
+    private let first = NIOLockedValueBox<ReplicationReport?>(nil)
     private let records: Bool
 
     /// - Parameter records: false for a relay that only observes.
@@ -66,6 +67,10 @@ package final class RelayStatus: Sendable {
         set { watchedReplica.withLockedValue { $0 = newValue } }
     }
 
+    /// What the server said of its replication when the relay subscribed: what happens to it from then on concerns the
+    /// relay. nil if unknown.
+    var firstReport: ReplicationReport? { first.withLockedValue { $0 } }
+
     /// Takes note of the server's link to its master.
     ///
     /// - Parameter time: nanoseconds since 1970.
@@ -102,6 +107,7 @@ package final class RelayStatus: Sendable {
             masterLoss = nil
             replica = nil
             isReplicaChosen = subscription.role != .master
+            first.withLockedValue { $0 = subscription.replication }
             count.add(1, ordering: .relaxed)
             isSubscribed = true
         case .disconnected: isSubscribed = false

@@ -8,7 +8,7 @@ struct LinkWatch: Sendable {
     private static let interval = Duration.seconds(1)
     /// The same at a master.
     private static let calmInterval = Duration.milliseconds(2_500)
-    private static let retry = Duration.seconds(2)
+    private static let retry = Duration.milliseconds(500)
 
     private let redis: RedisConfiguration
     private let subscription: AuditedSubscription

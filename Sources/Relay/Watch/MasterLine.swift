@@ -40,7 +40,7 @@ struct MasterLine {
             told = nil
             return client
         } catch let error as RedisError {
-            guard case .masterAway = error else { throw error }
+            guard error.isMasterAway else { throw error }
             retryAt = Moment.now().monotonic + Self.pause
             if told != error.description {
                 logger.warning(

@@ -107,11 +107,20 @@ struct ReplicationWatch: Sendable {
             subscriptions = status.subscriptions
             detector = ResyncDetector()
             (history, master) = (nil, nil)
+            // Between the subscription and the first look it may have got all data anew.
+            if let first = status.firstReport { look(first, at: endpoint) }
         }
+        look(report, at: endpoint)
+    }
+
+    private mutating func look(_ report: ReplicationReport, at endpoint: String) {
         metrics.show(report)
         status.observe(report, at: Moment.now().realtime)
         if report.isReplica { follow(report, at: endpoint) }
-        guard let news = detector.look(report) else { return }
+        if let news = detector.look(report) { tell(news, report, at: endpoint) }
+    }
+
+    private func tell(_ news: ReplicaNews, _ report: ReplicationReport, at endpoint: String) {
         let metadata: Logger.Metadata = ["redis": "\(endpoint)", "master": "\(report.master ?? "unknown")"]
         switch news {
         case .linkLost:
