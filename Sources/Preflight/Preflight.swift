@@ -8,6 +8,8 @@ import Time
 /// ACL does not permit.
 package struct Preflight {
     private let client: RedisClient
+    /// Where nodes subscribe.
+    private let nodes: NodesPlace
     private let configuration: RedisConfiguration
     private let channels: [String]
     private let core: CoreAttachment?
@@ -41,16 +43,10 @@ package struct Preflight {
         at configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ maxChannelScan: Int,
         _ eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
-        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
-        let preflight = Preflight(client: client, configuration: configuration, channels: channels, core: core)
-        var report: PreflightReport
-        do {
-            report = try await preflight.look()
+        var report = try await with(configuration, channels, core, eventLoopGroup) { preflight in
+            var report = try await preflight.look()
             if report.objection == nil { try await preflight.lookAround(limit: maxChannelScan, &report) }
-            await client.close()
-        } catch {
-            await client.close()
-            throw error
+            return report
         }
         for index in report.channels.indices {
             let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
@@ -82,27 +78,27 @@ package struct Preflight {
         redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment?,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
-        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
-        let preflight = Preflight(client: client, configuration: configuration, channels: channels, core: core)
-        do {
+        try await with(configuration, channels, core, eventLoopGroup) { preflight in
+            // What a replica alone knows of nodes would be wrong.
+            if let refusal = preflight.nodes.refusal { throw refusal }
             var report = PreflightReport()
             report.database = configuration.database
             for name in channels { report.channels.append(try await preflight.look(at: name, &report)) }
             report.clients = try await preflight.subscribedClients(&report)
             try await preflight.lookAround(limit: maxChannelScan, &report)
-            await client.close()
             return report
-        } catch {
-            await client.close()
-            throw error
         }
     }
 
-    /// - Parameter client: a connection to the Redis of `configuration`; stays open.
+    /// - Parameters:
+    ///   - client: a connection to the Redis of `configuration`; stays open.
+    ///   - nodes: where nodes subscribe.
     package init(
-        client: RedisClient, configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil
+        client: RedisClient, nodes: NodesPlace = .here, configuration: RedisConfiguration, channels: [String],
+        core: CoreAttachment? = nil
     ) {
         self.client = client
+        self.nodes = nodes
         self.configuration = configuration
         self.channels = channels
         self.core = core
@@ -121,6 +117,7 @@ package struct Preflight {
             report.server = server
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
             let fields = InfoFields(text)
+            report.replica = try await replica(text)
             report.memory = RedisMemory(
                 limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
             report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
@@ -142,8 +139,37 @@ package struct Preflight {
         return report
     }
 
+    /// The connection to where nodes subscribe; nil if that cannot be asked.
+    private var place: RedisClient? {
+        switch nodes {
+        case .here: client
+        case .master(let master): master
+        case .unknown: nil
+        }
+    }
+
+    /// - Parameter info: the server's INFO.
+    /// - Returns: nil for a master.
+    private func replica(_ info: String) async throws -> ReplicaReport? {
+        guard let own = ReplicationReport(info: info), own.isReplica else { return nil }
+        var report = ReplicaReport(master: own.master, isLinked: own.isLinked, silence: own.silence)
+        report.refusal = nodes.refusal?.description
+        guard case .master(let master) = nodes else { return report }
+        report.asked = master.endpoint
+        do {
+            // Anew, shortly before the master's: the lag is rather told too long than too short.
+            let now = try await client.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
+            let other = try await master.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
+            if let now, let other, now.history == other.history {
+                report.lagBytes = max(0, other.offset - now.offset)
+            }
+        } catch let error as RedisError where error.isRefusalOfCommand {}
+        return report
+    }
+
     private func subscribedClients(_ report: inout PreflightReport) async throws -> SubscribedClients? {
-        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], &report)?.text
+        guard let place = place else { return nil }
+        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], at: place, &report)?.text
         return list.map { SubscribedClients(list: $0) }
     }
 
@@ -154,7 +180,12 @@ package struct Preflight {
         var policy = ChannelScanPolicy(limit: limit)
         var groups: ChannelGroups?
         var covered: [CoreHub] = []
-        switch try await ChannelDirectory(client: client).names(&policy) {
+        guard let place else {
+            report.namesUnknown = nodes.refusal?.description
+            report.core = core.map { CoreReport($0) }
+            return
+        }
+        switch try await ChannelDirectory(client: place).names(&policy) {
         case .success(let names):
             groups = ChannelGroups(names)
             if let core { covered = CoreDiscovery.covered(in: names.map { Array($0.utf8) }, prefix: core.prefix) }
@@ -170,7 +201,7 @@ package struct Preflight {
             }
         }
         if let core {
-            report.core = try await CoreLook(client: client, attachment: core)
+            report.core = try await CoreLook(client: place, attachment: core)
                 .report(groups, database: configuration.database)
             report.core?.covered = covered
         }
@@ -178,10 +209,13 @@ package struct Preflight {
 
     private func look(at name: String, _ report: inout PreflightReport) async throws -> ChannelReport {
         var channel = ChannelReport(name: name)
-        let subscribers = try await ask(["PUBSUB", "NUMSUB", .text(name)], &report)?.array
-        if let count = subscribers?.last?.integer { channel.subscribers = Int(count) }
+        if let place {
+            let subscribers = try await ask(["PUBSUB", "NUMSUB", .text(name)], at: place, &report)?.array
+            if let count = subscribers?.last?.integer { channel.subscribers = Int(count) }
+        }
         do {
-            channel.counter = try await ask(["GET", .text(name)], &report).map(Self.counter) ?? .unknown
+            channel.counter =
+                try await ask(["GET", .text(name)], at: place ?? client, &report).map(Self.counter) ?? .unknown
         } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
             channel.counter = .other("a value that is not a string")
         }
@@ -209,9 +243,11 @@ package struct Preflight {
     }
 
     /// - Returns: nil if the command is not permitted or unknown.
-    private func ask(_ command: [RESPArgument], _ report: inout PreflightReport) async throws -> RESPValue? {
+    private func ask(
+        _ command: [RESPArgument], at place: RedisClient? = nil, _ report: inout PreflightReport
+    ) async throws -> RESPValue? {
         do {
-            return try await client.send(command)
+            return try await (place ?? client).send(command)
         } catch let error as RedisError where error.isRefusalOfCommand {
             if case .text(let name)? = command.first, !report.notPermitted.contains(name) {
                 report.notPermitted.append(name)

@@ -45,6 +45,8 @@ package struct PreflightReport: Sendable {
     package var roundTripNanoseconds: UInt64 = 0
     /// nil if INFO is not permitted.
     package var server: RedisServerInfo?
+    /// nil for a master, and if INFO is not permitted.
+    package var replica: ReplicaReport?
     /// nil if INFO is not permitted.
     package var memory: RedisMemory?
     /// nil if INFO is not permitted.

@@ -26,6 +26,14 @@ struct PreflightPrinter {
             lines.append(
                 line("server", "\(server.title), \(server.mode), \(server.role), run_id \(server.runID)"))
         }
+        if let replica = report.replica {
+            lines.append(line("replica", text(of: replica)))
+            lines.append(
+                line(
+                    "asked",
+                    replica.asked.map { "\($0), the master, for subscribers, channels and counters" }
+                        ?? "only the replica, which does not count the nodes: its master cannot be asked"))
+        }
         if let user = report.user { lines.append(line("user", user)) }
         if let difference = report.clockDifferenceNanoseconds {
             let amount = Format.seconds(seconds(difference.magnitude))
@@ -73,6 +81,13 @@ struct PreflightPrinter {
     private func line(_ name: String, _ text: String) -> String { name.padding(to: 14) + text }
 
     private func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) * 1e-9 }
+
+    private func text(of replica: ReplicaReport) -> String {
+        var parts = ["of \(replica.master ?? "an unknown master")", "link \(replica.isLinked ? "up" : "down")"]
+        if let bytes = replica.lagBytes { parts.append("\(Format.bytes(Int(clamping: bytes))) behind") }
+        if let silence = replica.silence { parts.append("heard from its master \(silence) s ago") }
+        return parts.joined(separator: ", ")
+    }
 
     private func text(of persistence: RedisPersistence) -> String {
         let snapshots =

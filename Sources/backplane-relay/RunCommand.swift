@@ -39,6 +39,7 @@ struct RunCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var server: PreferOptions
 
     @Option(
         help: ArgumentHelp(
@@ -105,6 +106,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
+            .watching(server.prefer)
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(

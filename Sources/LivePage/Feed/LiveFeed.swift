@@ -132,6 +132,7 @@ final class LiveFeed: Sendable {
         sampler.know(channels.map(\.source.form))
         let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
+            replica: status.replica,
             silence: status.silence(at: now), lost: relay.recording.lostEnvelopes,
             overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge), left: relay.context.attached.left,
             subscribers: channels.indices.map { relay.watch.subscribers(channel: $0) },

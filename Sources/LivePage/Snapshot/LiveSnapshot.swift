@@ -10,6 +10,7 @@ struct LiveSnapshot: Sendable {
         var isWriting = true
         var isDiskLow = false
         var masterLoss: MasterLoss?
+        var replica: ReplicaHealth?
         /// How long the recorder's loop has not run, in nanoseconds.
         var silence: UInt64 = 0
         /// Since the start.
@@ -133,7 +134,7 @@ struct LiveSnapshot: Sendable {
         let channel = channels[index]
         return ChannelState(
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
-            masterLoss: look.masterLoss, silence: look.silence,
+            masterLoss: look.masterLoss, replica: look.replica, silence: look.silence,
             rate: channel.rate, byteRate: channel.byteRate,
             // For a hub this is the time to an ack.
             latency: channel.hub == nil ? channel.recentLatency : nil,

@@ -5,27 +5,30 @@ import Synchronization
 package final class RedisClient: Sendable {
     /// The kind of server.
     enum Purpose {
-        /// A server that must be a master.
+        /// A server that must have the role that the configuration needs.
         case server
         case sentinel
     }
 
-    /// The connected server, `host:port`.
-    package let endpoint: String
+    /// The connected server.
+    package let server: RedisEndpoint
+    /// The same as `host:port`.
+    package var endpoint: String { server.description }
     private let configuration: RedisConfiguration
     private let channel: any Channel
     private let handler: NIOLoopBound<ClientHandler>
 
     private init(
-        endpoint: String, configuration: RedisConfiguration, channel: any Channel, handler: NIOLoopBound<ClientHandler>
+        server: RedisEndpoint, configuration: RedisConfiguration, channel: any Channel,
+        handler: NIOLoopBound<ClientHandler>
     ) {
-        self.endpoint = endpoint
+        self.server = server
         self.configuration = configuration
         self.channel = channel
         self.handler = handler
     }
 
-    /// Connects to the master, logs in, names the connection and selects the database.
+    /// Connects to the master, or to what is to be watched, logs in, names the connection and selects the database.
     ///
     /// - Parameters:
     ///   - loginTimeout: the longest time from the TCP connection to the last reply of the login; nil for the
@@ -36,7 +39,8 @@ package final class RedisClient: Sendable {
         to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil,
         onMessage: (@Sendable (RESPValue) -> Void)? = nil
     ) async throws -> RedisClient {
-        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first {
+            server, configuration in
             try await connect(
                 to: server, of: configuration, purpose: .server, on: eventLoopGroup.next(), loginTimeout: loginTimeout,
                 onMessage: onMessage)
@@ -68,7 +72,7 @@ package final class RedisClient: Sendable {
             preconditionFailure("every channel got its handler")
         }
         let client = RedisClient(
-            endpoint: server.description, configuration: configuration, channel: channel, handler: handler)
+            server: server, configuration: configuration, channel: channel, handler: handler)
         let limit = loginTimeout ?? answerTimeout
         let timeout = loop.scheduleTask(in: limit) {
             handler.value.loginTimedOut(after: Int(limit.nanoseconds / 1_000_000_000))
@@ -234,20 +238,6 @@ extension [RESPArgument] {
             default: dropFirst().prefix(1)
             }
         return arguments.compactMap { if case .text(let text) = $0 { text } else { nil } }
-    }
-}
-
-/// A Lua script known to the server.
-package struct RedisScript: Sendable, Equatable {
-    /// Lua.
-    package let source: String
-    /// The hash returned by `SCRIPT LOAD`.
-    package let sha1: String
-
-    /// - Parameter sha1: 40 lower-case hexadecimal digits.
-    package init(source: String, sha1: String) {
-        self.source = source
-        self.sha1 = sha1
     }
 }
 

@@ -43,6 +43,14 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// `channelPrefix` of a StackExchange.Redis string, which nodes of ASP.NET Core put before each channel. Ignored by
     /// SignalR 2 and this module. Nil for none.
     package var channelPrefix: String?
+    /// What its connections are for.
+    package var use = RedisUse.publish
+    /// Which of several servers to watch.
+    package var preference = ServerPreference.replica
+    /// Whether to watch a replica without a link to its master, if there is nothing better.
+    package var acceptsBrokenLink = true
+    /// What a server must be in this round of a search; nil for what ``use`` needs.
+    var demand: ServerDemand?
     /// Settings that were recognized but have no effect, as sentences for the operator.
     public var warnings: [String]
 

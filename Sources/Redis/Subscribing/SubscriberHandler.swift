@@ -46,7 +46,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     private var fences = Deque<(_ isPassed: Bool) -> Void>()
 
     /// Succeeds when every channel is confirmed.
-    private let subscribed: EventLoopPromise<Void>
+    private let subscribed: EventLoopPromise<Subscription>
     /// Succeeds when a confirmed subscription has ended.
     private let ended: EventLoopPromise<DisconnectCause>
 
@@ -55,7 +55,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     ///   - wanted: the names to subscribe to; may change.
     init(
         configuration: RedisConfiguration, credentials: RedisCredentials?, server: RedisEndpoint, wanted: WantedNames,
-        timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Void>,
+        timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Subscription>,
         ended: EventLoopPromise<DisconnectCause>
     ) {
         self.sink = sink
@@ -247,7 +247,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             reader.sink = sink
             handshakeTimeout?.cancel()
             sink.subscribed(subscription)
-            subscribed.succeed(())
+            subscribed.succeed(subscription)
             catchUp(context: context)
         case .fence(let isPassed): fences.popFirst()?(isPassed)
         case .close: context.closeAtOnce()

@@ -78,16 +78,20 @@ struct SubscriberHandshake {
             if step == .connectionID { subscription.connectionID = reply.integer.map { Int($0) } }
         case .role:
             if let refusal = refusal(reply, command: "ROLE") { return refusal }
-            if let role = RedisRole(reply: reply), let objection = configuration.objection(to: role, at: endpoint) {
-                return .fail(objection)
+            if let role = RedisRole(reply: reply) {
+                if let objection = configuration.objection(to: role, at: endpoint) { return .fail(objection) }
+                if case .replica(let master, _) = role { subscription.role = .replica(of: master.description) }
             }
         case .info:
             // Not fatal if not permitted: it only costs the detail of some causes.
             if let refusal = refusal(reply, command: "INFO") { return refusal }
             if case .bulk(let text) = reply {
-                let info = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))
+                let text = String(decoding: text, as: UTF8.self)
+                let info = RedisServerInfo(infoText: text)
                 if let objection = configuration.objection(to: info, at: endpoint) { return .fail(objection) }
                 subscription.server = info
+                subscription.replication = ReplicationReport(info: text)
+                if info.role == "slave", subscription.role == .master { subscription.role = .replica(of: info.master) }
             }
         case .subscribe: return confirmed(by: reply, command: "SUBSCRIBE", names: channels)
         case .subscribePatterns: return confirmed(by: reply, command: "PSUBSCRIBE", names: patterns)

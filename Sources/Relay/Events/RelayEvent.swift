@@ -55,8 +55,8 @@ package enum RelayEvent: Sendable {
         case .replica(.linkLost(let master)): .replicaLinkLost(master: master)
         case .replica(.linkRestored): .replicaLinkRestored()
         case .replica(.resynced): .replicaResync()
-        case .subscribed(let subscription):
-            .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
+        case .replica(.moved): nil
+        case .subscribed(let subscription): CaptureEvent(subscription)
         case .disconnected(let cause): .disconnected(cause: cause.label)
         case .gap(let channel, let ids, let cause, _):
             .gap(channel: channels[channel], from: ids.lowerBound, to: ids.upperBound, cause: cause)
@@ -86,6 +86,25 @@ package enum ReplicaNews: Sendable, Equatable {
     case linkRestored
     /// It got all data of its master anew: what was published meanwhile did not arrive.
     case resynced
+    /// It follows this master, in this history (`master_replid`); nil if unknown. Nothing is missing because of it.
+    case moved(master: String?, history: String?)
+
+    /// Whether ids may be missing because of it.
+    var isDisruption: Bool {
+        switch self {
+        case .linkLost, .resynced: true
+        case .linkRestored, .moved: false
+        }
+    }
+}
+
+extension CaptureEvent {
+    fileprivate init(_ subscription: Subscription) {
+        self = .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
+        redis = subscription.endpoint
+        masterReplid = subscription.server?.history
+        if case .replica(let master) = subscription.role { replicaOf = master ?? "unknown" }
+    }
 }
 
 /// Why the relay lost envelopes.

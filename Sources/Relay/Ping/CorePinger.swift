@@ -45,7 +45,7 @@ struct CorePinger: Sendable {
         var rounds = Rounds(scan: PacedChannelScan(pattern: [], limit: limit), sample: PingSample(prefix: prefix))
         while !Task.isCancelled {
             do {
-                let line = try await PingLine.connect(to: redis, eventLoopGroup: eventLoopGroup)
+                let line = try await PingLine.connect(to: try await master(), eventLoopGroup: eventLoopGroup)
                 isFailing = false
                 let failure = await ping(over: line, &rounds)
                 await line.close()
@@ -62,6 +62,15 @@ struct CorePinger: Sendable {
                 try? await Task.sleep(for: Self.retryDelay)
             }
         }
+    }
+
+    /// A ping that is published at a replica reaches no node.
+    private func master() async throws -> RedisConfiguration {
+        let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
+        await client.close()
+        var master = redis.pinned(to: client.server)
+        master.use = .publish
+        return master
     }
 
     /// State that is kept when a connection is replaced.

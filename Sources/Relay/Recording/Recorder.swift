@@ -69,7 +69,9 @@ struct Recorder: ~Copyable {
         case .batch, .attached, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
         case .subscribed(let subscription):
             let server = subscription.server
-            return connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+            return connected(
+                runID: server?.runID, redisVersion: server?.versionText, masterReplid: server?.history,
+                event.captured(channels), at: now)
         case .gap(let channel, let ids, let cause, let isOfThisRun):
             sequenceBroke(channel: channel)
             if isOfThisRun { metrics.account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause) }
@@ -105,13 +107,18 @@ struct Recorder: ~Copyable {
         }
     }
 
-    mutating func connected(runID: String?, redisVersion: String?, at now: Moment) {
+    /// - Parameter event: nil for one with the given facts alone.
+    mutating func connected(
+        runID: String?, redisVersion: String?, masterReplid: String? = nil, _ event: CaptureEvent? = nil,
+        at now: Moment
+    ) {
         attempt(now) { writer throws(CaptureError) in
-            try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
+            try writer.connected(
+                runID: runID, redisVersion: redisVersion, masterReplid: masterReplid, at: now)
         }
         // During an outage no segment is open: this sets the server of the next one.
-        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion) }
-        append(.subscribed(runID: runID, redisVersion: redisVersion), at: now)
+        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion, masterReplid: masterReplid) }
+        append(event ?? .subscribed(runID: runID, redisVersion: redisVersion), at: now)
     }
 
     /// When ``tick(_:)`` is next due, on the monotonic clock.
