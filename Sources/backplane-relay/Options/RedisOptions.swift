@@ -68,7 +68,10 @@ struct RedisConnectionOptions: ParsableArguments {
     )
     var redisInsecure = false
 
-    @Option(help: ArgumentHelp("File with the password, read again at each connect.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "File with the password, read again at each connect and every 2 s: a changed one is sent over the open connections.",
+            valueName: "file"))
     var redisPasswordFile: String?
 
     func validate() throws {
