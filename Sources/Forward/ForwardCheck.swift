@@ -68,8 +68,8 @@ package struct ForwardCheck: Sendable {
         let info = try? await client.serverInfo()
         await client.close()
         var places = LoopGuard(
-            source: .init(runID: info?.runID, endpoint: client.endpoint),
-            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels, route: route)
+            source: .init(runID: info?.identity, endpoint: client.endpoint),
+            target: .init(runID: report.server?.identity, endpoint: report.endpoint), channels: channels, route: route)
         await places.locate()
         return places.objection
     }

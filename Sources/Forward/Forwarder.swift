@@ -62,7 +62,7 @@ package final class Forwarder: RelayConsumer {
             if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
         case .subscribed(let subscription):
             places.withLockedValue {
-                $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+                $0.source = .init(runID: subscription.server?.identity, endpoint: subscription.endpoint)
             }
         default: break
         }
@@ -171,7 +171,7 @@ package final class Forwarder: RelayConsumer {
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
         let info = try await client.requirePublishable(of: target)
         var found = places.withLockedValue { places in
-            places.target = .init(runID: info?.runID, endpoint: client.endpoint)
+            places.target = .init(runID: info?.identity, endpoint: client.endpoint)
             return places
         }
         let before = found.source

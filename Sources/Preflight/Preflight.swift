@@ -226,8 +226,9 @@ package struct Preflight {
         }
     }
 
-    /// Tries what only a running relay asks, without effect.
-    private func probe(_ report: inout PreflightReport) async throws {
+    /// Tries what only a running relay asks, without effect, and notes what is refused. Not for a server with an
+    /// objection.
+    package func probe(_ report: inout PreflightReport) async throws {
         _ = try await ask(["CLIENT", "SETNAME", .text(configuration.printableClientName)], &report)
         if let id = try await ask(["CLIENT", "ID"], &report)?.integer {
             _ = try await ask(["CLIENT", "LIST", "ID", "\(id)"], &report)

@@ -79,6 +79,12 @@ public struct PasswordFile: Sendable, Equatable {
         return "the password file '\(path)' is readable by every user on this machine; chmod 600 it"
     }
 
+    /// Whether it is something that can be read only once, such as a pipe.
+    var isConsumed: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+    }
+
     /// - Throws: ``RedisError/passwordFile(path:reason:)``
     func read() throws(RedisError) -> Secret {
         // Nonblocking: a named pipe without a writer must not block us.

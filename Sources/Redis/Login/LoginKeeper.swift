@@ -52,7 +52,9 @@ final class LoginKeeper {
         }.whenSuccess { bound.value.wasRead($0, isDemanded: isDemanded) }
     }
 
+    /// - Returns: nil for a file that is not to be read again.
     private static func read(_ configuration: RedisConfiguration) -> Result<RedisCredentials, RedisError>? {
+        if configuration.passwordFile?.isConsumed == true { return nil }
         do {
             return try configuration.credentials().map { .success($0) }
         } catch {

@@ -56,7 +56,7 @@ package enum RelayEvent: Sendable {
         case .replica(.linkRestored): .replicaLinkRestored()
         case .replica(.resynced): .replicaResync()
         case .subscribed(let subscription):
-            .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
+            .subscribed(runID: subscription.server?.identity, redisVersion: subscription.server?.versionText)
         case .disconnected(let cause): .disconnected(cause: cause.label)
         case .gap(let channel, let ids, let cause, _):
             .gap(channel: channels[channel], from: ids.lowerBound, to: ids.upperBound, cause: cause)

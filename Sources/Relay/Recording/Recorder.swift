@@ -69,7 +69,7 @@ struct Recorder: ~Copyable {
         case .batch, .attached, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
         case .subscribed(let subscription):
             let server = subscription.server
-            return connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+            return connected(runID: server?.identity, redisVersion: server?.versionText, at: now)
         case .gap(let channel, let ids, let cause, let isOfThisRun):
             sequenceBroke(channel: channel)
             if isOfThisRun { metrics.account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause) }

@@ -25,12 +25,8 @@ struct ConnectionMetrics: Sendable {
         durations = Dictionary(
             uniqueKeysWithValues: (AskedCommand.allCases.map(\.rawValue) + [Self.other]).map { ($0, seconds.with($0)) })
         let logins = registry.counterFamily(
-            "backplane_relay_credential_renewals_total",
-            help:
-                "Attempts of open connections to log in again after the password file changed, by result: renewed, refused by the server, unreadable file, or impossible because the server does not speak RESP3.",
-            labels: ["result"])
-        renewals = Dictionary(
-            uniqueKeysWithValues: ["renewed", "refused", "unreadable", "impossible"].map { ($0, logins.with($0)) })
+            "backplane_relay_credential_renewals_total", help: LoginNews.help, labels: ["result"])
+        renewals = Dictionary(uniqueKeysWithValues: LoginNews.labels.map { ($0, logins.with($0)) })
     }
 
     /// For the connections to the watched Redis.
@@ -42,37 +38,7 @@ struct ConnectionMetrics: Sendable {
     }
 
     private func observe(_ news: LoginNews) {
-        renewals[news.outcome.label]?.increment()
-        guard !news.isRepeated else { return }
-        var metadata: Logger.Metadata = ["redis": "\(news.endpoint)", "connection": "\(news.clientName)"]
-        switch news.outcome {
-        case .renewed: logger.info("logged in again with the changed password", metadata: metadata)
-        case .refused(let reply):
-            metadata["cause"] = "\(reply)"
-            logger.warning(
-                "Redis refuses the changed password; the connection stays logged in with the previous one, trying again",
-                metadata: metadata)
-        case .unreadable(let reason):
-            metadata["cause"] = "\(reason)"
-            logger.warning(
-                "the password cannot be read again; the connection stays logged in with the previous one, trying again",
-                metadata: metadata)
-        case .impossible:
-            logger.warning(
-                "Redis does not let a subscription log in again with the changed password, because it does not speak RESP3; the relay reconnects when Redis ends the connection",
-                metadata: metadata)
-        }
-    }
-}
-
-extension LoginNews.Outcome {
-    /// For the metric.
-    fileprivate var label: String {
-        switch self {
-        case .renewed: "renewed"
-        case .refused: "refused"
-        case .unreadable: "unreadable"
-        case .impossible: "impossible"
-        }
+        renewals[news.label]?.increment()
+        news.log(to: logger)
     }
 }

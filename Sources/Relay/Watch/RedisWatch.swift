@@ -79,7 +79,9 @@ struct RedisWatch: Sendable {
     }
 
     private func preflight(_ client: RedisClient) async throws {
-        let report = try await Preflight(client: client, configuration: redis, channels: keys).look()
+        let preflight = Preflight(client: client, configuration: redis, channels: keys)
+        var report = try await preflight.look()
+        if report.objection == nil { try await preflight.probe(&report) }
         for finding in report.findings() { logger.warning("pre-flight", metadata: ["cause": "\(finding.text)"]) }
         if !report.notPermitted.isEmpty {
             logger.info(
