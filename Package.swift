@@ -346,7 +346,7 @@ let package = Package(
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "Backplane", "backplane-relay", "HubNode", "JSON", "Redis", "SignalRClient", "TestSupport",
+                "Backplane", "backplane-relay", "HubNode", "JSON", "Preflight", "Redis", "SignalRClient", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -69,10 +69,10 @@ package struct ForwardCheck: Sendable {
         await client.close()
         var places = LoopGuard(
             source: .init(
-                runID: info?.runID, history: info?.history, isReplica: info?.master != nil, master: info?.master,
+                runID: info?.identity, history: info?.history, isReplica: info?.master != nil, master: info?.master,
                 endpoint: client.endpoint),
             target: .init(
-                runID: report.server?.runID, history: report.server?.history, endpoint: report.endpoint),
+                runID: report.server?.identity, history: report.server?.history, endpoint: report.endpoint),
             channels: channels, route: route)
         await places.locate()
         return places.objection

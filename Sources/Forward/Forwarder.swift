@@ -63,7 +63,7 @@ package final class Forwarder: RelayConsumer {
         case .subscribed(let subscription):
             places.withLockedValue {
                 $0.source = .init(
-                    runID: subscription.server?.runID, history: subscription.server?.history,
+                    runID: subscription.server?.identity, history: subscription.server?.history,
                     isReplica: subscription.role != .master, master: subscription.master,
                     endpoint: subscription.endpoint)
             }
@@ -181,7 +181,7 @@ package final class Forwarder: RelayConsumer {
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
         let info = try await client.requirePublishable(of: target)
         var found = places.withLockedValue { places in
-            places.target = .init(runID: info?.runID, history: info?.history, endpoint: client.endpoint)
+            places.target = .init(runID: info?.identity, history: info?.history, endpoint: client.endpoint)
             return places
         }
         let before = found.source

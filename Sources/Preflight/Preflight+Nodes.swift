@@ -13,7 +13,10 @@ extension Preflight {
         eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
         try await withNodes(of: client, configuration, eventLoopGroup) { nodes in
-            try await Preflight(client: client, nodes: nodes, configuration: configuration, channels: channels).look()
+            let preflight = Preflight(client: client, nodes: nodes, configuration: configuration, channels: channels)
+            var report = try await preflight.look()
+            if report.objection == nil { try await preflight.probe(&report) }
+            return report
         }
     }
 

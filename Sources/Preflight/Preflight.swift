@@ -45,7 +45,11 @@ package struct Preflight {
     ) async throws -> PreflightReport {
         var report = try await with(configuration, channels, core, eventLoopGroup) { preflight in
             var report = try await preflight.look()
-            if report.objection == nil { try await preflight.lookAround(limit: maxChannelScan, &report) }
+            if report.objection == nil {
+                try await preflight.probe(&report)
+                try await preflight.probeSubscribing(eventLoopGroup, &report)
+                try await preflight.lookAround(limit: maxChannelScan, &report)
+            }
             return report
         }
         for index in report.channels.indices {
@@ -115,12 +119,15 @@ package struct Preflight {
         if let text = try await ask(["INFO"], &report)?.text {
             let server = RedisServerInfo(infoText: text)
             report.server = server
+            report.missingFields = InfoField.missing(in: text)
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
             let fields = InfoFields(text)
             report.replica = try await replica(text)
-            report.memory = RedisMemory(
-                limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
-            report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
+            // Some servers leave out sections.
+            report.memory = fields["maxmemory"].flatMap { Int($0) }.map {
+                RedisMemory(limit: $0, policy: fields["maxmemory_policy"] ?? "")
+            }
+            report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
         }
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
@@ -242,17 +249,31 @@ package struct Preflight {
         try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
     }
 
-    /// - Returns: nil if the command is not permitted or unknown.
+    /// - Returns: nil if the command is not permitted or unknown, or the server refuses it for a reason of its own.
     private func ask(
         _ command: [RESPArgument], at place: RedisClient? = nil, _ report: inout PreflightReport
     ) async throws -> RESPValue? {
         do {
             return try await (place ?? client).send(command)
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            if case .text(let name)? = command.first, !report.notPermitted.contains(name) {
-                report.notPermitted.append(name)
-            }
+        } catch let error as RedisError {
+            guard error.isRefusalOfCommand || error.isUnspecific else { throw error }
+            report.refused(command)
             return nil
+        }
+    }
+
+    /// Tries what only a running relay asks, without effect, and notes what is refused. Not for a server with an
+    /// objection.
+    package func probe(_ report: inout PreflightReport) async throws {
+        _ = try await ask(["CLIENT", "SETNAME", .text(configuration.printableClientName)], &report)
+        if let id = try await ask(["CLIENT", "ID"], &report)?.integer {
+            _ = try await ask(["CLIENT", "LIST", "ID", "\(id)"], &report)
+        }
+        _ = try await ask(["ROLE"], &report)
+        // With too many words: permissions come first, and no channels are listed.
+        let channels: [RESPArgument] = ["PUBSUB", "CHANNELS", "-", "-"]
+        if case .error(let text) = try await client.ask(channels), !text.contains("wrong number of arguments") {
+            report.refused(channels)
         }
     }
 }
@@ -265,5 +286,42 @@ extension PreflightReport.OutputBufferLimit {
             let soft = Int(words[start + 2]), let seconds = Int(words[start + 3])
         else { return nil }
         self.init(hardBytes: hard, softBytes: soft, softSeconds: seconds)
+    }
+}
+
+extension Preflight {
+    /// The same for what a running relay asks over the connection of its subscription; only discovered hubs are left.
+    private func probeSubscribing(
+        _ eventLoopGroup: any EventLoopGroup, _ report: inout PreflightReport
+    ) async throws {
+        let renews = configuration.passwordFile != nil
+        var commands: [[RESPArgument]] = renews ? [["HELLO", "3"]] : []
+        if core?.findsHubs == true { commands += [["UNSUBSCRIBE", "-"], ["PUNSUBSCRIBE", "-"]] }
+        guard !commands.isEmpty else { return }
+        // Such a connection may speak RESP3.
+        let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup) { _ in }
+        do {
+            for command in commands {
+                if case .error = try await listener.ask(command) { report.refused(command) }
+            }
+            await listener.close()
+        } catch {
+            await listener.close()
+            throw error
+        }
+    }
+}
+
+extension PreflightReport {
+    /// Notes a command that the server refused.
+    fileprivate mutating func refused(_ command: [RESPArgument]) {
+        if let command = AskedCommand(command), !notPermitted.contains(command) { notPermitted.append(command) }
+    }
+}
+
+extension RedisError {
+    /// An error reply without a meaning of its own.
+    fileprivate var isUnspecific: Bool {
+        if case .serverError(_, let reply) = self { reply.hasPrefix("ERR ") } else { false }
     }
 }

@@ -67,8 +67,10 @@ package struct PreflightReport: Sendable {
     package var namesUnknown: String?
     /// True if ``namesUnknown`` because there are more channels than the limit.
     package var hasTooManyNames = false
-    /// Commands that were not permitted, in the order tried.
-    package var notPermitted: [String] = []
+    /// Commands that were not permitted, or that the server does not have, in the order tried.
+    package var notPermitted: [AskedCommand] = []
+    /// Fields that INFO did not contain; empty if INFO is not permitted.
+    package var missingFields: [InfoField] = []
     /// nil if the relay will not record.
     package var directory: DirectoryReport?
 }

@@ -23,8 +23,9 @@ struct PreflightPrinter {
             ? "a PING takes \(Format.seconds(seconds(report.roundTripNanoseconds)))" : "cannot be used"
         var lines = [line("redis", "\(report.endpoint), \(answer)")]
         if let server = report.server {
-            lines.append(
-                line("server", "\(server.title), \(server.mode), \(server.role), run_id \(server.runID)"))
+            // Some servers leave out fields of INFO.
+            let parts = [server.title, server.mode, server.role, server.runID.isEmpty ? "" : "run_id \(server.runID)"]
+            lines.append(line("server", parts.filter { !$0.isEmpty }.joined(separator: ", ")))
         }
         if let replica = report.replica {
             lines.append(line("replica", text(of: replica)))
@@ -59,8 +60,11 @@ struct PreflightPrinter {
         if let forward { lines.append(line("forward", forward)) }
         if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
-        if !report.notPermitted.isEmpty {
-            lines.append(line("not permitted", report.notPermitted.joined(separator: " ") + " (not needed to record)"))
+        for command in report.notPermitted {
+            lines.append(line("not permitted", "\(command.title) (not needed to record); lost: \(command.loss)"))
+        }
+        for field in report.missingFields {
+            lines.append(line("INFO lacks", "\(field.rawValue) (section \(field.section)); lost: \(field.loss)"))
         }
         lines.append("")
         for finding in findings { lines.append(line(finding.severity.rawValue, OptionNames.explained(finding))) }

@@ -131,7 +131,7 @@ struct RunCommand: AsyncParsableCommand {
             maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current())
         configuration.pingInterval = ping.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
         let parts = RelayParts(configuration, logger: log.logger)
-        let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
+        let forwarder = try forwarding.forwarder(from: parts.configuration.redis, context: parts.context)
         let page = LivePage(
             LivePageConfiguration(
                 showsValues: showPayloads,

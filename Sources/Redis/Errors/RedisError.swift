@@ -244,9 +244,24 @@ extension RedisError {
     package var isRefusalOfCommand: Bool {
         switch self {
         case .notPermitted: true
-        case .serverError(_, let reply): reply.hasPrefix("ERR unknown") || reply.hasPrefix("ERR wrong number")
+        case .serverError(_, let reply): Self.refusesCommand(reply)
         default: false
         }
+    }
+
+    /// Words of proxies and managed services that do not offer a command.
+    private static let refusals = [
+        "unsupported", "not supported", "not allowed", "not available", "not permitted", "not implemented",
+        "is disabled", "disallowed", "forbidden",
+    ]
+
+    /// The same for an error reply.
+    static func refusesCommand(_ reply: String) -> Bool {
+        let words = reply.lowercased()
+        if words.hasPrefix("noperm") { return true }
+        // "ERR Unknown subcommand or wrong number of arguments" before Redis 7.
+        if words.hasPrefix("err unknown") || words.hasPrefix("err wrong number") { return true }
+        return words.hasPrefix("err ") && refusals.contains { words.contains($0) }
     }
 
     private static func withoutArguments(_ reply: String) -> String {

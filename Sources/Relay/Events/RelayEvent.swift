@@ -100,7 +100,7 @@ package enum ReplicaNews: Sendable, Equatable {
 
 extension CaptureEvent {
     fileprivate init(_ subscription: Subscription) {
-        self = .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
+        self = .subscribed(runID: subscription.server?.identity, redisVersion: subscription.server?.versionText)
         redis = subscription.endpoint
         masterReplid = subscription.server?.history
         if case .replica(let master) = subscription.role { replicaOf = master ?? "unknown" }

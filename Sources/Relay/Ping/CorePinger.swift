@@ -46,8 +46,8 @@ struct CorePinger: Sendable {
         while !Task.isCancelled {
             do {
                 let line = try await PingLine.connect(to: try await master(), eventLoopGroup: eventLoopGroup)
-                isFailing = false
-                let failure = await ping(over: line, &rounds)
+                // Not at the connection: a server that refuses PUBLISH would be told at each attempt.
+                let failure = await ping(over: line, &rounds) { isFailing = false }
                 await line.close()
                 if let failure { throw failure }
             } catch is CancellationError {
@@ -83,11 +83,14 @@ struct CorePinger: Sendable {
     }
 
     /// - Returns: the error of the failed connection.
-    private func ping(over line: PingLine, _ rounds: inout Rounds) async -> (any Error)? {
+    private func ping(
+        over line: PingLine, _ rounds: inout Rounds, onRound: () -> Void
+    ) async -> (any Error)? {
         do {
             while true {
                 try Task.checkCancellation()
                 try await round(line, &rounds)
+                onRound()
                 try await Task.sleep(for: interval)
             }
         } catch {

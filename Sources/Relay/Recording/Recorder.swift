@@ -70,7 +70,7 @@ struct Recorder: ~Copyable {
         case .subscribed(let subscription):
             let server = subscription.server
             return connected(
-                runID: server?.runID, redisVersion: server?.versionText, masterReplid: server?.history,
+                runID: server?.identity, redisVersion: server?.versionText, masterReplid: server?.history,
                 event.captured(channels), at: now)
         case .gap(let channel, let ids, let cause, let isOfThisRun):
             sequenceBroke(channel: channel)

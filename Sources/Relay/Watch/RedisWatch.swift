@@ -88,7 +88,12 @@ struct RedisWatch: Sendable {
         if !report.notPermitted.isEmpty {
             logger.info(
                 "some commands are not permitted; their figures are left out",
-                metadata: ["commands": "\(report.notPermitted.joined(separator: " "))"])
+                metadata: ["commands": "\(report.notPermitted.map(\.title).joined(separator: ", "))"])
+        }
+        if !report.missingFields.isEmpty {
+            logger.info(
+                "INFO lacks some fields; what they tell is left out",
+                metadata: ["fields": "\(report.missingFields.map(\.rawValue).joined(separator: ", "))"])
         }
     }
 
