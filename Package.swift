@@ -311,6 +311,7 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            exclude: ["Replication/Golden"],
             swiftSettings: house),
         .testTarget(
             name: "CaptureTests", dependencies: ["Backplane", "Capture", "JSON", "MCAP", "TestSupport", "Time"],

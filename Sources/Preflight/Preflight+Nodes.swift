@@ -21,7 +21,7 @@ extension Preflight {
     }
 
     static func with<Value>(
-        _ configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?,
+        _ configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ tap: TapPolicy?,
         _ eventLoopGroup: any EventLoopGroup, _ body: (Preflight) async throws -> Value
     ) async throws -> Value {
         let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
@@ -29,7 +29,8 @@ extension Preflight {
             let value = try await withNodes(of: client, configuration, eventLoopGroup) { nodes in
                 try await body(
                     Preflight(
-                        client: client, nodes: nodes, configuration: configuration, channels: channels, core: core))
+                        client: client, nodes: nodes, configuration: configuration, channels: channels, core: core,
+                        tap: tap))
             }
             await client.close()
             return value

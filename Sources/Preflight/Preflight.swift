@@ -13,23 +13,26 @@ package struct Preflight {
     private let configuration: RedisConfiguration
     private let channels: [String]
     private let core: CoreAttachment?
+    private let tap: TapPolicy?
 
     /// The complete pre-flight check over its own connections, as in `run --check-only`.
     ///
     /// - Parameters:
     ///   - channels: event keys of SignalR 2.
     ///   - core: what to watch of ASP.NET Core; nil for nothing.
+    ///   - tap: how to read the replication stream; nil to subscribe.
     ///   - directory: the record directory; nil if nothing will be recorded.
     ///   - maxChannelScan: maximum number of channels for which Redis is asked for names.
     /// - Returns: the report. If Redis cannot be reached, or the connection is lost, the report says so and contains
     ///   only what does not need Redis.
     package static func run(
-        redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil, directory: String?,
-        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
+        redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil,
+        tap: TapPolicy? = nil, directory: String?, maxChannelScan: Int = ChannelScanPolicy.defaultLimit,
+        eventLoopGroup: any EventLoopGroup
     ) async -> PreflightReport {
         var report = PreflightReport()
         do {
-            report = try await look(at: configuration, channels, core, maxChannelScan, eventLoopGroup)
+            report = try await look(at: configuration, channels, core, tap, maxChannelScan, eventLoopGroup)
         } catch {
             report.unreachable = "\(error)"
             report.missing = (error as? RedisError)?.missing ?? []
@@ -40,10 +43,10 @@ package struct Preflight {
     }
 
     private static func look(
-        at configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ maxChannelScan: Int,
-        _ eventLoopGroup: any EventLoopGroup
+        at configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ tap: TapPolicy?,
+        _ maxChannelScan: Int, _ eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
-        var report = try await with(configuration, channels, core, eventLoopGroup) { preflight in
+        var report = try await with(configuration, channels, core, tap, eventLoopGroup) { preflight in
             var report = try await preflight.look()
             if report.objection == nil {
                 try await preflight.probe(&report)
@@ -82,7 +85,7 @@ package struct Preflight {
         redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment?,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
-        try await with(configuration, channels, core, eventLoopGroup) { preflight in
+        try await with(configuration, channels, core, nil, eventLoopGroup) { preflight in
             // What a replica alone knows of nodes would be wrong.
             if let refusal = preflight.nodes.refusal { throw refusal }
             var report = PreflightReport()
@@ -99,8 +102,9 @@ package struct Preflight {
     ///   - nodes: where nodes subscribe.
     package init(
         client: RedisClient, nodes: NodesPlace = .here, configuration: RedisConfiguration, channels: [String],
-        core: CoreAttachment? = nil
+        core: CoreAttachment? = nil, tap: TapPolicy? = nil
     ) {
+        self.tap = tap
         self.client = client
         self.nodes = nodes
         self.configuration = configuration
@@ -143,6 +147,9 @@ package struct Preflight {
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
         for channel in channels { report.channels.append(try await look(at: channel, &report)) }
         report.clients = try await subscribedClients(&report)
+        if let tap {
+            report.tap = try await TapReport.ask(client, tap, configuration: configuration, user: report.user)
+        }
         return report
     }
 

@@ -33,6 +33,10 @@ package struct PreflightFinding: Sendable, Equatable {
         case manyPatterns
         case exclusion
         case connections
+        /// The objection to reading the replication stream.
+        case tap(TapError)
+        /// Subscribe where the replication stream is refused.
+        case tapFallback
     }
 
     /// - Parameter text: the problem, its consequence, and the remedy.
@@ -66,7 +70,7 @@ extension PreflightReport {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
             + replicaFindings + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
-            + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
+            + (tap?.findings ?? []) + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 
     private func findings(of channel: ChannelReport) -> [PreflightFinding] {

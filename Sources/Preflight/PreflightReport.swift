@@ -71,6 +71,8 @@ package struct PreflightReport: Sendable {
     package var notPermitted: [AskedCommand] = []
     /// Fields that INFO did not contain; empty if INFO is not permitted.
     package var missingFields: [InfoField] = []
+    /// nil if the replication stream is not to be read, or Redis was not asked.
+    package var tap: TapReport?
     /// nil if the relay will not record.
     package var directory: DirectoryReport?
 }

@@ -43,7 +43,7 @@ struct BackplaneRelay: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
-        let merged = EnvironmentOptions.merged(into: Array(CommandLine.arguments.dropFirst()))
+        let merged = EnvironmentOptions.merged(into: TapMode.completed(Array(CommandLine.arguments.dropFirst())))
         ProcessList.hideSecrets(variables: EnvironmentOptions.variables)
         do {
             // Describing the parser takes longer than most commands: only if the command line looks wrong.

@@ -57,6 +57,7 @@ struct PreflightPrinter {
             lines.append(
                 line("subscribers", "of all channels of this server: \(text(of: clients))"))
         }
+        if let tap = report.tap { lines += TapLines(report: tap).lines.map { line($0.label, $0.text) } }
         if let forward { lines.append(line("forward", forward)) }
         if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }

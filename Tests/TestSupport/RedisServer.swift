@@ -73,6 +73,8 @@ package final class RedisServer: Sendable {
     }
 
     package var configuration: RedisConfiguration { RedisConfiguration(host: host, port: port) }
+    /// Names of the files in its folder.
+    package var files: [String] { (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] }
     package var url: String { "redis://\(host):\(port)" }
 
     /// A new process, hence another `run_id`, on the same port; without keys unless they are on disk.
@@ -102,6 +104,17 @@ package final class RedisServer: Sendable {
     /// Kills the process, like a crash.
     package func stop() async {
         await child.withLock { $0.take() }?.terminate()
+    }
+
+    /// Asks the process to end, as a service manager does.
+    ///
+    /// - Returns: how long it took.
+    package func shutDown() async throws -> Duration {
+        guard let child = child.withLock({ $0.take() }) else { throw TestFailure("the server is not running") }
+        return try await ContinuousClock().measure {
+            child.signal(SIGTERM)
+            _ = try await child.exit()
+        }
     }
 
     /// Freezes the process: the kernel still accepts connections, but there are no replies.

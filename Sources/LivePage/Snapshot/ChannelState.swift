@@ -72,6 +72,8 @@ struct ChannelState: Sendable, Equatable {
     var masterLoss: MasterLoss?
     /// The replica subscribed to; nil for a master.
     var replica: ReplicaHealth?
+    /// Whether the channel comes from the replication stream.
+    var isTapped = false
     /// How long the recorder's loop has not run, in nanoseconds.
     var silence: UInt64 = 0
     /// Envelopes per second.
@@ -199,9 +201,8 @@ struct ChannelState: Sendable, Equatable {
                 "subscribing since {}: Redis has not answered yet" + (isTakingLong ? "; the log says why" : ""), since)
         case .redisDown:
             guard case .lost(let since, let cause) = connection else { return }
-            sentence.add(
-                "Redis down: no connection since {} (\(Words.cause(cause))); anything published meanwhile is missed",
-                since)
+            let then = isTapped ? "replication goes on where it ended" : "anything published meanwhile is missed"
+            sentence.add("Redis down: no connection since {} (\(Words.cause(cause))); \(then)", since)
         case .demoted:
             guard let masterLoss else { return }
             sentence.add(
@@ -261,7 +262,7 @@ struct ChannelState: Sendable, Equatable {
             if let lastEnvelopeAt {
                 sentence.add("no envelope since {}", lastEnvelopeAt)
             } else if case .subscribed(let since) = connection {
-                sentence.add("no envelope yet, subscribed since {}", since)
+                sentence.add("no envelope yet, \(isTapped ? "replication attached" : "subscribed") since {}", since)
             }
         } else {
             sentence.add("\(Words.rate(rate)) envelopes/s")
@@ -270,17 +271,15 @@ struct ChannelState: Sendable, Equatable {
         if let lag = replica?.lag, lag >= Self.shownLag {
             sentence.add(", the replica is \(Words.duration(lag)) behind its master")
         }
-        switch listeners {
-        case nil, 0?: break
-        case 1?: sentence.add(", 1 other subscriber")
-        case let count?: sentence.add(", \(Words.count(UInt64(count))) other subscribers")
-        }
+        guard let listeners, listeners > 0 else { return }
+        sentence.add(listeners == 1 ? ", 1 other subscriber" : ", \(Words.count(UInt64(listeners))) other subscribers")
     }
 
     private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
         if hub != nil {
-            if lastEnvelopeAt != nil { sentence.add(", completeness is unknown on this wire") }
-            return
+            guard lastEnvelopeAt != nil else { return }
+            return sentence.add(
+                isTapped ? ", received by replication" : ", completeness is unknown on this wire")
         }
         // Beside what is not recorded, "nothing missing" would be a contradiction.
         let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"

@@ -7,6 +7,8 @@ package final class RedisClient: Sendable {
     enum Purpose {
         /// A server that must have the role that the configuration needs.
         case server
+        /// A server of any role, to be asked about itself.
+        case inquiry
         case sentinel
     }
 

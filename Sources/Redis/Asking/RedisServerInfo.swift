@@ -20,6 +20,8 @@ package struct RedisServerInfo: Sendable, Equatable {
     package var history: String?
     /// Clients disconnected because of a full output buffer since the start; nil if unknown.
     package var outputBufferDisconnections: Int?
+    /// The end of its replication stream; nil if unknown.
+    package var replication: ReplicationPosition?
 
     /// Field prefix of each product except Redis.
     private static let products = [
@@ -53,6 +55,15 @@ package struct RedisServerInfo: Sendable, Equatable {
         isLinked = fields["master_link_status"].map { $0 == "up" } ?? true
         history = fields["master_replid"].map { String($0) }
         outputBufferDisconnections = fields["client_output_buffer_limit_disconnections"].flatMap { Int($0) }
+        if let history = fields["master_replid"], let offset = fields["master_repl_offset"].flatMap({ Int64($0) }) {
+            replication = ReplicationPosition(history: String(history), offset: offset)
+        }
+    }
+
+    /// Bytes of the replication stream since a position; nil if unknown, such as in another history.
+    package func bytes(since position: ReplicationPosition) -> Int64? {
+        guard let replication, replication.history == position.history else { return nil }
+        return max(0, replication.offset - position.offset)
     }
 
     /// `redis_mode`, `server_mode` (Valkey) or another field with this suffix; `cluster_enabled` takes precedence,

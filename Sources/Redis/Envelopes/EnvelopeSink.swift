@@ -78,6 +78,8 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case serverError(String)
     /// We disconnected because another server is now the master, according to the sentinels or the servers themselves.
     case failover
+    /// We left because the server is stopping, which waits for replicas (``ReplicationTap`` only).
+    case serverStopping
     /// We were stopped.
     case stopped
 
@@ -90,6 +92,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .protocolError: "protocol_error"
         case .serverError: "server_error"
         case .failover: "failover"
+        case .serverStopping: "server_stopping"
         case .stopped: "stopped"
         }
     }
@@ -102,6 +105,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .protocolError: "the server sent something that is not in the Redis protocol"
         case .serverError(let text): "the server ended the subscription: \(text)"
         case .failover: "another server is the master now"
+        case .serverStopping: "the server is stopping"
         case .stopped: "stopped"
         }
     }
@@ -129,6 +133,9 @@ package struct Subscription: Sendable, Equatable {
     package var connectionID: Int?
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
+    /// The channels come from the server's replication stream, everything after this position of it; nil for a
+    /// subscription.
+    package var replication: ReplicationPosition?
 
     /// - Parameter endpoint: `host:port`.
     package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {

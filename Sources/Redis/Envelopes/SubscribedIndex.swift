@@ -31,6 +31,8 @@ struct SubscribedIndex: ~Copyable {
     /// By pattern: the required start of a channel.
     private let beginnings: [[UInt8]]
     /// By pattern.
+    private let globs: [ChannelGlob]
+    /// By pattern.
     private let exceptions: [[Exception]]
     private let hasExceptions: Bool
 
@@ -41,6 +43,7 @@ struct SubscribedIndex: ~Copyable {
         places = channels.map { Place(channel: $0.channel, keepsName: $0.keepsName) }
         patternPlaces = patterns.map { Place(channel: $0.channel, keepsName: $0.keepsName) }
         beginnings = patterns.map(\.beginning)
+        globs = patterns.map { ChannelGlob($0.key.name) }
         exceptions = patterns.map { pattern in
             names.filter { $0.channel != pattern.channel }
                 .map { Exception(bytes: $0.key.isPattern ? $0.beginning : $0.key.name, isWhole: !$0.key.isPattern) }
@@ -61,6 +64,16 @@ struct SubscribedIndex: ~Copyable {
         guard Self.begins(channel, with: beginnings[pattern]) else { return nil }
         if hasExceptions, exceptions[pattern].contains(where: { $0.holds(for: channel) }) { return nil }
         return patternPlaces[pattern]
+    }
+
+    /// The destination of what was published on a channel, if no server has matched it: that of the channel itself, or of
+    /// the first pattern that matches it intentionally.
+    mutating func place(ofPublished channel: UnsafeRawBufferPointer) -> Place? {
+        if let place = place(ofChannel: channel) { return place }
+        for pattern in globs.indices where globs[pattern].matches(channel) {
+            if let place = place(ofPattern: pattern, channel: channel) { return place }
+        }
+        return nil
     }
 
     fileprivate static func begins(_ name: UnsafeRawBufferPointer, with beginning: [UInt8]) -> Bool {

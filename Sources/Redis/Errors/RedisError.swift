@@ -82,7 +82,7 @@ package enum RedisError: Error, Equatable, Sendable {
         case .noneOf(let errors):
             errors.contains { $0.isTransient } || errors.allSatisfy { if case .replica = $0 { true } else { false } }
         case .serverError(_, let reply):
-            ["BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN"].contains { reply.hasPrefix($0) }
+            ["BUSY", "TRYAGAIN", "MASTERDOWN", "NOMASTERLINK", "CLUSTERDOWN"].contains { reply.hasPrefix($0) }
                 || reply.hasPrefix("ERR max number of clients")
         }
     }

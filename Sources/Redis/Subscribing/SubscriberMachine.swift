@@ -251,7 +251,7 @@ struct SubscriberMachine: ~Copyable {
         case .protocolError(let text): .notRedis(endpoint: tls.endpoint, reason: text)
         case .ioError(let text): .cannotConnect(endpoint: tls.endpoint, failure: .other(text))
         case .noAnswer: tls.noAnswer(seconds: handshakeSeconds)
-        case .closedByServer, .serverError, .failover, .stopped: tls.closed
+        case .closedByServer, .serverError, .failover, .serverStopping, .stopped: tls.closed
         }
     }
 }

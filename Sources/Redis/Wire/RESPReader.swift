@@ -152,37 +152,21 @@ struct RESPReader: ~Copyable {
         guard let large = state.pointee.large, outcome != .unfinished else { return nil }
         state.pointee.large = nil
         if outcome == .malformed {
-            abandon(large)
+            large.abandon(at: state.pointee.sink)
             return "no line feed after a string of \(large.count) bytes"
         }
         guard large.channel >= 0 else {
             state.pointee.passedOver()
             return nil
         }
-        guard let sink = state.pointee.sink else { return nil }
-        // Earlier envelopes go first.
-        if let before = batch, before.count > 0 {
-            batch = sink.nextBatch()
-            batch?.receivedAt = before.receivedAt
-            sink.deliver(before)
-        }
-        if let whole = large.batch(receivedAt: batch?.receivedAt ?? 0) {
-            sink.deliver(whole)
-        } else {
-            sink.skipped(large.skipped(receivedAt: batch?.receivedAt ?? 0))
-        }
+        large.deliver(to: state.pointee.sink, after: &batch)
         return nil
     }
 
     /// The connection has ended: the unfinished payload will not arrive.
     func abandonLarge() {
-        if let large = state.pointee.large { abandon(large) }
+        state.pointee.large?.abandon(at: state.pointee.sink)
         state.pointee.large = nil
-    }
-
-    private func abandon(_ large: LargePayload) {
-        large.free()
-        if large.admission == .take { state.pointee.sink?.abandoned(payloadOf: large.heldCount) }
     }
 
     /// Returns and clears the complete replies that were not messages, in order.
@@ -216,84 +200,4 @@ struct RESPReader: ~Copyable {
             String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
-}
-
-/// A payload that bypasses hiredis, whose buffer would hold all of it and be copied: it gets exactly the memory it
-/// needs, or only its start is kept.
-struct LargePayload {
-    enum Outcome: Equatable {
-        case unfinished
-        /// All of it has arrived, including its line end.
-        case whole
-        /// No line end after it.
-        case malformed
-    }
-
-    /// Enough for the id at the start of a payload.
-    private static let startBytes = 64
-    private static let lineEnd: [UInt8] = [13, 10]
-
-    /// Bytes of the payload.
-    let count: Int
-    /// The header before it in the batch; empty if it is kept unchanged.
-    private let header: [UInt8]
-    /// Index of the channel; -1 if it was not requested.
-    let channel: Int
-    let admission: PayloadAdmission
-    /// nil if it is skipped.
-    private let memory: UnsafeMutableRawPointer?
-    private var received = 0
-    private var lineEndReceived = 0
-    private var start: [UInt8] = []
-
-    init(count: Int, header: [UInt8] = [], channel: Int, admission: PayloadAdmission) {
-        self.count = count
-        self.header = header
-        self.channel = channel
-        self.admission = admission
-        guard admission == .take else {
-            memory = nil
-            return
-        }
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: header.count + count, alignment: 16)
-        header.withUnsafeBytes { if let start = $0.baseAddress { memory.copyMemory(from: start, byteCount: $0.count) } }
-        self.memory = memory
-    }
-
-    /// Its size in the batch.
-    var heldCount: Int { header.count + count }
-
-    /// Takes its bytes from the front of `bytes`.
-    mutating func take(_ bytes: inout Slice<UnsafeRawBufferPointer>) -> Outcome {
-        let piece = UnsafeRawBufferPointer(rebasing: bytes.prefix(count - received))
-        if let memory {
-            if let source = piece.baseAddress {
-                (memory + header.count + received).copyMemory(from: source, byteCount: piece.count)
-            }
-        } else if start.count < Self.startBytes {
-            start += piece.prefix(Self.startBytes - start.count)
-        }
-        received += piece.count
-        bytes = bytes.dropFirst(piece.count)
-        while received == count, lineEndReceived < Self.lineEnd.count, let byte = bytes.first {
-            guard byte == Self.lineEnd[lineEndReceived] else { return .malformed }
-            lineEndReceived += 1
-            bytes = bytes.dropFirst()
-        }
-        return lineEndReceived == Self.lineEnd.count ? .whole : .unfinished
-    }
-
-    /// A separate batch that takes ownership of the memory; nil if the payload was skipped.
-    func batch(receivedAt: UInt64) -> EnvelopeBatch? {
-        guard let memory else { return nil }
-        return EnvelopeBatch(adopting: memory, count: heldCount, channel: channel, receivedAt: receivedAt)
-    }
-
-    /// A report about a skipped payload.
-    func skipped(receivedAt: UInt64) -> SkippedPayload {
-        SkippedPayload(
-            channel: channel, bytes: count, start: start, receivedAt: receivedAt, isTooLarge: admission == .tooLarge)
-    }
-
-    func free() { memory?.deallocate() }
 }

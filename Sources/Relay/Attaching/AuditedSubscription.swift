@@ -19,6 +19,8 @@ struct AuditedSubscription: Sendable {
     private let reader: CounterReader
     private let intake: Intake
     private let subscriber: RedisSubscriber
+    /// nil if the relay only subscribes.
+    private let tap: RelayTap?
     private let attached: AttachedChannels
     private let includesConnections: Bool
     private let looksAtStop: Bool
@@ -29,10 +31,13 @@ struct AuditedSubscription: Sendable {
     /// - Parameters:
     ///   - eventLoopGroup: for the subscription alone, so that nothing else delays its socket.
     ///   - looksAtStop: whether to compare the counters when stopping too, which may take seconds.
+    ///   - tap: carries the channels instead as soon as it can.
     init(
         redis: RedisConfiguration, attached: AttachedChannels, includesConnections: Bool, reader: CounterReader,
-        intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
+        intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, tap: RelayTap? = nil,
+        logger: Logger
     ) {
+        self.tap = tap
         self.includesConnections = includesConnections
         self.attached = attached
         self.looksAtStop = looksAtStop
@@ -45,9 +50,10 @@ struct AuditedSubscription: Sendable {
         subscriber = RedisSubscriber(
             configuration: redis,
             names: attached.all.enumerated().flatMap { $1.names(index: $0, connections: includesConnections) },
-            header: .coreRecord, title: { attached.title }, eventLoopGroup: eventLoopGroup, sink: intake,
-            logger: logger,
+            header: .coreRecord, title: { attached.title }, eventLoopGroup: eventLoopGroup,
+            sink: tap?.subscriptionSink ?? intake, logger: logger,
             onSubscribed: { subscribed.yield() })
+        tap?.onAttached { subscribed.yield() }
     }
 
     /// Subscribes to discovered hubs while running.
@@ -55,7 +61,9 @@ struct AuditedSubscription: Sendable {
         let channels = attached.all
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
-            let outcome = await subscriber.add(names) { [intake] in intake.command(.joined(index)) }
+            let joined: @Sendable () -> Void = { [intake] in intake.command(.joined(index)) }
+            var outcome = await subscriber.add(names, joined)
+            if let change = await tap?.add(names, joined) { outcome = change }
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
             switch outcome {
             case .confirmed: logger.notice("subscribed to a discovered hub", metadata: metadata)
@@ -79,7 +87,8 @@ struct AuditedSubscription: Sendable {
         let channels = attached.all
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
-            let outcome = await subscriber.remove(names.map(\.key))
+            var outcome = await subscriber.remove(names.map(\.key))
+            if let change = await tap?.remove(names.map(\.key)) { outcome = change }
             intake.command(.left(index))
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
             logger.notice("a hub has no nodes and is no longer watched until a node comes", metadata: metadata)
@@ -107,14 +116,20 @@ struct AuditedSubscription: Sendable {
     var server: RedisEndpoint? { subscriber.server }
 
     /// Leaves the server for the one to use now; thread-safe.
-    func leaveForMaster() { subscriber.leaveForMaster() }
+    func leaveForMaster() {
+        subscriber.leaveForMaster()
+        tap?.leave()
+    }
+
+    /// Takes note of an answer to `INFO replication`; thread-safe.
+    func heard(replication info: String, from endpoint: String) { tap?.heard(replication: info, from: endpoint) }
 
     /// Runs until cancellation or graceful shutdown.
     ///
     /// - Throws: see ``RedisSubscriber/run()``.
     func run() async throws {
         // Separate tasks: they are ended only after the counters have been compared.
-        let reading = Task { try await subscriber.run() }
+        let reading = Task { if let tap { try await tap.run(subscriber) } else { try await subscriber.run() } }
         let auditing = Task {
             for await _ in subscriptions { _ = await look(through: subscriber, isLast: false) }
         }
@@ -157,9 +172,11 @@ struct AuditedSubscription: Sendable {
     private func look(through subscriber: RedisSubscriber, isLast: Bool) async -> [CounterReading]? {
         // A replica may lag behind its master: its own counter fits what it has delivered.
         let counters = await reader.read(at: subscriber.server)
-        let isFenced = await subscriber.fence {
+        let passed: @Sendable () -> Void = {
             intake.counters(CounterReadings(counters: counters, isFenced: true, isLast: isLast))
         }
+        let isFenced =
+            if let tap, tap.isCarrying { await tap.fence(passed) } else { await subscriber.fence(passed) }
         return isFenced ? nil : counters
     }
 }

@@ -9,6 +9,7 @@ package final class RelayStatus: Sendable {
     private let subscribed = Atomic(false)
     private let writing = Atomic(false)
     private let diskLow = Atomic(false)
+    private let tapped = Atomic(false)
     private let connection = Atomic(0)
     private let count = Atomic(0)
     /// 0 until the recorder thread has started.
@@ -41,6 +42,10 @@ package final class RelayStatus: Sendable {
         get { diskLow.load(ordering: .relaxed) }
         set { diskLow.store(newValue, ordering: .relaxed) }
     }
+
+    /// True while the channels come from the replication stream, or did until its link was lost: then Redis does not
+    /// count the relay among the subscribers.
+    package var isTapped: Bool { tapped.load(ordering: .relaxed) }
 
     /// How often the relay has subscribed, which tells one subscription from the next.
     var subscriptions: Int { count.load(ordering: .relaxed) }
@@ -92,7 +97,9 @@ package final class RelayStatus: Sendable {
 
     /// nil if ready; else the reason as text.
     var notReadyReason: String? {
-        if !isSubscribed { return "not subscribed to Redis" }
+        if !isSubscribed {
+            return isTapped ? "the link to the replication stream of Redis is lost" : "not subscribed to Redis"
+        }
         if let masterLoss { return masterLoss.reason }
         if let replica, !replica.isLinked { return replica.reason }
         if records, isDiskLow { return "disk space is low" }
@@ -109,7 +116,9 @@ package final class RelayStatus: Sendable {
             isReplicaChosen = subscription.role != .master
             first.withLockedValue { $0 = subscription.replication }
             count.add(1, ordering: .relaxed)
+            tapped.store(subscription.replication != nil, ordering: .relaxed)
             isSubscribed = true
+        case .tap(.resumed): isSubscribed = true
         case .disconnected: isSubscribed = false
         default: break
         }

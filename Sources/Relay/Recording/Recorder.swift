@@ -14,6 +14,7 @@ struct Recorder: ~Copyable {
     private var channels: [String]
     private let metrics: RecordingMetrics
     private let status: RelayStatus
+    private let attached: AttachedChannels
     private let logger: Logger
     /// nil if payloads are recorded unchanged.
     let filter: PayloadFilter?
@@ -29,6 +30,7 @@ struct Recorder: ~Copyable {
         self.filter = filter
         channels = context.channels
         status = context.status
+        attached = context.attached
         logger = context.logger
     }
 
@@ -72,13 +74,15 @@ struct Recorder: ~Copyable {
             return connected(
                 runID: server?.identity, redisVersion: server?.versionText, masterReplid: server?.history,
                 event.captured(channels), at: now)
+        // Of event keys the ids show what is missing.
+        case .tap(.lost): if !attached.watchedHubs.isEmpty { metrics.account.lostPart() }
         case .gap(let channel, let ids, let cause, let isOfThisRun):
             sequenceBroke(channel: channel)
             if isOfThisRun { metrics.account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause) }
         case .duplicate(let channel, _, _), .counterReset(let channel, _, _, _): sequenceBroke(channel: channel)
         // Envelopes before and after it are two runs of ids.
         case .skipped(let payload, _): sequenceBroke(channel: payload.channel)
-        case .disconnected, .joined, .left, .missed, .replica, .mayBeMissing, .dropped, .clockStep, .noted: break
+        case .disconnected, .joined, .left, .missed, .replica, .tap, .mayBeMissing, .dropped, .clockStep, .noted: break
         }
         if let event = event.captured(channels) { append(event, at: now) }
     }

@@ -235,9 +235,12 @@ struct RedisWatch: Sendable {
                 own.count == master.count ? zip(own, master).map { $0 + $1 } : []
             }
         }
+        // The relay counts as one, also where Redis does not count it.
+        let uncounted = status.isTapped ? 1 : 0
         for (index, (names, counts)) in zip(channels.map { $0.index }, zip(names, counts)) {
             metrics.setSubscribers(
-                counts.count == names.count ? counts.min() : nil, channel: index, countsNodes: asked.nodes != nil)
+                counts.count == names.count ? counts.min().map { $0 + uncounted } : nil, channel: index,
+                countsNodes: asked.nodes != nil)
         }
     }
 

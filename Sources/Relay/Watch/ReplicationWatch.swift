@@ -76,6 +76,7 @@ struct ReplicationWatch: Sendable {
         guard isPermitted else { return }
         do {
             let text = try await client.send(["INFO", "replication"]).text
+            if let text { subscription.heard(replication: text, from: client.endpoint) }
             guard let report = text.flatMap({ ReplicationReport(info: $0) }) else { return metrics.forget() }
             observe(report, at: client.endpoint)
             guard report.isReplica else { return }

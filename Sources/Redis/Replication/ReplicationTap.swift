@@ -1,0 +1,309 @@
+package import Logging
+package import NIOCore
+
+/// Reads the replication stream of a Redis server, master or replica, and passes each PUBLISH of the wanted channels to
+/// a sink, as a ``RedisSubscriber`` does with its messages.
+///
+/// It is no subscriber: PUBLISH's answer and `NUMSUB` stay as they are. The stream is counted in bytes, and the server
+/// keeps the last part of it (its backlog), so a new connection goes on where the last one ended: nothing is lost
+/// unless the backlog was too small, and then the tap knows (``TapAttachment/Loss``). What is published at a replica
+/// stays there: it is not in the stream.
+package final class ReplicationTap: Sendable {
+    /// Intervals of a connection.
+    package struct Timing: Sendable {
+        /// How often the server is told that the tap is alive.
+        package var ackInterval: TimeAmount
+        /// The longest wait from the TCP connection to the answer to PSYNC's questions.
+        package var handshakeTimeout: TimeAmount
+        /// After this long without a byte the connection is given up; nil for what follows from the server's own PING.
+        package var silence: TimeAmount?
+        /// A server that stops waits for its replicas: this long after it asked, without a write, the tap leaves.
+        package var stopPatience: TimeAmount
+        /// How long the tap stays away then.
+        package var stopAbsence: TimeAmount
+
+        /// The defaults are for production.
+        package init(
+            ackInterval: TimeAmount = .seconds(1), handshakeTimeout: TimeAmount = .seconds(10),
+            silence: TimeAmount? = nil, stopPatience: TimeAmount = .milliseconds(500),
+            stopAbsence: TimeAmount = .seconds(1)
+        ) {
+            self.ackInterval = ackInterval
+            self.handshakeTimeout = handshakeTimeout
+            self.silence = silence
+            self.stopPatience = stopPatience
+            self.stopAbsence = stopAbsence
+        }
+    }
+
+    /// Maximum number of bytes per read.
+    private static let receiveBufferSize = 256 * 1024
+    /// A connection that did not last this long is followed by a pause.
+    private static let shortLife = Duration.milliseconds(250)
+
+    private let configuration: RedisConfiguration
+    private let wanted: WantedNames
+    private let title: @Sendable () -> String
+    private let limits: TapLimits
+    private let timing: Timing
+    private let eventLoopGroup: any EventLoopGroup
+    private let sink: any EnvelopeSink
+    private let observer: (any TapObserver)?
+    private let logger: Logger
+    private let progress: TapProgress
+
+    /// - Parameters:
+    ///   - configuration: the server; master and replica are equally good. With several servers the first is taken that
+    ///     can be used.
+    ///   - names: the wanted channels and patterns; may be empty until ``add(_:_:)``. A PUBLISH is passed on once, even if
+    ///     several match.
+    ///   - header: of messages kept with their Redis channel; required if a name asks for it.
+    ///   - keepsAll: keeps every PUBLISH under index 0, with its Redis channel.
+    ///   - title: what is wanted, for the log.
+    ///   - limits: what it may cost the server.
+    ///   - last: where an earlier tap ended, to go on there.
+    ///   - timing: nil for the defaults, with the configuration's limit for the handshake.
+    ///   - sink: receives the envelopes, on the event loop.
+    ///   - observer: hears what happens.
+    package init(
+        configuration: RedisConfiguration, names: [SubscribedName], header: MessageHeader? = nil,
+        keepsAll: Bool = false, title: @escaping @Sendable () -> String = { "" }, limits: TapLimits = TapLimits(),
+        last: ReplicationPosition? = nil, timing: Timing? = nil, eventLoopGroup: any EventLoopGroup,
+        sink: any EnvelopeSink, observer: (any TapObserver)? = nil, logger: Logger
+    ) {
+        self.configuration = configuration
+        wanted = WantedNames(names, header: header, keepsAll: keepsAll)
+        self.title = title
+        self.limits = limits
+        self.timing = timing ?? Timing(handshakeTimeout: .milliseconds(configuration.answerTimeoutMilliseconds))
+        self.eventLoopGroup = eventLoopGroup
+        self.sink = sink
+        self.observer = observer
+        self.logger = logger
+        progress = TapProgress(last: last)
+    }
+
+    /// Where the sink has got everything up to; nil before the first attachment.
+    package var position: ReplicationPosition? { progress.position }
+
+    /// What was read so far.
+    package var figures: TapFigures { progress.figures }
+
+    // MARK: - Changing the wanted names
+
+    /// Adds wanted channels or patterns, from this moment of the stream on.
+    ///
+    /// - Parameter body: called on the event loop at the point of the stream from which they are received; not called
+    ///   if that happens later.
+    /// - Returns: `later` if it is not attached; `refused` never.
+    package func add(
+        _ names: [SubscribedName], _ body: @escaping @Sendable () -> Void = {}
+    ) async -> RedisSubscriber.Change {
+        wanted.add(names)
+        return await renewNames(body)
+    }
+
+    /// Removes wanted channels or patterns.
+    @discardableResult
+    package func remove(_ names: [SubscribedName.Key]) async -> RedisSubscriber.Change {
+        wanted.remove(names)
+        return await renewNames {}
+    }
+
+    private func renewNames(_ body: @escaping @Sendable () -> Void) async -> RedisSubscriber.Change {
+        guard let channel = progress.channel else { return .later }
+        return await withCheckedContinuation { continuation in
+            Self.withHandler(of: channel) { handler, _ in
+                guard let handler, handler.renewNames() else { return continuation.resume(returning: .later) }
+                body()
+                continuation.resume(returning: .confirmed)
+            }
+        }
+    }
+
+    /// Waits until everything that the server has executed so far was passed to the sink. Asks the server for its
+    /// offset over a connection of its own: for rare moments.
+    ///
+    /// - Parameter body: called on the event loop at that point of the stream.
+    /// - Returns: false if the tap is not attached, the server does not tell its offset, or the attachment ends first;
+    ///   then `body` is not called.
+    package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool {
+        guard let channel = progress.channel, let server = progress.server, let end = await end(of: server) else {
+            return false
+        }
+        return await withCheckedContinuation { continuation in
+            Self.withHandler(of: channel) { handler, _ in
+                guard let handler else { return continuation.resume(returning: false) }
+                handler.fence(at: end) { isPassed in
+                    if isPassed { body() }
+                    continuation.resume(returning: isPassed)
+                }
+            }
+        }
+    }
+
+    private func end(of server: RedisEndpoint) async -> ReplicationPosition? {
+        let client = try? await RedisClient.connect(
+            to: server, of: configuration, purpose: .inquiry, on: eventLoopGroup.next())
+        guard let client else { return nil }
+        var facts = TapFacts(endpoint: client.endpoint)
+        if let reply = try? await client.ask(["INFO", "replication"]) { facts.take(reply, of: .info) }
+        await client.close()
+        return facts.end
+    }
+
+    /// Leaves the server, and goes on at the one that the configuration names now; thread-safe.
+    package func leaveForAnother() {
+        if let channel = progress.channel { Self.leave(channel, cause: .failover) }
+    }
+
+    private static func leave(_ channel: any Channel, cause: DisconnectCause) {
+        withHandler(of: channel) { handler, context in
+            if let context { handler?.leave(cause, context: context) }
+        }
+    }
+
+    /// On the event loop; with nil if the connection has ended.
+    private static func withHandler(
+        of channel: any Channel, _ body: @escaping @Sendable (TapHandler?, ChannelHandlerContext?) -> Void
+    ) {
+        channel.eventLoop.execute {
+            let context = try? channel.pipeline.syncOperations.context(handlerType: TapHandler.self)
+            body(context?.handler as? TapHandler, context)
+        }
+    }
+
+    // MARK: - Connecting
+
+    /// Attaches, and attaches again whenever the connection ends, until the task is cancelled. The first attempt after
+    /// a lost connection has no delay. May be called again after an error: it goes on at ``position`` if it can.
+    ///
+    /// - Throws: ``TapError``, always; ``RedisError`` if the first attachment fails for a permanent reason. After a
+    ///   first success every ``RedisError`` is retried.
+    package func run() async throws {
+        var backoff = ReconnectBackoff()
+        var random = SystemRandomNumberGenerator()
+        while !Task.isCancelled {
+            let began = ContinuousClock.now
+            do {
+                let end = try await holdConnection()
+                if Task.isCancelled { return }
+                if ContinuousClock.now - began > Self.shortLife { backoff.reset() }
+                guard case .detached(let cause) = end else { continue }
+                log("replication stream lost, attaching again", cause: "\(cause)")
+                if cause == .serverStopping {
+                    try? await Task.sleep(for: .nanoseconds(timing.stopAbsence.nanoseconds))
+                    continue
+                }
+                if ContinuousClock.now - began > Self.shortLife { continue }
+            } catch let error as TapFailure {
+                if Task.isCancelled { return }
+                guard case .redis(let error) = error, error.isTransient || position != nil else { throw error.error }
+                log("cannot attach to the replication stream, trying again", cause: "\(error)")
+            } catch {
+                if Task.isCancelled { return }
+                guard (error as? RedisError)?.isTransient ?? true || position != nil else { throw error }
+                log("cannot attach to the replication stream, trying again", cause: "\(error)")
+            }
+            // On cancellation the loop condition ends it.
+            try? await Task.sleep(for: backoff.next(using: &random))
+        }
+    }
+
+    private func log(_ message: Logger.Message, cause: String) {
+        logger.warning(
+            message, metadata: ["redis": "\(configuration.endpoint)", "channels": "\(title())", "cause": "\(cause)"])
+    }
+
+    /// Connects to a usable server, and returns when the connection has ended.
+    private func holdConnection() async throws -> TapMachine.End {
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+            do {
+                return try await holdConnection(at: server)
+            } catch TapFailure.redis(let error) {
+                // The next server is tried.
+                throw error
+            }
+        }
+    }
+
+    private func holdConnection(at server: RedisEndpoint) async throws -> TapMachine.End {
+        let loop = eventLoopGroup.next()
+        let (suspicions, suspect) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let outputs = TapHandler.Outputs(
+            sink: sink, observer: observer, progress: progress, suspectStop: { suspect.yield() },
+            attached: loop.makePromise(), ended: loop.makePromise())
+        let channel: any Channel
+        defer { progress.closed() }
+        do {
+            channel = try await connect(to: server, on: loop, outputs: outputs)
+        } catch {
+            outputs.attached.fail(error)
+            outputs.ended.fail(error)
+            throw error
+        }
+        return try await withTaskCancellationHandler {
+            if let attachment = try? await outputs.attached.futureResult.get() {
+                log(attachment, server)
+                // Both end with this scope.
+                async let _: Void = leaveWhenReplaced(server, attachment.facts, channel: channel)
+                async let _: Void = leaveBeforeStop(
+                    StopWatch(configuration: configuration, server: server, loop: loop, suspicions: suspicions),
+                    attachment.facts, channel: channel)
+                return try await outputs.ended.futureResult.get()
+            }
+            return try await outputs.ended.futureResult.get()
+        } onCancel: {
+            Self.leave(channel, cause: .stopped)
+        }
+    }
+
+    private func log(_ attachment: TapAttachment, _ server: RedisEndpoint) {
+        var metadata: Logger.Metadata = [
+            "redis": "\(server)", "channels": "\(title())", "position": "\(attachment.position)",
+            "start": "\(attachment.start.rawValue)",
+        ]
+        switch attachment.loss {
+        case nil: logger.info("attached to the replication stream", metadata: metadata)
+        case .backlogLost(let bytes)?:
+            metadata["bytes"] = "\(bytes)"
+            logger.warning("attached to the replication stream, after a gap in it", metadata: metadata)
+        case .otherHistory?:
+            logger.warning("attached to the replication stream of another history, after a gap", metadata: metadata)
+        }
+    }
+
+    /// With sentinels: disconnects as soon as they name another master, if this was one.
+    private func leaveWhenReplaced(_ server: RedisEndpoint, _ facts: TapFacts, channel: any Channel) async {
+        guard configuration.sentinelMaster != nil, !facts.isReplica else { return }
+        let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)
+        await SentinelWatch(sentinels: sentinels, logger: logger).waitForSuccessor(of: server)
+        if !Task.isCancelled { Self.leave(channel, cause: .failover) }
+    }
+
+    private func leaveBeforeStop(_ watch: StopWatch, _ facts: TapFacts, channel: any Channel) async {
+        await watch.waitForStop(facts: facts)
+        if !Task.isCancelled { Self.leave(channel, cause: .serverStopping) }
+    }
+
+    private func connect(
+        to server: RedisEndpoint, on loop: any EventLoop, outputs: TapHandler.Outputs
+    ) async throws -> any Channel {
+        let handshake = TapHandshake(
+            configuration: configuration, credentials: try configuration.credentials(), endpoint: server.description)
+        let dialer = Dialer(
+            configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
+            readsByItself: false)
+        return try await dialer.connect { [configuration, wanted, limits, timing, progress] channel in
+            progress.opened(channel)
+            let machine = TapMachine(
+                handshake: handshake, request: progress.request(limits: limits, at: .now()),
+                tls: TLSWatch(configuration, server: server),
+                handshakeSeconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
+            try channel.pipeline.syncOperations.addHandler(
+                TapHandler(
+                    handshake: handshake, machine: machine, server: server, wanted: wanted, timing: timing,
+                    outputs: outputs))
+        }
+    }
+}

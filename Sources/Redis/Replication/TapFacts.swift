@@ -1,0 +1,114 @@
+/// What a server says about itself that matters to a ``ReplicationTap``; nil for what it does not tell.
+package struct TapFacts: Sendable, Equatable {
+    /// The part of the stream that a server keeps.
+    package struct Backlog: Sendable, Equatable {
+        /// Offset of its first byte.
+        package var start: Int64
+        /// Bytes in it.
+        package var count: Int64
+        /// Bytes that fit: `repl-backlog-size`.
+        package var size: Int64
+
+        /// - Parameters: as the properties of the same names.
+        package init(start: Int64, count: Int64, size: Int64) {
+            self.start = start
+            self.count = count
+            self.size = size
+        }
+    }
+
+    /// `host:port`.
+    package var endpoint: String
+    /// Its INFO; nil if not permitted.
+    package var server: RedisServerInfo?
+    /// Our connection's id in `CLIENT LIST`.
+    package var connectionID: Int?
+    /// Whether it is a replica, by ROLE or INFO.
+    package var isReplica = false
+    /// Whether a replica has its link to the master; true for a master.
+    package var isLinked = true
+    /// Whether `INFO replication` was answered.
+    package var answersReplication = false
+    /// `master_replid`.
+    package var history: String?
+    /// The history that this one continues, after a promotion: `master_replid2`.
+    package var previousHistory: String?
+    /// The first offset that no longer belongs to the previous history: `second_repl_offset`.
+    package var previousHistoryEnd: Int64?
+    /// `master_repl_offset`; a replica's is the same as its master's at the same place of the stream.
+    package var offset: Int64?
+    /// nil without one: a master that never had a replica.
+    package var backlog: Backlog?
+    /// `repl-backlog-size`, also without a backlog.
+    package var backlogSize: Int64?
+    /// `connected_slaves`.
+    package var replicas: Int?
+    /// `used_memory`: what a fork has to map, which is more than the keys alone.
+    package var memoryBytes: Int64?
+    /// How long the last fork took, in microseconds: `latest_fork_usec`; nil if there was none.
+    package var forkMicroseconds: Int64?
+    /// `repl-diskless-sync`.
+    package var isDiskless: Bool?
+    /// `repl-diskless-sync-delay`, in seconds.
+    package var syncDelaySeconds: Int?
+    /// `repl-diskless-sync-max-replicas`: so many waiting replicas end the delay; 0 for any number.
+    package var syncMaxReplicas: Int?
+    /// How often it sends a PING, in seconds: `repl-ping-replica-period`.
+    package var pingPeriodSeconds: Int?
+    /// `min-replicas-to-write`.
+    package var minReplicasToWrite: Int?
+    /// Whether a full sync can leave out all keys (`rdb-filter-only`, since Redis 7); it is then never written to a
+    /// file.
+    package var omitsData = false
+    /// Commands that the tap needs and the server refuses, with its reply. Empty if unknown.
+    package var refusedCommands: [String: String] = [:]
+
+    /// Nothing is known.
+    ///
+    /// - Parameter endpoint: `host:port`.
+    package init(endpoint: String) {
+        self.endpoint = endpoint
+    }
+
+    /// Whether it runs in cluster mode; nil if unknown.
+    package var isCluster: Bool? {
+        guard let mode = server?.mode, !mode.isEmpty else { return nil }
+        return mode == "cluster"
+    }
+
+    /// The current end of its stream, if it has a backlog, so that the tap can begin there.
+    package var end: ReplicationPosition? {
+        guard backlog != nil, let history, let offset else { return nil }
+        return ReplicationPosition(history: history, offset: offset)
+    }
+
+    /// Whether it belongs to the history of this position, and went on at least as far.
+    package func continues(_ position: ReplicationPosition) -> Bool {
+        guard let offset, position.offset <= offset else { return false }
+        if position.history == history { return true }
+        guard let previousHistory, let previousHistoryEnd else { return false }
+        return position.history == previousHistory && position.offset < previousHistoryEnd
+    }
+
+    /// Whether its backlog has everything after this position.
+    package func keeps(_ position: ReplicationPosition) -> Bool {
+        guard let backlog, continues(position) else { return false }
+        return position.offset + 1 >= backlog.start && position.offset < backlog.start + backlog.count
+    }
+
+    /// Whether it waits before it forks for a full sync, long enough to withdraw the request: its timer has a resolution
+    /// of a second.
+    package var delaysSyncs: Bool {
+        answersReplication && isDiskless == true && (syncDelaySeconds ?? 0) >= 2 && (syncMaxReplicas ?? 0) == 0
+    }
+
+    /// What is missing between two positions, if the sink has got everything up to the first and gets everything after
+    /// the second, which is of this server.
+    func loss(since last: ReplicationPosition?, at position: ReplicationPosition) -> TapAttachment.Loss? {
+        guard let last else { return nil }
+        guard last.history == position.history || continues(last), last.offset <= position.offset else {
+            return .otherHistory
+        }
+        return last.offset == position.offset ? nil : .backlogLost(bytes: position.offset - last.offset)
+    }
+}

@@ -1,0 +1,95 @@
+/// What an operator allows a tap to cost the server.
+package struct TapLimits: Sendable, Equatable {
+    /// A full sync is allowed without consent up to this much memory of the server, in bytes.
+    package static let defaultFullSyncBytes: Int64 = 256 << 20
+
+    /// The most memory that the server may have when it must fork for a full sync; `Int64.max` for any.
+    package var fullSyncBytes: Int64
+    /// The least time between two full syncs.
+    package var fullSyncInterval: Duration
+    /// Overrides each ``TapRefusal/isOverridable``.
+    package var isForced: Bool
+
+    /// - Parameters: as the properties of the same names.
+    package init(
+        fullSyncBytes: Int64 = Self.defaultFullSyncBytes, fullSyncInterval: Duration = .seconds(600),
+        isForced: Bool = false
+    ) {
+        self.fullSyncBytes = fullSyncBytes
+        self.fullSyncInterval = fullSyncInterval
+        self.isForced = isForced
+    }
+}
+
+/// How a tap attaches. Only the last way costs the server a fork.
+package enum TapWay: Sendable, Equatable {
+    /// Its backlog still has what follows this position, the last one read.
+    case resume(ReplicationPosition)
+    /// It has a backlog: the tap begins at the current end of the stream.
+    case join(ReplicationPosition)
+    /// It has no backlog, because it never had a replica: a sync is requested and withdrawn before the server starts
+    /// it (`repl-diskless-sync-delay`), which creates the backlog; then ``join(_:)``.
+    case openBacklog
+    /// It has no backlog, or does not say, and forks at once. It may be that it goes on where the tap was anyway.
+    case fullSync
+}
+
+/// Decides how a tap attaches, if it may: decision logic without I/O.
+package struct TapPlan: Sendable, Equatable {
+    /// What may be done.
+    package enum Verdict: Sendable, Equatable {
+        case allowed
+        /// The server would have to fork with more than the allowed memory; nil if it does not say how much it has.
+        case needsConsent(bytes: Int64?)
+        /// At least one.
+        case refused([TapRefusal])
+        /// The last full sync was too short a time ago.
+        case tooSoon(left: Duration)
+    }
+
+    /// How it would attach.
+    package let way: TapWay
+    /// Whether it may.
+    package let verdict: Verdict
+    /// - Parameters:
+    ///   - facts: of the server.
+    ///   - last: where to go on, if anywhere.
+    ///   - limits: what is allowed.
+    ///   - sinceFullSync: how long ago the last full sync began; nil for never.
+    ///   - mayOpenBacklog: false if ``TapWay/openBacklog`` was tried, and there still is none.
+    package init(
+        facts: TapFacts, last: ReplicationPosition? = nil, limits: TapLimits = TapLimits(),
+        sinceFullSync: Duration? = nil, mayOpenBacklog: Bool = true
+    ) {
+        let way = Self.way(facts, last, mayOpenBacklog)
+        self.way = way
+        verdict = Self.verdict(facts, way, limits, sinceFullSync)
+    }
+
+    private static func way(_ facts: TapFacts, _ last: ReplicationPosition?, _ mayOpenBacklog: Bool) -> TapWay {
+        // Without an answer only the attempt can tell.
+        if let last, facts.keeps(last) || !facts.answersReplication { return .resume(last) }
+        if let end = facts.end { return .join(end) }
+        return mayOpenBacklog && facts.delaysSyncs ? .openBacklog : .fullSync
+    }
+
+    private static func verdict(
+        _ facts: TapFacts, _ way: TapWay, _ limits: TapLimits, _ sinceFullSync: Duration?
+    ) -> Verdict {
+        var reasons: [TapRefusal] = []
+        if facts.isCluster == true { reasons.append(.cluster) }
+        if !facts.isReplica, let count = facts.minReplicasToWrite, count > 0 { reasons.append(.minReplicas(count)) }
+        let mayFork = way == .fullSync || !facts.answersReplication
+        if mayFork, facts.isDiskless != true, !facts.omitsData { reasons.append(.writesFile) }
+        reasons.removeAll { limits.isForced && $0.isOverridable }
+        guard reasons.isEmpty else { return .refused(reasons) }
+        guard mayFork else { return .allowed }
+        if way == .fullSync, let sinceFullSync, sinceFullSync < limits.fullSyncInterval {
+            return .tooSoon(left: limits.fullSyncInterval - sinceFullSync)
+        }
+        guard limits.fullSyncBytes < .max, facts.memoryBytes.map({ $0 > limits.fullSyncBytes }) ?? true else {
+            return .allowed
+        }
+        return .needsConsent(bytes: facts.memoryBytes)
+    }
+}
