@@ -69,7 +69,7 @@ extension PreflightReport {
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
-            + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
+            + replicaFindings + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
             + (tap?.findings ?? []) + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 

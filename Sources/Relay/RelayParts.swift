@@ -30,6 +30,8 @@ package struct RelayParts: Sendable {
     /// Opens nothing and starts nothing.
     package init(_ configuration: RelayConfiguration, logger: Logger) {
         let registry = Registry()
+        var configuration = configuration
+        configuration.redis.observer = ConnectionMetrics(registry, logger: logger).observer
         context = RelayContext(
             attached: AttachedChannels(configuration.backplanes), registry: registry,
             status: RelayStatus(records: configuration.recording != nil), logger: logger)

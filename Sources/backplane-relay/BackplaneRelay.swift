@@ -78,7 +78,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         if let error = error as? OutputError, error.isReaderGone { exit(withError: ExitCode.success) }
         let code = exitCode(for: error)
         let message = HiddenArguments.concealed(
-            ArgumentForms.improved(fullMessage(for: error)), arguments: merged.arguments)
+            MissingOption.improved(ArgumentForms.improved(fullMessage(for: error))), arguments: merged.arguments)
         if code == .success {
             requirePrinted { if !message.isEmpty { try StandardOutput.print(lines: [message]) } }
         } else if code == .validationFailure, let root = CommandDescription.root() {

@@ -40,6 +40,7 @@ struct RunCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var server: PreferOptions
 
     @Option(
         help: ArgumentHelp(
@@ -107,6 +108,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
+            .watching(server.prefer)
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
@@ -132,7 +134,7 @@ struct RunCommand: AsyncParsableCommand {
         configuration.tap = tap.policy
         configuration.pingInterval = ping.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
         let parts = RelayParts(configuration, logger: log.logger)
-        let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
+        let forwarder = try forwarding.forwarder(from: parts.configuration.redis, context: parts.context)
         let page = LivePage(
             LivePageConfiguration(
                 showsValues: showPayloads,

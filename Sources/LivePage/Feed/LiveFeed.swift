@@ -134,7 +134,8 @@ final class LiveFeed: Sendable {
         sampler.know(channels.map(\.source.form))
         let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
-            isTapped: status.isTapped, silence: status.silence(at: now), lost: relay.recording.lostEnvelopes,
+            replica: status.replica, isTapped: status.isTapped, silence: status.silence(at: now),
+            lost: relay.recording.lostEnvelopes,
             overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge), left: relay.context.attached.left,
             subscribers: channels.indices.map { relay.watch.subscribers(channel: $0) },
             meant: channels.indices.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)

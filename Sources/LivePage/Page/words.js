@@ -68,7 +68,9 @@ const said = word => String(word ?? 'unknown').replaceAll('_', ' ');
 const ids = (from, to) => (from === to ? `id ${from}` : `ids ${count(from)} to ${count(to)}`);
 
 const events = {
-  subscribed: e => `${e.offset === undefined ? 'subscribed' : 'replication attached'}${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
+  subscribed: e => `${e.offset === undefined ? 'subscribed' : 'replication attached'}${
+    e.redis_version ? ` to Redis ${e.redis_version}` : ''}${e.redis ? ` at ${e.redis}` : ''}${
+    e.replica_of ? `, a replica of ${e.replica_of}` : ''}`,
   resumed: () => 'replication continued where it ended: nothing was missed',
   attached: () => 'hub found: its envelopes are heard from here on',
   detached: () => 'hub without nodes: the relay no longer watches it until a node comes',

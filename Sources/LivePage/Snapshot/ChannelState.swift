@@ -62,12 +62,16 @@ struct ChannelState: Sendable, Equatable {
     static let patience: UInt64 = 10_000_000_000
     /// The recorder's loop runs at least once a second; a longer pause than this counts as hanging.
     static let hangSpan: UInt64 = 4_000_000_000
+    /// A replica is this far behind its master, in seconds, when it is worth a word.
+    private static let shownLag = 1.0
 
     var now: UInt64
     /// When observation of ids started.
     var watchedSince: UInt64
     var connection: LiveConnection
     var masterLoss: MasterLoss?
+    /// The replica subscribed to; nil for a master.
+    var replica: ReplicaHealth?
     /// Whether the channel comes from the replication stream.
     var isTapped = false
     /// How long the recorder's loop has not run, in nanoseconds.
@@ -147,6 +151,7 @@ struct ChannelState: Sendable, Equatable {
         case .subscribed: break
         }
         if hub?.leftAt != nil { return .notWatched } else if masterLoss != nil { return .demoted }
+        if let replica, !replica.isLinked { return .linkDown }
         switch recording {
         case .paused: return .paused
         case .failing: return .notRecording
@@ -204,6 +209,12 @@ struct ChannelState: Sendable, Equatable {
                 "Redis demoted: since {} the server is a replica"
                     + (masterLoss.master.map { " of \(Words.withoutBraces($0))" } ?? "")
                     + ", and nodes publish to its master; ", masterLoss.since)
+        case .linkDown:
+            guard let replica else { return }
+            sentence.add(
+                "replica without its master: since {} it does not receive from "
+                    + (replica.master.map { Words.withoutBraces($0) } ?? "it")
+                    + ", and nothing that nodes publish arrives; ", replica.since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
             sentence.add("recording paused: disk space low since {}, \(ofAll(lost)) not recorded; ", since)
@@ -256,6 +267,9 @@ struct ChannelState: Sendable, Equatable {
         } else {
             sentence.add("\(Words.rate(rate)) envelopes/s")
             if let latency { sentence.add(", latency \(Words.duration(latency.median))") }
+        }
+        if let lag = replica?.lag, lag >= Self.shownLag {
+            sentence.add(", the replica is \(Words.duration(lag)) behind its master")
         }
         guard let listeners, listeners > 0 else { return }
         sentence.add(listeners == 1 ? ", 1 other subscriber" : ", \(Words.count(UInt64(listeners))) other subscribers")

@@ -10,6 +10,7 @@ struct LiveSnapshot: Sendable {
         var isWriting = true
         var isDiskLow = false
         var masterLoss: MasterLoss?
+        var replica: ReplicaHealth?
         /// Whether Redis does not count this relay, because it reads the replication stream.
         var isTapped = false
         /// How long the recorder's loop has not run, in nanoseconds.
@@ -135,7 +136,7 @@ struct LiveSnapshot: Sendable {
         let channel = channels[index]
         return ChannelState(
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
-            masterLoss: look.masterLoss, isTapped: look.isTapped, silence: look.silence,
+            masterLoss: look.masterLoss, replica: look.replica, isTapped: look.isTapped, silence: look.silence,
             rate: channel.rate, byteRate: channel.byteRate,
             // For a hub this is the time to an ack.
             latency: channel.hub == nil ? channel.recentLatency : nil,

@@ -219,9 +219,9 @@ package final class ReplicationTap: Sendable {
 
     /// Connects to a usable server, and returns when the connection has ended.
     private func holdConnection() async throws -> TapMachine.End {
-        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server, asked in
             do {
-                return try await holdConnection(at: server)
+                return try await holdConnection(at: server, asked)
             } catch TapFailure.redis(let error) {
                 // The next server is tried.
                 throw error
@@ -229,7 +229,7 @@ package final class ReplicationTap: Sendable {
         }
     }
 
-    private func holdConnection(at server: RedisEndpoint) async throws -> TapMachine.End {
+    private func holdConnection(at server: RedisEndpoint, _ asked: RedisConfiguration) async throws -> TapMachine.End {
         let loop = eventLoopGroup.next()
         let (suspicions, suspect) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let outputs = TapHandler.Outputs(
@@ -238,7 +238,7 @@ package final class ReplicationTap: Sendable {
         let channel: any Channel
         defer { progress.closed() }
         do {
-            channel = try await connect(to: server, on: loop, outputs: outputs)
+            channel = try await connect(to: server, asked, on: loop, outputs: outputs)
         } catch {
             outputs.attached.fail(error)
             outputs.ended.fail(error)
@@ -288,14 +288,15 @@ package final class ReplicationTap: Sendable {
     }
 
     private func connect(
-        to server: RedisEndpoint, on loop: any EventLoop, outputs: TapHandler.Outputs
+        to server: RedisEndpoint, _ configuration: RedisConfiguration, on loop: any EventLoop,
+        outputs: TapHandler.Outputs
     ) async throws -> any Channel {
         let handshake = TapHandshake(
             configuration: configuration, credentials: try configuration.credentials(), endpoint: server.description)
         let dialer = Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
             readsByItself: false)
-        return try await dialer.connect { [configuration, wanted, limits, timing, progress] channel in
+        return try await dialer.connect { [wanted, limits, timing, progress] channel in
             progress.opened(channel)
             let machine = TapMachine(
                 handshake: handshake, request: progress.request(limits: limits, at: .now()),

@@ -6,8 +6,8 @@ import NIOCore
 import Redis
 import ServiceLifecycle
 
-/// Maintains the subscription, and compares the counters with the received ids: at each subscription, and before it
-/// ends.
+/// Maintains the subscription, and compares the counters with the received ids: at each subscription, when a replica has
+/// its link to the master again, and before it ends.
 ///
 /// The counters are read first; then the reply to a PING on the subscription shows that everything assigned by then
 /// must have arrived. So envelopes in flight do not count as lost, and losses are known without waiting for the next
@@ -103,10 +103,19 @@ struct AuditedSubscription: Sendable {
     /// Inserts an event from outside the subscription into the stream; thread-safe.
     func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
-    /// Inserts news about the replica subscribed to into the stream; thread-safe.
-    func tell(_ news: ReplicaNews) { intake.command(.replica(news)) }
+    /// Inserts news about the replica subscribed to into the stream; thread-safe. What is missing is found out at once.
+    func tell(_ news: ReplicaNews) {
+        intake.command(.replica(news))
+        switch news {
+        case .linkRestored, .resynced: subscribed.yield()
+        case .linkLost, .moved: break
+        }
+    }
 
-    /// Leaves the server for the current master; thread-safe.
+    /// The server of the confirmed subscription; nil while there is none. Thread-safe.
+    var server: RedisEndpoint? { subscriber.server }
+
+    /// Leaves the server for the one to use now; thread-safe.
     func leaveForMaster() {
         subscriber.leaveForMaster()
         tap?.leave()
@@ -161,7 +170,8 @@ struct AuditedSubscription: Sendable {
 
     /// - Returns: the counters, if the connection did not deliver everything in time.
     private func look(through subscriber: RedisSubscriber, isLast: Bool) async -> [CounterReading]? {
-        let counters = await reader.read()
+        // A replica may lag behind its master: its own counter fits what it has delivered.
+        let counters = await reader.read(at: subscriber.server)
         let passed: @Sendable () -> Void = {
             intake.counters(CounterReadings(counters: counters, isFenced: true, isLast: isLast))
         }
@@ -197,61 +207,4 @@ extension MessageHeader {
     static let coreRecord = MessageHeader(
         count: { CoreRecord.headerCount(channel: $0, payload: $1) },
         write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) })
-}
-
-/// Reads the counters over a separate connection, because a subscribed one may not send commands.
-struct CounterReader: Sendable {
-    /// The longest time for one reading, from the connection to the last reply.
-    static let timeout = Duration.seconds(2)
-
-    let redis: RedisConfiguration
-    let channels: [String]
-    let eventLoopGroup: any EventLoopGroup
-
-    /// Never fails, and takes at most ``timeout``: unreadable counters are marked per channel.
-    func read() async -> [CounterReading] {
-        await withTaskGroup(of: [CounterReading]?.self) { group in
-            group.addTask { try? await ask() }
-            group.addTask {
-                try? await Task.sleep(for: Self.timeout)
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first ?? channels.map { _ in .unreadable(.redisAway) }
-        }
-    }
-
-    private func ask() async throws -> [CounterReading] {
-        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
-        let readings = await withTaskCancellationHandler {
-            await withTaskGroup(of: (Int, CounterReading).self) { group in
-                // All at once: a thousand channels take one round trip.
-                for (index, channel) in channels.enumerated() {
-                    group.addTask { (index, await reading(of: channel, client)) }
-                }
-                var readings = channels.map { _ in CounterReading.unreadable(.redisAway) }
-                for await (index, reading) in group { readings[index] = reading }
-                return readings
-            }
-        } onCancel: {
-            Task { await client.close() }
-        }
-        await client.close()
-        return readings
-    }
-
-    private func reading(of channel: String, _ client: RedisClient) async -> CounterReading {
-        do {
-            let reply = try await client.send(["GET", .text(channel)])
-            guard let text = reply.text else { return .unreadable(.counterMissing) }
-            return UInt64(text).map { .value($0) } ?? .unreadable(.counterNotANumber)
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            return .unreadable(.counterNotPermitted)
-        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
-            return .unreadable(.counterNotANumber)
-        } catch {
-            return .unreadable(.redisAway)
-        }
-    }
 }

@@ -53,7 +53,10 @@ struct Disruptions {
             return
         }
         guard let before = server, let info else { return }
-        if before.runID != info.runID {
+        // A sentinel ends the subscriptions of a replica that it promotes.
+        if before.role == "slave", info.role == "master", before.runID == info.runID {
+            cause = .failover
+        } else if before.runID != info.runID {
             cause = .redisRestart
         } else if let then = before.outputBufferDisconnections, let now = info.outputBufferDisconnections, now > then {
             cause = .outputBufferLimit

@@ -151,7 +151,7 @@ struct ObservedChannels {
             disruptions.disconnected(cause)
             missedSomething()
         case .clockStep: missedSomething()
-        case .replica(.linkRestored): break
+        case .replica(let news) where !news.isDisruption: break
         case .replica:
             disruptions.replicaBroke()
             missedSomething()

@@ -72,7 +72,8 @@ struct Recorder: ~Copyable {
         case .subscribed(let subscription):
             let server = subscription.server
             return connected(
-                runID: server?.runID, redisVersion: server?.versionText, replication: subscription.replication, at: now)
+                runID: server?.identity, redisVersion: server?.versionText, masterReplid: server?.history,
+                event.captured(channels), at: now)
         // Of event keys the ids show what is missing.
         case .tap(.lost): if !attached.watchedHubs.isEmpty { metrics.account.lostPart() }
         case .gap(let channel, let ids, let cause, let isOfThisRun):
@@ -110,18 +111,18 @@ struct Recorder: ~Copyable {
         }
     }
 
+    /// - Parameter event: nil for one with the given facts alone.
     mutating func connected(
-        runID: String?, redisVersion: String?, replication: ReplicationPosition? = nil, at now: Moment
+        runID: String?, redisVersion: String?, masterReplid: String? = nil, _ event: CaptureEvent? = nil,
+        at now: Moment
     ) {
         attempt(now) { writer throws(CaptureError) in
-            try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
+            try writer.connected(
+                runID: runID, redisVersion: redisVersion, masterReplid: masterReplid, at: now)
         }
         // During an outage no segment is open: this sets the server of the next one.
-        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion) }
-        append(
-            .subscribed(
-                runID: runID, redisVersion: redisVersion, replid: replication?.history, offset: replication?.offset),
-            at: now)
+        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion, masterReplid: masterReplid) }
+        append(event ?? .subscribed(runID: runID, redisVersion: redisVersion), at: now)
     }
 
     /// When ``tick(_:)`` is next due, on the monotonic clock.
