@@ -11,6 +11,9 @@ let house: [SwiftSetting] = [
 // What no envelope passes, and HubNode does not need: smaller, and built faster.
 let cold = house + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
+// What runs once, or waits most of the time: optimizing it would take twice its build time.
+let seldom = house + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 // Packed relocations, 2.3 MB of the binary less, are read by the loader of glibc 2.36 and later.
 let packsRelocations = (__GLIBC__, __GLIBC_MINOR__) >= (2, 36)
 
@@ -96,7 +99,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: cold),
+            swiftSettings: seldom),
         .target(
             name: "Relay",
             dependencies: [
@@ -206,7 +209,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
-            swiftSettings: cold),
+            swiftSettings: seldom),
         .target(
             name: "Check",
             dependencies: [
@@ -220,7 +223,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: cold),
+            swiftSettings: seldom),
         .target(
             name: "Demo",
             dependencies: [
@@ -231,7 +234,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            swiftSettings: cold),
+            swiftSettings: seldom),
         .target(
             name: "Bench",
             dependencies: [
@@ -265,7 +268,8 @@ let package = Package(
                     .when(configuration: .release))
             ],
             plugins: ["BuildCommit", "EmbedText"]),
-        .target(
+        // A test target, so that a plain `swift build` leaves it out.
+        .testTarget(
             name: "TestSupport",
             dependencies: [
                 "Backplane", "Redis",
@@ -343,7 +347,7 @@ let package = Package(
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "Backplane", "backplane-relay", "HubNode", "JSON", "Redis", "SignalRClient", "TestSupport",
+                "Backplane", "backplane-relay", "HubNode", "JSON", "Preflight", "Redis", "SignalRClient", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,6 +1,6 @@
 package import Backplane
 
-/// Events about the files of the capture, the hubs in it, and the role of the server.
+/// Events about the files of the capture, the hubs and counters in it, and the role of the server.
 extension CaptureEvent {
     /// Envelopes that were received but not recorded: one event per range of ids.
     package static func dropped(channel: String, _ tally: ChannelTally, reason: String) -> [CaptureEvent] {
@@ -54,6 +54,25 @@ extension CaptureEvent {
     /// - Parameter free: free bytes on the file system.
     package static func recordingResumed(free: UInt64) -> CaptureEvent {
         diskEvent("recording_resumed", free: free)
+    }
+
+    /// Several counters assign ids on one channel in turn, so missing ids cannot be determined.
+    ///
+    /// - Parameters:
+    ///   - databases: value of each counter; nil if unreadable.
+    ///   - withdraws: events written before this was known.
+    package static func interleaved(
+        channel: String, counters: Int, databases: [Int: UInt64]?, withdraws: [Withdrawn] = []
+    ) -> CaptureEvent {
+        var event = CaptureEvent(event: "interleaved", channel: channel)
+        event.counters = counters
+        if !withdraws.isEmpty { event.withdraws = withdraws }
+        if let databases {
+            event.databases = Dictionary(uniqueKeysWithValues: databases.map { ("\($0)", $1) })
+        } else {
+            event.reason = "not_separable"
+        }
+        return event
     }
 
     /// The server subscribed to became a replica.

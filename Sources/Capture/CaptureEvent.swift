@@ -9,7 +9,7 @@ package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`,
     /// `promoted`, `interleaved`, `erased`, `attached`, `detached`, `replica_link_lost`, `replica_link_restored`,
-    /// `replica_resync`.
+    /// `replica_resync`, `resumed`, `replicated`.
     package var event: String
     /// The Redis channel; nil for all channels.
     package var channel: String?
@@ -33,6 +33,16 @@ package struct CaptureEvent: Equatable, Sendable {
     package var runID: String?
     /// As INFO says.
     package var redisVersion: String?
+    /// For `subscribed`: `host:port` of the server.
+    package var redis: String?
+    /// For `subscribed`: `host:port` of the master of a replica, or `unknown`; nil for a master.
+    package var replicaOf: String?
+    /// For `subscribed`: the history of the server's data, which a master and its replicas share.
+    package var masterReplid: String?
+    /// Which history of a replication stream `offset` counts in, a random name.
+    package var replid: String?
+    /// Bytes of the replication stream up to here (`subscribed`, `resumed`, `replicated`).
+    package var offset: Int64?
     /// File names, without a directory.
     package var segment: String?
     /// For `segment`: the file name of the segment before it.
@@ -94,14 +104,6 @@ package struct CaptureEvent: Equatable, Sendable {
     package init(event: String, channel: String? = nil) {
         self.event = event
         self.channel = channel
-    }
-
-    /// The subscription is complete. nil for what INFO does not say.
-    package static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
-        var event = CaptureEvent(event: "subscribed")
-        event.runID = runID
-        event.redisVersion = redisVersion
-        return event
     }
 
     /// The connection is lost.
@@ -176,25 +178,6 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
-    /// Several counters assign ids on one channel in turn, so missing ids cannot be determined.
-    ///
-    /// - Parameters:
-    ///   - databases: value of each counter; nil if unreadable.
-    ///   - withdraws: events written before this was known.
-    package static func interleaved(
-        channel: String, counters: Int, databases: [Int: UInt64]?, withdraws: [Withdrawn] = []
-    ) -> CaptureEvent {
-        var event = CaptureEvent(event: "interleaved", channel: channel)
-        event.counters = counters
-        if !withdraws.isEmpty { event.withdraws = withdraws }
-        if let databases {
-            event.databases = Dictionary(uniqueKeysWithValues: databases.map { ("\($0)", $1) })
-        } else {
-            event.reason = "not_separable"
-        }
-        return event
-    }
-
     /// True if it says which ids are missing.
     var namesMissingIDs: Bool {
         explainsHoles && channel != nil && from != nil && to != nil
@@ -218,10 +201,15 @@ package struct CaptureEvent: Equatable, Sendable {
         writer.member("envelopes", envelopes)
         writer.member("event", event)
         writer.member("from", from)
+        writer.member("master_replid", masterReplid)
         writer.member("nanoseconds", nanoseconds)
+        writer.member("offset", offset)
         writer.member("previous", previous)
         writer.member("reason", reason)
+        writer.member("redis", redis)
         writer.member("redis_version", redisVersion)
+        writer.member("replica_of", replicaOf)
+        writer.member("replid", replid)
         writer.member("run_id", runID)
         writer.member("segment", segment)
         writer.member("to", to)
@@ -251,6 +239,11 @@ package struct CaptureEvent: Equatable, Sendable {
             nanoseconds = try tree.number("nanoseconds")
             runID = try tree.text("run_id")
             redisVersion = try tree.text("redis_version")
+            redis = try tree.text("redis")
+            replicaOf = try tree.text("replica_of")
+            masterReplid = try tree.text("master_replid")
+            replid = try tree.text("replid")
+            offset = try tree.number("offset")
             segment = try tree.text("segment")
             previous = try tree.text("previous")
             counters = try tree.number("counters")

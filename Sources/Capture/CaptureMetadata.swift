@@ -29,6 +29,7 @@ package enum CaptureMetadata {
         static let redis = "redis"
         static let redisVersion = "redis_version"
         static let runID = "run_id"
+        static let masterReplid = "master_replid"
         static let channels = "channels"
         static let backplanes = "backplanes"
         static let startedAt = "started_at"
@@ -84,6 +85,7 @@ package enum CaptureMetadata {
         entries[Key.backplanes] = backplanes(channels)
         entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
+        entries[Key.masterReplid] = source.masterReplid
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment
         entries[Key.payload] = source.payload.rawValue
@@ -247,6 +249,9 @@ package struct CaptureSource: Sendable, Equatable {
     package var redis: String
     /// Run id of the server; known after the first subscription, if INFO is permitted.
     package var runID: String?
+    /// The history of the server's data, which a master and its replicas share, at the last subscription; nil if
+    /// unknown.
+    package var masterReplid: String?
     /// nil if INFO is not permitted.
     package var redisVersion: String?
     /// What is recorded of the payloads.

@@ -87,8 +87,11 @@ package struct CaptureReadReport: Sendable {
     /// Channels for which it is unknown whether ids are missing.
     package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
 
-    /// The capture contains envelopes without ids, so its completeness is unknown.
+    /// The capture contains envelopes without ids, so only a replication stream can tell its completeness.
     package var hasWireWithoutIDs: Bool { account.hasWireWithoutIDs }
+
+    /// What the offsets of a replication stream say about completeness.
+    package var replication: ReplicationProof { account.replication }
 
     /// Nothing read yet.
     package init() {}

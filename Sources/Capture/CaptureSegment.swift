@@ -75,7 +75,7 @@ package struct CaptureSegment: Sendable, Equatable {
         recordingID = start?.entries[CaptureMetadata.Key.recordingID]
         channels = start.flatMap { CaptureMetadata.channels(in: $0.entries) }
         source = start.map { metadata in
-            CaptureSource(
+            var source = CaptureSource(
                 relayVersion: metadata.entries[CaptureMetadata.Key.relayVersion] ?? "",
                 host: metadata.entries[CaptureMetadata.Key.host] ?? "",
                 redis: metadata.entries[CaptureMetadata.Key.redis] ?? "",
@@ -84,6 +84,8 @@ package struct CaptureSegment: Sendable, Equatable {
                 payload: metadata.entries[CaptureMetadata.Key.payload].flatMap(PayloadMode.init) ?? .full,
                 redactedKeys: CaptureMetadata.strings(metadata.entries[CaptureMetadata.Key.redactedKeys]),
                 hashesNames: metadata.entries[CaptureMetadata.Key.names] == "hash")
+            source.masterReplid = metadata.entries[CaptureMetadata.Key.masterReplid]
+            return source
         }
     }
 

@@ -31,8 +31,12 @@ extension CaptureSummary.Channel {
         if let core {
             try container.encode("core", forKey: .backplane)
             try container.encode(core, forKey: .core)
-            try container.encodeNil(forKey: .isComplete)
-            try container.encode(CaptureSummary.Core.incompleteness, forKey: .incompleteness)
+            if let isComplete = core.replication?.isComplete {
+                try container.encode(isComplete, forKey: .isComplete)
+            } else {
+                try container.encodeNil(forKey: .isComplete)
+            }
+            try container.encode(core.completeness, forKey: .incompleteness)
             return
         }
         try container.encodeIfPresent(firstID, forKey: .firstID)

@@ -148,6 +148,8 @@ package struct CaptureSummary: Sendable, Encodable {
     package var erased: ErasedEnvelopes?
     /// Envelopes received but not recorded, with unknown ids.
     package var lostWithoutIDs = 0
+    /// What the offsets of a replication stream say about completeness; nil if all came by subscriptions.
+    package var replication: ReplicationProof?
     /// Whether the recording is complete; in JSON true, false, or null if unknown.
     package var verdict = RecordingVerdict()
     /// Damage and losses as sentences; empty if there are none.
@@ -160,7 +162,7 @@ package struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage, payload, profile, names, erased
+        case events, channels, damage, payload, profile, names, erased, replication
         case redactedKeys = "redacted_json_keys"
         case unreadBytes = "unread_bytes"
         case foreignTopics = "foreign_topics"
@@ -250,7 +252,8 @@ package struct CaptureSummary: Sendable, Encodable {
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
         for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
-        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary }
+        if report.replication.from != nil { replication = report.replication }
+        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary(replication) }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
@@ -279,6 +282,7 @@ package struct CaptureSummary: Sendable, Encodable {
             if channel.holeCount > channel.holes.count, report.verdict.hasLoss { verdict.hasLoss = true }
         }
         if lostWithoutIDs > 0 { verdict.missing(cause: GapCause.dropped.rawValue) }
+        if report.replication.hasLoss { verdict.missing(cause: GapCause.backlogLost.rawValue) }
         // The intake names the ids of dropped envelopes in gaps; older versions did not if no id followed.
         let named = channels.flatMap(\.holes).filter { $0.cause == GapCause.dropped.rawValue }.reduce(0) {
             $0 + $1.count

@@ -235,18 +235,20 @@ package struct CaptureWriter: ~Copyable {
     // MARK: - Segments
 
     /// Sets the server of the next segment, while none is open.
-    package mutating func setServer(runID: String?, redisVersion: String?) {
-        segments.setServer(runID: runID, redisVersion: redisVersion)
+    package mutating func setServer(runID: String?, redisVersion: String?, masterReplid: String? = nil) {
+        segments.setServer(runID: runID, redisVersion: redisVersion, masterReplid: masterReplid)
     }
 
     /// The server was (re)connected. A different run_id starts a new segment, so that each segment is from one server
     /// process.
-    package mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
+    package mutating func connected(
+        runID: String?, redisVersion: String?, masterReplid: String? = nil, at now: Moment
+    ) throws(CaptureError) {
         if segments.isOpen(otherThan: runID) {
             try flush(now)
             try segments.close(.goesOn, now)
         }
-        segments.setServer(runID: runID, redisVersion: redisVersion)
+        segments.setServer(runID: runID, redisVersion: redisVersion, masterReplid: masterReplid)
         try openSegment(now)
     }
 

@@ -60,9 +60,10 @@ struct SegmentWriter: ~Copyable {
     }
 
     /// Sets the server of the next segment.
-    mutating func setServer(runID: String?, redisVersion: String?) {
+    mutating func setServer(runID: String?, redisVersion: String?, masterReplid: String?) {
         source.runID = runID
         source.redisVersion = redisVersion
+        source.masterReplid = masterReplid
     }
 
     /// Whether the open segment is from another server process.

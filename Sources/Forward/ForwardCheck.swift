@@ -68,8 +68,12 @@ package struct ForwardCheck: Sendable {
         let info = try? await client.serverInfo()
         await client.close()
         var places = LoopGuard(
-            source: .init(runID: info?.runID, endpoint: client.endpoint),
-            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels, route: route)
+            source: .init(
+                runID: info?.identity, history: info?.history, isReplica: info?.master != nil, master: info?.master,
+                endpoint: client.endpoint),
+            target: .init(
+                runID: report.server?.identity, history: report.server?.history, endpoint: report.endpoint),
+            channels: channels, route: route)
         await places.locate()
         return places.objection
     }
@@ -79,15 +83,15 @@ extension LoopGuard {
     /// Resolves the addresses if a run id is missing; blocks on DNS.
     mutating func locate() async {
         guard source.hasNoRunID || target.hasNoRunID else { return }
-        let endpoints = (source.endpoint, target.endpoint)
-        let found = try? await NIOThreadPool.singleton.runIfActive { () -> (ServerPlace?, ServerPlace?) in
+        let endpoints = (source.endpoint, target.endpoint, source.master)
+        let found = try? await NIOThreadPool.singleton.runIfActive { () -> (ServerPlace?, ServerPlace?, ServerPlace?) in
             let own = HostAddresses.current().own
             func place(_ endpoint: String) -> ServerPlace? {
                 ServerPlace(endpoint: endpoint, seenFrom: "", here: "", own: own, resolve: HostAddresses.resolve)
             }
-            return (place(endpoints.0), place(endpoints.1))
+            return (place(endpoints.0), place(endpoints.1), endpoints.2.flatMap(place))
         }
-        (source.place, target.place) = found ?? (nil, nil)
+        (source.place, target.place, source.masterPlace) = found ?? (nil, nil, nil)
     }
 }
 
@@ -101,9 +105,9 @@ package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
+            "the forward target \(endpoint) is the watched server itself, or the master of the watched replica, and the event key is watched: each message would loop forever; name another server, or another event key there"
         case .targetIsSourceHub(let endpoint, let hub):
-            "the forward target \(endpoint) is the watched server itself, and the hub '\(hub)' with its prefix is watched: each message would loop forever; name another server, or another prefix there"
+            "the forward target \(endpoint) is the watched server itself, or the master of the watched replica, and the hub '\(hub)' with its prefix is watched: each message would loop forever; name another server, or another prefix there"
         }
     }
 }

@@ -62,7 +62,17 @@ package final class Forwarder: RelayConsumer {
             if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
         case .subscribed(let subscription):
             places.withLockedValue {
-                $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+                $0.source = .init(
+                    runID: subscription.server?.identity, history: subscription.server?.history,
+                    isReplica: subscription.role != .master, master: subscription.master,
+                    endpoint: subscription.endpoint)
+            }
+        // The master of the replica may be the target now.
+        case .replica(.moved(let master, let history)):
+            places.withLockedValue {
+                $0.source.isReplica = true
+                $0.source.master = master
+                if let history { $0.source.history = history }
             }
         default: break
         }
@@ -171,7 +181,7 @@ package final class Forwarder: RelayConsumer {
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
         let info = try await client.requirePublishable(of: target)
         var found = places.withLockedValue { places in
-            places.target = .init(runID: info?.runID, endpoint: client.endpoint)
+            places.target = .init(runID: info?.identity, history: info?.history, endpoint: client.endpoint)
             return places
         }
         let before = found.source

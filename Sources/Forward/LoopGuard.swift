@@ -8,30 +8,54 @@ struct LoopGuard: Equatable {
     struct Server: Equatable {
         /// nil if INFO is not permitted.
         var runID: String?
+        /// The history of its data, which a master and its replicas share; nil if unknown.
+        var history: String?
+        /// A replica has the envelopes of its master.
+        var isReplica = false
+        /// `host:port` of a replica's master; nil if unknown.
+        var master: String?
         /// `host:port`
         var endpoint: String
 
         /// The resolved address; nil unless it was needed.
         var place: ServerPlace?
+        /// The same of the replica's master.
+        var masterPlace: ServerPlace?
 
         var hasNoRunID: Bool { runID?.isEmpty ?? true }
 
+        var identity: String { runID ?? endpoint }
+
+        /// Whether both have the same envelopes: they are one server, or a master and its replica.
         func isSame(as other: Server) -> Bool {
+            if let history, let otherHistory = other.history, !history.isEmpty, history == otherHistory { return true }
             if let runID, let otherID = other.runID, !runID.isEmpty, !otherID.isEmpty { return runID == otherID }
             if let place, let otherPlace = other.place, place.isSame(as: otherPlace) { return true }
             return endpoint == other.endpoint
         }
+
+        /// Whether it is a replica of the other, of which only the address is known.
+        func isReplica(of other: Server) -> Bool {
+            guard isReplica, let master, other.hasNoRunID else { return false }
+            if let masterPlace, let place = other.place, masterPlace.isSame(as: place) { return true }
+            return master == other.endpoint
+        }
     }
 
-    var source: Server
-    var target: Server
+    var source: Server { didSet { mark() } }
+    var target: Server { didSet { mark() } }
     /// The watched event keys and hubs, by channel index.
     private(set) var channels: [BackplaneChannel] {
-        didSet { targets = channels.map { route.target(of: $0) } }
+        didSet {
+            targets = channels.map { route.target(of: $0) }
+            mark()
+        }
     }
     let route: ForwardRoute
     /// The event key or hub at the target, by channel index.
     private(set) var targets: [BackplaneChannel]
+    /// By channel index, what each envelope is compared with.
+    private var marks: [(leaving: String, visited: [String])] = []
 
     init(source: Server, target: Server, channels: [BackplaneChannel], route: ForwardRoute) {
         self.source = source
@@ -39,6 +63,12 @@ struct LoopGuard: Equatable {
         self.channels = channels
         self.route = route
         targets = channels.map { route.target(of: $0) }
+        mark()
+    }
+
+    static func == (left: LoopGuard, right: LoopGuard) -> Bool {
+        left.source == right.source && left.target == right.target && left.channels == right.channels
+            && left.route == right.route
     }
 
     /// Adds hubs that were attached since.
@@ -54,7 +84,7 @@ struct LoopGuard: Equatable {
 
     /// The watched event key or hub that is also a destination on the same server.
     private var returning: BackplaneChannel? {
-        guard target.isSame(as: source) else { return nil }
+        guard target.isSame(as: source) || source.isReplica(of: target) else { return nil }
         return targets.first { target in channels.contains { $0.isSamePlace(as: target) } }
     }
 
@@ -67,14 +97,31 @@ struct LoopGuard: Equatable {
         }
     }
 
-    /// The mark of an envelope's source: server and channel.
-    func leaving(_ channel: Int) -> String { Self.mark(source, channels[channel].name) }
+    /// The mark of an envelope's source: server and channel. Of a replica it is that of its master, so that a relay at
+    /// the master recognizes it.
+    func leaving(_ channel: Int) -> String { marks[channel].leaving }
 
     /// Marks that an envelope must not have: those of its destination and of its source.
-    func visited(_ channel: Int) -> [String] { [Self.mark(target, target(of: channel)), leaving(channel)] }
+    func visited(_ channel: Int) -> [String] { marks[channel].visited }
 
-    private static func mark(_ server: Server, _ channel: String) -> String {
-        SHA256.hash(Array("\(server.runID ?? server.endpoint)\u{0}\(channel)".utf8)).bytes.prefix(8).hex
+    private mutating func mark() {
+        let identity = source.isReplica ? source.history ?? source.identity : source.identity
+        marks = channels.indices.map { index in
+            let name = channels[index].name
+            return (
+                Self.mark(identity, name),
+                Self.marks(target, targets[index].name) + Self.marks(source, name)
+            )
+        }
+    }
+
+    /// Those that a relay at the server, or at a replica of it, gives to envelopes.
+    private static func marks(_ server: Server, _ channel: String) -> [String] {
+        ([server.identity] + (server.history.map { [$0] } ?? [])).map { mark($0, channel) }
+    }
+
+    private static func mark(_ identity: String, _ channel: String) -> String {
+        SHA256.hash(Array("\(identity)\u{0}\(channel)".utf8)).bytes.prefix(8).hex
     }
 }
 

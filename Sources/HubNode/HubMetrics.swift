@@ -1,4 +1,5 @@
 import Prometheus
+import Redis
 
 /// Metrics of a hub node. Series known in advance exist from the start, at 0.
 final class HubMetrics: Sendable {
@@ -30,6 +31,8 @@ final class HubMetrics: Sendable {
     private let coreConnectionGauges: Family<Gauge>
     private let connectionGauges: [TransportKind: Gauge]
     private let refusals: [Refusal: Counter]
+    /// By result.
+    private let renewals: [String: Counter]
 
     /// Why a request was refused.
     enum Refusal: String, CaseIterable {
@@ -52,6 +55,9 @@ final class HubMetrics: Sendable {
                 help:
                     "1 while the node receives from the backplane and can publish; while 0, clients receive nothing. Check Redis."
             ) : Gauge()
+        let logins = registry.counterFamily(
+            "backplane_relay_credential_renewals_total", help: LoginNews.help, labels: ["result"])
+        renewals = Dictionary(uniqueKeysWithValues: LoginNews.labels.map { ($0, logins.with($0)) })
         let connections = registry.gaugeFamily(
             "backplane_relay_hub_connections",
             help: "Clients of this node, including those that are reconnecting.", labels: ["transport"])
@@ -167,6 +173,8 @@ final class HubMetrics: Sendable {
 
     /// - Parameter name: of the hub protocol.
     func coreConnections(_ name: String) -> Gauge { coreConnectionGauges.with(name) }
+
+    func renewed(_ news: LoginNews) { renewals[news.label]?.increment() }
 
     func refused(_ reason: Refusal) {
         refusals[reason]?.increment()

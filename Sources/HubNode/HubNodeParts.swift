@@ -2,6 +2,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
+import Redis
 
 /// The parts of a node; all run on one event loop.
 struct HubNodeParts: Sendable {
@@ -20,13 +21,18 @@ struct HubNodeParts: Sendable {
         _ configuration: HubNodeConfiguration, hubs: [Hub], plans: [CoreHubPlan], observer: (any HubNodeObserver)?,
         group: MultiThreadedEventLoopGroup, logger: Logger
     ) {
-        self.configuration = configuration
         self.group = group
         let (executor, timing) = (group.any().executor, configuration.timing)
         let metrics = HubMetrics(
             version: configuration.version, joinsSignalR2: configuration.joinsSignalR2,
             joinsCore: plans.contains { $0.settings.backplane != nil })
         self.metrics = metrics
+        var configuration = configuration
+        configuration.redis.observer = RedisObserver { news in
+            metrics.renewed(news)
+            news.log(to: logger)
+        }
+        self.configuration = configuration
         bus = RedisMessageBus(
             redis: configuration.redis, channel: configuration.channel, limits: configuration.limits,
             eventLoopGroup: group, executor: executor, logger: logger)

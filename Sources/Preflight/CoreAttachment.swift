@@ -72,11 +72,6 @@ package struct CoreAttachment: Sendable, Equatable {
 
 /// The ACL that a relay needs, as a command for redis-cli.
 package struct RelayAccess: Sendable {
-    private static let commands =
-        "-@all +subscribe +psubscribe +unsubscribe +punsubscribe +ping +info +role +pubsub|numsub +pubsub|channels +client|setname +client|id +client|list +config|get +time +acl|whoami"
-    /// Commands for reading the counters of event keys.
-    private static let counterCommands = " +get +select"
-
     private let hubs: [CoreHub]
     private let includesConnections: Bool
     private let channels: [String]
@@ -107,6 +102,11 @@ package struct RelayAccess: Sendable {
             keys + names.map { "&" + $0 }
             + hubs.map { CoreWatch($0, connections: includesConnections).aclRules }
         return
-            "ACL SETUSER relay on >SECRET resetkeys resetchannels \(rules.joined(separator: " ")) \(Self.commands)\(channels.isEmpty ? "" : Self.counterCommands)\(pings ? " +publish" : "")"
+            "ACL SETUSER relay on >SECRET resetkeys resetchannels \(rules.joined(separator: " ")) -@all \(commands)"
+    }
+
+    private var commands: String {
+        (AskedCommand.watching + (channels.isEmpty ? [] : AskedCommand.counting) + (pings ? AskedCommand.pinging : []))
+            .map { "+" + $0.rawValue }.joined(separator: " ")
     }
 }

@@ -8,26 +8,31 @@ import Time
 /// ACL does not permit.
 package struct Preflight {
     private let client: RedisClient
+    /// Where nodes subscribe.
+    private let nodes: NodesPlace
     private let configuration: RedisConfiguration
     private let channels: [String]
     private let core: CoreAttachment?
+    private let tap: TapPolicy?
 
     /// The complete pre-flight check over its own connections, as in `run --check-only`.
     ///
     /// - Parameters:
     ///   - channels: event keys of SignalR 2.
     ///   - core: what to watch of ASP.NET Core; nil for nothing.
+    ///   - tap: how to read the replication stream; nil to subscribe.
     ///   - directory: the record directory; nil if nothing will be recorded.
     ///   - maxChannelScan: maximum number of channels for which Redis is asked for names.
     /// - Returns: the report. If Redis cannot be reached, or the connection is lost, the report says so and contains
     ///   only what does not need Redis.
     package static func run(
-        redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil, directory: String?,
-        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
+        redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil,
+        tap: TapPolicy? = nil, directory: String?, maxChannelScan: Int = ChannelScanPolicy.defaultLimit,
+        eventLoopGroup: any EventLoopGroup
     ) async -> PreflightReport {
         var report = PreflightReport()
         do {
-            report = try await look(at: configuration, channels, core, maxChannelScan, eventLoopGroup)
+            report = try await look(at: configuration, channels, core, tap, maxChannelScan, eventLoopGroup)
         } catch {
             report.unreachable = "\(error)"
             report.missing = (error as? RedisError)?.missing ?? []
@@ -38,19 +43,17 @@ package struct Preflight {
     }
 
     private static func look(
-        at configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ maxChannelScan: Int,
-        _ eventLoopGroup: any EventLoopGroup
+        at configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ tap: TapPolicy?,
+        _ maxChannelScan: Int, _ eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
-        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
-        let preflight = Preflight(client: client, configuration: configuration, channels: channels, core: core)
-        var report: PreflightReport
-        do {
-            report = try await preflight.look()
-            if report.objection == nil { try await preflight.lookAround(limit: maxChannelScan, &report) }
-            await client.close()
-        } catch {
-            await client.close()
-            throw error
+        var report = try await with(configuration, channels, core, tap, eventLoopGroup) { preflight in
+            var report = try await preflight.look()
+            if report.objection == nil {
+                try await preflight.probe(&report)
+                try await preflight.probeSubscribing(eventLoopGroup, &report)
+                try await preflight.lookAround(limit: maxChannelScan, &report)
+            }
+            return report
         }
         for index in report.channels.indices {
             let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
@@ -82,27 +85,28 @@ package struct Preflight {
         redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment?,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
-        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
-        let preflight = Preflight(client: client, configuration: configuration, channels: channels, core: core)
-        do {
+        try await with(configuration, channels, core, nil, eventLoopGroup) { preflight in
+            // What a replica alone knows of nodes would be wrong.
+            if let refusal = preflight.nodes.refusal { throw refusal }
             var report = PreflightReport()
             report.database = configuration.database
             for name in channels { report.channels.append(try await preflight.look(at: name, &report)) }
             report.clients = try await preflight.subscribedClients(&report)
             try await preflight.lookAround(limit: maxChannelScan, &report)
-            await client.close()
             return report
-        } catch {
-            await client.close()
-            throw error
         }
     }
 
-    /// - Parameter client: a connection to the Redis of `configuration`; stays open.
+    /// - Parameters:
+    ///   - client: a connection to the Redis of `configuration`; stays open.
+    ///   - nodes: where nodes subscribe.
     package init(
-        client: RedisClient, configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil
+        client: RedisClient, nodes: NodesPlace = .here, configuration: RedisConfiguration, channels: [String],
+        core: CoreAttachment? = nil, tap: TapPolicy? = nil
     ) {
+        self.tap = tap
         self.client = client
+        self.nodes = nodes
         self.configuration = configuration
         self.channels = channels
         self.core = core
@@ -119,11 +123,15 @@ package struct Preflight {
         if let text = try await ask(["INFO"], &report)?.text {
             let server = RedisServerInfo(infoText: text)
             report.server = server
+            report.missingFields = InfoField.missing(in: text)
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
             let fields = InfoFields(text)
-            report.memory = RedisMemory(
-                limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
-            report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
+            report.replica = try await replica(text)
+            // Some servers leave out sections.
+            report.memory = fields["maxmemory"].flatMap { Int($0) }.map {
+                RedisMemory(limit: $0, policy: fields["maxmemory_policy"] ?? "")
+            }
+            report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
         }
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
@@ -139,11 +147,43 @@ package struct Preflight {
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
         for channel in channels { report.channels.append(try await look(at: channel, &report)) }
         report.clients = try await subscribedClients(&report)
+        if let tap {
+            report.tap = try await TapReport.ask(client, tap, configuration: configuration, user: report.user)
+        }
+        return report
+    }
+
+    /// The connection to where nodes subscribe; nil if that cannot be asked.
+    private var place: RedisClient? {
+        switch nodes {
+        case .here: client
+        case .master(let master): master
+        case .unknown: nil
+        }
+    }
+
+    /// - Parameter info: the server's INFO.
+    /// - Returns: nil for a master.
+    private func replica(_ info: String) async throws -> ReplicaReport? {
+        guard let own = ReplicationReport(info: info), own.isReplica else { return nil }
+        var report = ReplicaReport(master: own.master, isLinked: own.isLinked, silence: own.silence)
+        report.refusal = nodes.refusal?.description
+        guard case .master(let master) = nodes else { return report }
+        report.asked = master.endpoint
+        do {
+            // Anew, shortly before the master's: the lag is rather told too long than too short.
+            let now = try await client.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
+            let other = try await master.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
+            if let now, let other, now.history == other.history {
+                report.lagBytes = max(0, other.offset - now.offset)
+            }
+        } catch let error as RedisError where error.isRefusalOfCommand {}
         return report
     }
 
     private func subscribedClients(_ report: inout PreflightReport) async throws -> SubscribedClients? {
-        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], &report)?.text
+        guard let place = place else { return nil }
+        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], at: place, &report)?.text
         return list.map { SubscribedClients(list: $0) }
     }
 
@@ -154,7 +194,12 @@ package struct Preflight {
         var policy = ChannelScanPolicy(limit: limit)
         var groups: ChannelGroups?
         var covered: [CoreHub] = []
-        switch try await ChannelDirectory(client: client).names(&policy) {
+        guard let place else {
+            report.namesUnknown = nodes.refusal?.description
+            report.core = core.map { CoreReport($0) }
+            return
+        }
+        switch try await ChannelDirectory(client: place).names(&policy) {
         case .success(let names):
             groups = ChannelGroups(names)
             if let core { covered = CoreDiscovery.covered(in: names.map { Array($0.utf8) }, prefix: core.prefix) }
@@ -170,7 +215,7 @@ package struct Preflight {
             }
         }
         if let core {
-            report.core = try await CoreLook(client: client, attachment: core)
+            report.core = try await CoreLook(client: place, attachment: core)
                 .report(groups, database: configuration.database)
             report.core?.covered = covered
         }
@@ -178,10 +223,13 @@ package struct Preflight {
 
     private func look(at name: String, _ report: inout PreflightReport) async throws -> ChannelReport {
         var channel = ChannelReport(name: name)
-        let subscribers = try await ask(["PUBSUB", "NUMSUB", .text(name)], &report)?.array
-        if let count = subscribers?.last?.integer { channel.subscribers = Int(count) }
+        if let place {
+            let subscribers = try await ask(["PUBSUB", "NUMSUB", .text(name)], at: place, &report)?.array
+            if let count = subscribers?.last?.integer { channel.subscribers = Int(count) }
+        }
         do {
-            channel.counter = try await ask(["GET", .text(name)], &report).map(Self.counter) ?? .unknown
+            channel.counter =
+                try await ask(["GET", .text(name)], at: place ?? client, &report).map(Self.counter) ?? .unknown
         } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
             channel.counter = .other("a value that is not a string")
         }
@@ -208,15 +256,31 @@ package struct Preflight {
         try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
     }
 
-    /// - Returns: nil if the command is not permitted or unknown.
-    private func ask(_ command: [RESPArgument], _ report: inout PreflightReport) async throws -> RESPValue? {
+    /// - Returns: nil if the command is not permitted or unknown, or the server refuses it for a reason of its own.
+    private func ask(
+        _ command: [RESPArgument], at place: RedisClient? = nil, _ report: inout PreflightReport
+    ) async throws -> RESPValue? {
         do {
-            return try await client.send(command)
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            if case .text(let name)? = command.first, !report.notPermitted.contains(name) {
-                report.notPermitted.append(name)
-            }
+            return try await (place ?? client).send(command)
+        } catch let error as RedisError {
+            guard error.isRefusalOfCommand || error.isUnspecific else { throw error }
+            report.refused(command)
             return nil
+        }
+    }
+
+    /// Tries what only a running relay asks, without effect, and notes what is refused. Not for a server with an
+    /// objection.
+    package func probe(_ report: inout PreflightReport) async throws {
+        _ = try await ask(["CLIENT", "SETNAME", .text(configuration.printableClientName)], &report)
+        if let id = try await ask(["CLIENT", "ID"], &report)?.integer {
+            _ = try await ask(["CLIENT", "LIST", "ID", "\(id)"], &report)
+        }
+        _ = try await ask(["ROLE"], &report)
+        // With too many words: permissions come first, and no channels are listed.
+        let channels: [RESPArgument] = ["PUBSUB", "CHANNELS", "-", "-"]
+        if case .error(let text) = try await client.ask(channels), !text.contains("wrong number of arguments") {
+            report.refused(channels)
         }
     }
 }
@@ -229,5 +293,42 @@ extension PreflightReport.OutputBufferLimit {
             let soft = Int(words[start + 2]), let seconds = Int(words[start + 3])
         else { return nil }
         self.init(hardBytes: hard, softBytes: soft, softSeconds: seconds)
+    }
+}
+
+extension Preflight {
+    /// The same for what a running relay asks over the connection of its subscription; only discovered hubs are left.
+    private func probeSubscribing(
+        _ eventLoopGroup: any EventLoopGroup, _ report: inout PreflightReport
+    ) async throws {
+        let renews = configuration.passwordFile != nil
+        var commands: [[RESPArgument]] = renews ? [["HELLO", "3"]] : []
+        if core?.findsHubs == true { commands += [["UNSUBSCRIBE", "-"], ["PUNSUBSCRIBE", "-"]] }
+        guard !commands.isEmpty else { return }
+        // Such a connection may speak RESP3.
+        let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup) { _ in }
+        do {
+            for command in commands {
+                if case .error = try await listener.ask(command) { report.refused(command) }
+            }
+            await listener.close()
+        } catch {
+            await listener.close()
+            throw error
+        }
+    }
+}
+
+extension PreflightReport {
+    /// Notes a command that the server refused.
+    fileprivate mutating func refused(_ command: [RESPArgument]) {
+        if let command = AskedCommand(command), !notPermitted.contains(command) { notPermitted.append(command) }
+    }
+}
+
+extension RedisError {
+    /// An error reply without a meaning of its own.
+    fileprivate var isUnspecific: Bool {
+        if case .serverError(_, let reply) = self { reply.hasPrefix("ERR ") } else { false }
     }
 }

@@ -33,6 +33,10 @@ package struct PreflightFinding: Sendable, Equatable {
         case manyPatterns
         case exclusion
         case connections
+        /// The objection to reading the replication stream.
+        case tap(TapError)
+        /// Subscribe where the replication stream is refused.
+        case tapFallback
     }
 
     /// - Parameter text: the problem, its consequence, and the remedy.
@@ -65,8 +69,8 @@ extension PreflightReport {
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
-            + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
-            + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
+            + replicaFindings + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
+            + (tap?.findings ?? []) + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 
     private func findings(of channel: ChannelReport) -> [PreflightFinding] {

@@ -45,6 +45,8 @@ package struct PreflightReport: Sendable {
     package var roundTripNanoseconds: UInt64 = 0
     /// nil if INFO is not permitted.
     package var server: RedisServerInfo?
+    /// nil for a master, and if INFO is not permitted.
+    package var replica: ReplicaReport?
     /// nil if INFO is not permitted.
     package var memory: RedisMemory?
     /// nil if INFO is not permitted.
@@ -65,8 +67,12 @@ package struct PreflightReport: Sendable {
     package var namesUnknown: String?
     /// True if ``namesUnknown`` because there are more channels than the limit.
     package var hasTooManyNames = false
-    /// Commands that were not permitted, in the order tried.
-    package var notPermitted: [String] = []
+    /// Commands that were not permitted, or that the server does not have, in the order tried.
+    package var notPermitted: [AskedCommand] = []
+    /// Fields that INFO did not contain; empty if INFO is not permitted.
+    package var missingFields: [InfoField] = []
+    /// nil if the replication stream is not to be read, or Redis was not asked.
+    package var tap: TapReport?
     /// nil if the relay will not record.
     package var directory: DirectoryReport?
 }

@@ -115,7 +115,7 @@ package struct Relay: Service {
             "envelopes were lost in this run; the capture says which",
             metadata: [
                 "dropped": "\(losses.droppedEnvelopes)", "missing_ids": "\(losses.missingIDs)",
-                "gone": "\(losses.goneEnvelopes)",
+                "gone": "\(losses.goneEnvelopes)", "lost_parts_of_the_stream": "\(losses.lostParts)",
             ])
     }
 
@@ -252,6 +252,8 @@ package struct RelayConfiguration: Sendable {
     package var maxChannelScan: Int
     /// How often to ping nodes of the hubs of ASP.NET Core, which publishes; nil for never.
     package var pingInterval: Duration?
+    /// Whether to read the replication stream instead of subscribing; nil to subscribe.
+    package var tap: TapPolicy?
     /// Whether to compare the counters with the received ids when stopping too, which may take seconds.
     package var looksAtStop = true
     /// The relay's version, for metrics, captures and the live page.

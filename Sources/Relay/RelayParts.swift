@@ -23,11 +23,15 @@ package struct RelayParts: Sendable {
     let storage: StorageMetrics
     /// nil if nothing is pinged.
     let ping: PingMetrics?
+    /// nil if the relay only subscribes.
+    let tap: TapMetrics?
     let intake: Intake
 
     /// Opens nothing and starts nothing.
     package init(_ configuration: RelayConfiguration, logger: Logger) {
         let registry = Registry()
+        var configuration = configuration
+        configuration.redis.observer = ConnectionMetrics(registry, logger: logger).observer
         context = RelayContext(
             attached: AttachedChannels(configuration.backplanes), registry: registry,
             status: RelayStatus(records: configuration.recording != nil), logger: logger)
@@ -40,6 +44,7 @@ package struct RelayParts: Sendable {
         }
         storage = StorageMetrics(registry)
         ping = configuration.pingInterval == nil ? nil : PingMetrics(registry)
+        tap = configuration.tap == nil ? nil : TapMetrics(registry)
         watch = WatchMetrics(registry, channels: observing.channels)
         if configuration.core != nil { Self.countHubs(context) }
         registry.registerProcess(version: configuration.version)
@@ -111,6 +116,7 @@ package struct RelayParts: Sendable {
         losses.droppedEnvelopes = drops.total
         losses.missingIDs = recording.account.missingIDs
         losses.goneEnvelopes = recording.account.goneEnvelopes
+        losses.lostParts = recording.account.lostParts
         return losses
     }
 }
@@ -145,7 +151,8 @@ struct RelayServices {
         subscription = AuditedSubscription(
             redis: configuration.redis, attached: context.attached,
             includesConnections: configuration.core?.includesConnections ?? false, reader: reader, intake: intake,
-            eventLoopGroup: eventLoopGroup, looksAtStop: configuration.looksAtStop, logger: context.logger)
+            eventLoopGroup: eventLoopGroup, looksAtStop: configuration.looksAtStop,
+            tap: RelayTap(parts, eventLoopGroup: eventLoopGroup), logger: context.logger)
         follower = Self.follower(parts)
         watch = RedisWatch(
             redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)

@@ -114,6 +114,7 @@ struct RelayWorker: ~Copyable {
         case .joined(let channel): return events.emit(.joined(channel: channel), at: now)
         case .left(let channel): return events.emit(.left(channel: channel), at: now)
         case .replica(let news): return emit(news, at: now)
+        case .tap(let news): return events.emit(.tap(news), at: now)
         case .areCounters(let jump, let channel): return events.areCounters(jump, channel: channel, at: now)
         }
         events.emitNews(at: now)
@@ -196,10 +197,10 @@ struct RelayWorker: ~Copyable {
         }
     }
 
-    /// Of event keys the ids show what is missing.
+    /// Of event keys the ids show what is missing, and the replication stream itself tells what it lacks.
     private mutating func emit(_ news: ReplicaNews, at now: Moment) {
         events.emit(.replica(news), at: now)
-        guard news == .resynced else { return }
+        guard news == .resynced, !events.context.status.isTapped else { return }
         let (all, left) = (events.context.attached.all, events.context.attached.left)
         for index in all.indices.prefix(forms.count) where all[index].hub != nil && !left.contains(index) {
             events.emit(.missed(channel: index, cause: .replicaResync), at: now)

@@ -110,8 +110,8 @@ package struct Replayer: Sendable {
 
     private func makeGuard(_ forecast: ReplayForecast) -> ReplayGuard {
         ReplayGuard(
-            sources: capture.sources(), runIDs: forecast.runIDs, channels: forecast.channels,
-            hubs: forecast.core.topics, options: options, host: hostName)
+            sources: capture.sources(), runIDs: forecast.runIDs, histories: forecast.histories,
+            channels: forecast.channels, hubs: forecast.core.topics, options: options, host: hostName)
     }
 
     private func makeCheck(_ forecast: ReplayForecast) -> @Sendable (ReplayTarget) -> ReplayError? {

@@ -43,7 +43,7 @@ struct BackplaneRelay: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
-        let merged = EnvironmentOptions.merged(into: Array(CommandLine.arguments.dropFirst()))
+        let merged = EnvironmentOptions.merged(into: TapMode.completed(Array(CommandLine.arguments.dropFirst())))
         ProcessList.hideSecrets(variables: EnvironmentOptions.variables)
         do {
             // Describing the parser takes longer than most commands: only if the command line looks wrong.
@@ -78,7 +78,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         if let error = error as? OutputError, error.isReaderGone { exit(withError: ExitCode.success) }
         let code = exitCode(for: error)
         let message = HiddenArguments.concealed(
-            ArgumentForms.improved(fullMessage(for: error)), arguments: merged.arguments)
+            MissingOption.improved(ArgumentForms.improved(fullMessage(for: error))), arguments: merged.arguments)
         if code == .success {
             requirePrinted { if !message.isEmpty { try StandardOutput.print(lines: [message]) } }
         } else if code == .validationFailure, let root = CommandDescription.root() {

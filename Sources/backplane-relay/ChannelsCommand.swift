@@ -23,9 +23,12 @@ struct ChannelsCommand: AsyncParsableCommand {
 
             It uses PUBSUB CHANNELS, which blocks Redis while it lists all names (0.2 s for 200,000). With more than \
             --max-channel-scan channels it lists none, says so, and exits 1. It changes nothing.
+
+            Nodes subscribe to the master: of a replica, its master is asked.
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var server: PreferOptions
 
     @Option(help: ArgumentHelp("Do not list the channels of a Redis with more than this number.", valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
@@ -45,6 +48,7 @@ struct ChannelsCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         defer { log.destination.finish() }
         let configuration = try redis.configuration(logger: log.logger, listsHubs: true)
+            .watching(server.prefer)
         let found = try await ChannelDirectory.list(
             redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         switch found {

@@ -84,6 +84,7 @@ struct InfoTable {
                     "other",
                     "\(Format.count(count, "message")) of another program on '\(MessageLine.printable(topic.utf8))'"))
         }
+        if let text = summary.replication?.text { lines.append(row("replication", text)) }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events.named))) }
         for channel in summary.channels { lines += channelLines(channel) }
         return lines.joined(separator: "\n")
@@ -184,7 +185,7 @@ struct InfoTable {
                     "\(Format.count(core.pings)) of a relay (run --ping), \(Format.count(core.pingAcks)) answered; not among the commands"
                 ))
         }
-        lines.append(row("ids", "none: " + CaptureSummary.Core.incompleteness))
+        lines.append(row("ids", "none: " + core.completeness))
         return lines
     }
 

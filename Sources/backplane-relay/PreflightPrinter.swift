@@ -23,8 +23,17 @@ struct PreflightPrinter {
             ? "a PING takes \(Format.seconds(seconds(report.roundTripNanoseconds)))" : "cannot be used"
         var lines = [line("redis", "\(report.endpoint), \(answer)")]
         if let server = report.server {
+            // Some servers leave out fields of INFO.
+            let parts = [server.title, server.mode, server.role, server.runID.isEmpty ? "" : "run_id \(server.runID)"]
+            lines.append(line("server", parts.filter { !$0.isEmpty }.joined(separator: ", ")))
+        }
+        if let replica = report.replica {
+            lines.append(line("replica", text(of: replica)))
             lines.append(
-                line("server", "\(server.title), \(server.mode), \(server.role), run_id \(server.runID)"))
+                line(
+                    "asked",
+                    replica.asked.map { "\($0), the master, for subscribers, channels and counters" }
+                        ?? "only the replica, which does not count the nodes: its master cannot be asked"))
         }
         if let user = report.user { lines.append(line("user", user)) }
         if let difference = report.clockDifferenceNanoseconds {
@@ -48,11 +57,15 @@ struct PreflightPrinter {
             lines.append(
                 line("subscribers", "of all channels of this server: \(text(of: clients))"))
         }
+        if let tap = report.tap { lines += TapLines(report: tap).lines.map { line($0.label, $0.text) } }
         if let forward { lines.append(line("forward", forward)) }
         if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
-        if !report.notPermitted.isEmpty {
-            lines.append(line("not permitted", report.notPermitted.joined(separator: " ") + " (not needed to record)"))
+        for command in report.notPermitted {
+            lines.append(line("not permitted", "\(command.title) (not needed to record); lost: \(command.loss)"))
+        }
+        for field in report.missingFields {
+            lines.append(line("INFO lacks", "\(field.rawValue) (section \(field.section)); lost: \(field.loss)"))
         }
         lines.append("")
         for finding in findings { lines.append(line(finding.severity.rawValue, OptionNames.explained(finding))) }
@@ -73,6 +86,13 @@ struct PreflightPrinter {
     private func line(_ name: String, _ text: String) -> String { name.padding(to: 14) + text }
 
     private func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) * 1e-9 }
+
+    private func text(of replica: ReplicaReport) -> String {
+        var parts = ["of \(replica.master ?? "an unknown master")", "link \(replica.isLinked ? "up" : "down")"]
+        if let bytes = replica.lagBytes { parts.append("\(Format.bytes(Int(clamping: bytes))) behind") }
+        if let silence = replica.silence { parts.append("heard from its master \(silence) s ago") }
+        return parts.joined(separator: ", ")
+    }
 
     private func text(of persistence: RedisPersistence) -> String {
         let snapshots =

@@ -26,8 +26,9 @@ struct RunCommand: AsyncParsableCommand {
                 --forward redis://staging:6379
               backplane-relay run --check-only --redis redis.example --channel chat
               backplane-relay run --redis redis.example,channelPrefix=app: --core
+              backplane-relay run --redis redis.example --channel chat --tap
 
-            It subscribes and reads. It publishes nothing into the Redis that it watches, except with --ping. SIGTERM \
+            It subscribes and reads; with --tap it reads the replication stream instead. It publishes nothing into the Redis that it watches, except with --ping. SIGTERM \
             or SIGINT stops it; it first writes what was received, and reads the counters so that the capture shows \
             what was lost.
 
@@ -39,6 +40,7 @@ struct RunCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var server: PreferOptions
 
     @Option(
         help: ArgumentHelp(
@@ -62,6 +64,7 @@ struct RunCommand: AsyncParsableCommand {
     var buffer = ByteSize(bytes: 64 << 20)
 
     @OptionGroup var scan: ChannelScanOptions
+    @OptionGroup(title: "Replication stream") var tap: TapOptions
 
     @Flag(help: "Examine Redis, its channels and the record directory, say what could go wrong, and exit.")
     var checkOnly = false
@@ -105,6 +108,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
+            .watching(server.prefer)
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
@@ -127,9 +131,10 @@ struct RunCommand: AsyncParsableCommand {
             bufferBytes: buffer.bytes,
             web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
             maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current())
+        configuration.tap = tap.policy
         configuration.pingInterval = ping.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
         let parts = RelayParts(configuration, logger: log.logger)
-        let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
+        let forwarder = try forwarding.forwarder(from: parts.configuration.redis, context: parts.context)
         let page = LivePage(
             LivePageConfiguration(
                 showsValues: showPayloads,
@@ -156,8 +161,9 @@ struct RunCommand: AsyncParsableCommand {
 
     private func check(_ redis: RedisConfiguration) async throws {
         let report = await Preflight.run(
-            redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
-            maxChannelScan: scan.maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            redis: redis, channels: channel, core: try core.attachment(redis: redis), tap: tap.policy,
+            directory: recording.record, maxChannelScan: scan.maxChannelScan,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let forward = try await forwarding.look(
             from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()

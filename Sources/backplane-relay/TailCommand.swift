@@ -34,6 +34,7 @@ struct TailCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var server: PreferOptions
 
     @Option(
         help: ArgumentHelp(
@@ -82,6 +83,7 @@ struct TailCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         defer { log.destination.finish() }
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail")
+            .watching(server.prefer)
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
             at: redis, channels: channel, core: attachment, maxChannelScan: scan.maxChannelScan)

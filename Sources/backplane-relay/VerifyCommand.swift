@@ -39,7 +39,8 @@ struct VerifyCommand: ParsableCommand {
         }
         for line in report.doubts.lines { print(line) }
         if report.hasWireWithoutIDs {
-            print("hubs of ASP.NET Core: \(CaptureSummary.Core.incompleteness)")
+            print(
+                "hubs of ASP.NET Core: \(report.replication.text ?? CaptureSummary.Core.incompleteness)")
         }
         try report.complain()
     }

@@ -3,12 +3,24 @@ import Testing
 @testable import Capture
 
 @Suite struct CaptureEventTests {
+    private static var atAReplica: CaptureEvent {
+        var event = CaptureEvent.subscribed(runID: "a1", redisVersion: "7.2.4")
+        event.redis = "10.0.0.2:6379"
+        event.replicaOf = "10.0.0.1:6379"
+        event.masterReplid = "h1"
+        return event
+    }
+
     static let events: [(CaptureEvent, String)] = [
         (
             .subscribed(runID: "a1", redisVersion: "7.2.4"),
             #"{"event":"subscribed","redis_version":"7.2.4","run_id":"a1"}"#
         ),
         (.subscribed(runID: nil, redisVersion: nil), #"{"event":"subscribed"}"#),
+        (
+            atAReplica,
+            #"{"event":"subscribed","master_replid":"h1","redis":"10.0.0.2:6379","redis_version":"7.2.4","replica_of":"10.0.0.1:6379","run_id":"a1"}"#
+        ),
         (.disconnected(cause: "closed_by_server"), #"{"cause":"closed_by_server","event":"disconnected"}"#),
         (
             .gap(channel: "chat", from: 3, to: .max, cause: .outputBufferLimit),

@@ -101,6 +101,30 @@ struct LoopGuardTests {
         #expect(places(("r1", "a:1"), ("r1", "a:1"), channels: ["chat", "staging"], onto: "staging").returnsAtOnce)
     }
 
+    @Test("the master of a watched replica is the watched server: by its history, without INFO by its address")
+    func masterOfTheReplica() async {
+        func places(_ source: Server, _ target: Server) -> LoopGuard {
+            LoopGuard(
+                source: source, target: target, channels: [.signalR2(key: "chat")], route: ForwardRoute(channel: nil))
+        }
+        let replica = Server(runID: "r1", history: "h", isReplica: true, master: "127.0.0.1:1", endpoint: "a:2")
+        let master = Server(runID: "r2", history: "h", endpoint: "elsewhere:1")
+        #expect(places(replica, master).objection == .targetIsSource(endpoint: "elsewhere:1"))
+        #expect(places(replica, Server(runID: "r2", history: "other", endpoint: "127.0.0.1:1")).objection == nil)
+        #expect(places(replica, Server(endpoint: "127.0.0.1:1")).returnsAtOnce)
+        var spelt = places(replica, Server(endpoint: "localhost:1"))
+        #expect(!spelt.returnsAtOnce)
+        await spelt.locate()
+        #expect(spelt.returnsAtOnce)
+        // A circle of two relays: one at the replica, one that forwards back to the master.
+        let there = Server(runID: "r9", history: "h9", endpoint: "b:1")
+        let (out, back) = (places(replica, there), places(there, master))
+        #expect(back.visited(0).contains(out.leaving(0)))
+        #expect(out.visited(0).contains(back.leaving(0)))
+        // And of two at masters, as before.
+        #expect(places(there, master).visited(0).contains(places(master, there).leaving(0)))
+    }
+
     @Test("without a run_id two spellings of one address are recognized")
     func located() async {
         var places = places((nil, "127.0.0.1:1"), ("r2", "localhost:1"))

@@ -15,8 +15,15 @@ func fuzzer(_ name: String, _ dependencies: [Target.Dependency], with support: [
         linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
 }
 
+// No test targets here, but a fuzzer uses what they have in common.
+let support = package.targets.filter { $0.name == "TestSupport" }.map {
+    Target.target(
+        name: $0.name, dependencies: $0.dependencies, path: $0.path, resources: $0.resources,
+        swiftSettings: $0.swiftSettings)
+}
 package.products = []
 package.targets.removeAll { $0.type == .test }
+package.targets += support
 for target in package.targets where watched.contains(target.name) {
     target.swiftSettings = (target.swiftSettings ?? []) + watching
 }

@@ -13,6 +13,7 @@ struct ReplicaResyncTests {
     private static let resyncs = "backplane_relay_replica_resyncs_total"
     private static let received = "signalr_backplane_envelopes_total"
     private static let channel = #"{channel="chat",backplane="signalr2"}"#
+    private static let missing = "signalr_backplane_missing_ids_total" + channel
     private static let hubChannel = #"{channel="ChatHub",backplane="core"}"#
 
     /// One message on each backplane.
@@ -43,8 +44,11 @@ struct ReplicaResyncTests {
         "a broken link costs nothing, a full transfer is a gap on both backplanes", arguments: RedisEdition.allCases)
     func resync(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
-        // The time before a transfer, in which messages are lost.
-        let diskless = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "3"]
+        // A transfer waits until it is released: what is published before it is lost.
+        let diskless = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "1000"]
+        func release(_ master: RedisServer) async throws {
+            try await master.command(["CONFIG", "SET", "repl-diskless-sync-delay", "0"])
+        }
         try await RedisServer.with(diskless, edition: edition) { master in
             try await RedisServer.with(edition: edition) { replica in
                 try await TemporaryDirectory.with { folder in
@@ -55,9 +59,9 @@ struct ReplicaResyncTests {
                         try await relay.waitForMetrics("it is a master") {
                             $0["backplane_relay_redis_is_master"] == 1 && $0[Self.linkUp] == nil
                         }
-                        // A new connection to a replica would be refused.
                         try await replica.withClient { client in
                             try await client.send(["REPLICAOF", .text(master.host), "\(master.port)"])
+                            try await release(master)
                             try await relay.waitForMetrics("it follows its master", within: .seconds(40)) {
                                 $0[Self.linkUp] == 1 && $0[Self.resyncs] == 1
                             }
@@ -76,9 +80,12 @@ struct ReplicaResyncTests {
                             try await master.start()
                             try await master.command(["SET", "chat", "5"])
                             try await Self.publish(4, at: master)
+                            try await release(master)
                             try await relay.waitForMetrics("the data was transferred", within: .seconds(40)) {
                                 $0[Self.resyncs] == 2 && $0[Self.linkUp] == 1
                             }
+                            // Before the next message: the counter shows what is missing.
+                            try await relay.waitForMetrics("the loss is told at once") { $0[Self.missing] == 4 }
                             try await Self.publish(1, at: master)
                             try await Self.wait(relay, received: 6)
                         }

@@ -160,6 +160,18 @@ import Testing
             $0.masterLoss = MasterLoss(master: "10.0.0.2:6379", since: at(9_995))
         },
         Case(
+            .linkDown,
+            "replica without its master: since <9995> it does not receive from 10.0.0.2:6379, and nothing that nodes publish arrives; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+        ) {
+            $0.replica = ReplicaHealth(master: "10.0.0.2:6379", isLinked: false, since: at(9_995))
+        },
+        Case(
+            .healthy,
+            "healthy: 1,240 envelopes/s, latency 3 ms, the replica is 2.5 s behind its master, 5 other subscribers, nothing missing since <1000>"
+        ) {
+            $0.replica = ReplicaHealth(master: "10.0.0.2:6379", isLinked: true, since: at(1_000), lag: 2.5)
+        },
+        Case(
             .slowSubscriber,
             "slow subscriber: 'web?1' at 10.0.0.7 (and 1 more) reads too slowly or not at all, 12.0 MiB waiting in Redis; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
         ) {

@@ -110,8 +110,20 @@ import Testing
         Row(
             "PING is denied to a fence", joined + [.fence, noPermission], .fence(isPassed: false), wasSubscribed: true),
         Row(
-            "PING is denied to the look after a dead peer", joined + [.tick, .tick, noPermission], .close,
+            "PING is denied to the look after a dead peer: the peer is alive", joined + [.tick, .tick, noPermission],
+            nil,
             wasSubscribed: true),
+        Row(
+            "another error to that look", joined + [.tick, .tick, .reply(.error("NOAUTH"))], .close, wasSubscribed: true
+        ),
+        Row("a changed password", joined + [.login], .sendLogin, wasSubscribed: true),
+        Row(
+            "it is accepted", joined + [.fence, .login, .reply(.status("PONG")), .reply(.status("OK"))],
+            .loggedIn(.status("OK")), wasSubscribed: true),
+        Row(
+            "it is refused", joined + [.login, .reply(.error("WRONGPASS no"))], .loggedIn(.error("WRONGPASS no")),
+            wasSubscribed: true),
+        Row("a changed password while it joins", [.login], nil),
         Row("an error reply", joined + [.reply(.error("ERR going down"))], .close, wasSubscribed: true),
         Row(
             "an error reply is the cause", joined + [.reply(.error("ERR going down")), .inactive],

@@ -52,6 +52,22 @@ import Testing
         ("here.example:6379", "r1", "127.0.0.1:6379", "r2", ["chat": "chat"], "here", true),
     ]
 
+    @Test("the master of a recorded replica is its source: by the history of its data, from metadata or events")
+    func masterOfTheReplica() {
+        var target = ReplayTarget(
+            endpoint: "10.9.9.9:1",
+            server: RedisServerInfo(infoText: "run_id:r2\r\nmaster_replid:h\r\nrole:master\r\n"))
+        var check = makeGuard("prod:6379", runID: "r1")
+        #expect(check.objection(to: target) == nil)
+        check.histories = ["h"]
+        #expect(check.objection(to: target) != nil)
+        check.histories = []
+        check.sources[0].masterReplid = "h"
+        #expect(check.objection(to: target) != nil)
+        target.server = RedisServerInfo(infoText: "run_id:r2\r\nmaster_replid:other\r\n")
+        #expect(check.objection(to: target) == nil)
+    }
+
     @Test(arguments: cases)
     func source(
         redis: String, runID: String?, endpoint: String, found: String?, channels: OrdinalNameMap<String>, host: String,

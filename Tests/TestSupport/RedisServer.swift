@@ -127,7 +127,7 @@ package final class RedisServer: Sendable {
         isolation: isolated (any Actor)? = #isolation, _ body: (RedisClient) async throws -> Value
     ) async throws -> Value {
         let client = try await RedisClient.connect(
-            to: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            to: configuration.watching(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         do {
             let value = try await body(client)
             await client.close()

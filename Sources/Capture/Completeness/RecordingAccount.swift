@@ -23,8 +23,8 @@ package struct RecordingAccount: Sendable {
 
     /// Several counters assigned ids in turn, so missing ids are unknown.
     private var isInterleaved = false
-    /// There are envelopes without ids, so completeness is unknown.
-    package private(set) var hasWireWithoutIDs = false
+    /// Of envelopes without ids, only the offset of a replication stream shows whether they are complete.
+    package private(set) var replication = ReplicationProof()
 
     /// Nothing read yet: complete.
     package init() {}
@@ -34,18 +34,20 @@ package struct RecordingAccount: Sendable {
         ends.recorded(channel, id: try? EnvelopeID.parse(payload).id)
     }
 
-    /// Called for each envelope of ASP.NET Core: completeness is unknown from then on.
+    /// Called for each envelope of ASP.NET Core: without a replication stream completeness is unknown from then on.
     @inline(__always)
-    package mutating func noteWireWithoutIDs() {
-        if !hasWireWithoutIDs { hasWireWithoutIDs = true }
-    }
+    package mutating func noteWireWithoutIDs() { replication.noteWireWithoutIDs() }
+
+    /// There are envelopes without ids.
+    package var hasWireWithoutIDs: Bool { replication.hasWireWithoutIDs }
 
     /// Events of one recording, in their order.
     package mutating func note(_ event: CaptureEvent) {
         ends.note(event)
+        replication.note(event)
         switch event.event {
         // As with a lost connection: nothing shows whether a hub's nodes published meanwhile.
-        case "gap" where event.from == nil: noteWireWithoutIDs()
+        case "gap" where event.from == nil: if event.channel != nil { noteWireWithoutIDs() }
         case "gap": missing(event, cause: event.cause ?? GapCause.unknown.rawValue)
         case "dropped": missing(event, cause: event.reason ?? GapCause.dropped.rawValue)
         case "interleaved":
@@ -94,10 +96,10 @@ package struct RecordingAccount: Sendable {
     /// - Parameter isDamaged: whether something is unreadable, or was recorded and lost.
     package func verdict(isDamaged: Bool) -> RecordingVerdict {
         var verdict = RecordingVerdict()
-        verdict.hasHoles = holes > 0
-        verdict.hasLoss = lossEvents > 0
+        verdict.hasHoles = holes > 0 || replication.hasLoss
+        verdict.hasLoss = lossEvents > 0 || replication.hasLoss
         verdict.isDamaged = isDamaged
-        verdict.isInDoubt = openEnd != nil || !doubts.isEmpty || isInterleaved || hasWireWithoutIDs
+        verdict.isInDoubt = openEnd != nil || !doubts.isEmpty || isInterleaved || replication.isInDoubt
         return verdict
     }
 }

@@ -11,6 +11,8 @@ package struct RecordingEnds: Sendable {
     package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     /// Doubts that no later id can resolve, because the counter was set back in between.
     package private(set) var lasting: OrdinalNameMap<RecordingDoubt> = [:]
+    /// Channels that are in doubt since the last lost connection.
+    private var doubtedNow: [String] = []
     /// The channels of the segment being read, and the last ids before it; nil if they are those of all segments.
     private var segment: (channels: Set<OrdinalName>, before: OrdinalNameMap<UInt64>)?
 
@@ -44,6 +46,10 @@ package struct RecordingEnds: Sendable {
     package mutating func note(_ event: CaptureEvent) {
         switch event.event {
         case "disconnected": disconnected(event.cause)
+        case CaptureEvent.resumedName:
+            // It continued where it ended.
+            for channel in doubtedNow where doubts[channel]?.reason == .connectionLost { doubts[channel] = nil }
+            doubtedNow = []
         case "recording_paused": doubtAll(.diskLow, cause: "disk_low")
         case "recording_resumed":
             // The loss in between was reported.
@@ -65,7 +71,9 @@ package struct RecordingEnds: Sendable {
     private mutating func disconnected(_ cause: String?) {
         guard cause != "stopped" else { return }
         let cause = cause == GapCause.failover.rawValue ? GapCause.failover : .connectionLost
+        let before = doubts
         doubtAll(.connectionLost, cause: cause.rawValue)
+        doubtedNow = doubts.keys.filter { before[$0] == nil }
     }
 
     private mutating func doubtAll(_ reason: RecordingDoubt.Reason, cause: String?) {

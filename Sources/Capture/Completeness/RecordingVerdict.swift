@@ -68,6 +68,8 @@ package enum GapCause: String, Sendable, CaseIterable {
     case failover
     /// The server subscribed to is a replica, and got all data of its master anew in between.
     case replicaResync = "replica_resync"
+    /// The relay reads the replication stream, and the server no longer had what followed a lost connection.
+    case backlogLost = "backlog_lost"
     /// The relay was not recording in between.
     case notRecording = "not_recording"
     /// They had not arrived when the relay stopped, although Redis had given them out.

@@ -28,6 +28,12 @@ extension CaptureSummary {
         package var pings = 0
         /// Acks to such pings.
         package var pingAcks = 0
+        /// What the offsets of a replication stream say about completeness; nil if the recording came by a
+        /// subscription.
+        package var replication: ReplicationProof?
+
+        /// What `info` says about completeness, as a sentence.
+        package var completeness: String { replication?.text ?? Self.incompleteness }
 
         enum CodingKeys: String, CodingKey {
             case prefix, hub, protocols, pings
@@ -118,7 +124,8 @@ struct CoreChannelCounter {
         return protocols.count - 1
     }
 
-    var summary: CaptureSummary.Channel {
+    /// - Parameter replication: what the recording says; nil without a replication stream.
+    func summary(_ replication: ReplicationProof?) -> CaptureSummary.Channel {
         var summary = channel
         for kind in CoreKind.allCases where kinds[Int(kind.rawValue)] > 0 {
             summary.messages[kind.label] = kinds[Int(kind.rawValue)]
@@ -130,6 +137,7 @@ struct CoreChannelCounter {
             for label in CoreOddities(rawValue: set).labels { summary.oddities[label, default: 0] += count }
         }
         summary.core = core
+        summary.core?.replication = replication
         return summary
     }
 

@@ -170,7 +170,8 @@ package struct CaptureMerge {
         for (event, at) in due {
             if event.event == "subscribed", let next = event.runID, next != runID {
                 runID = next
-                try writer.connected(runID: next, redisVersion: event.redisVersion, at: .at(at))
+                try writer.connected(
+                    runID: next, redisVersion: event.redisVersion, masterReplid: event.masterReplid, at: .at(at))
             }
             writer.append(event, at: .at(at))
         }

@@ -73,6 +73,8 @@ final class LiveFeed: Sendable {
     func consume(_ event: RelayEvent, at now: Moment) {
         switch event {
         case .batch(let batch): sampler.offer(batch)
+        // Each minute, and no news.
+        case .tap(.reached): break
         case .writingFailed(let error): journal.note(.writingFailed(error), at: now)
         case .writingResumed(let lost): journal.note(.writingResumed(lost: lost), at: now)
         default:
@@ -132,7 +134,8 @@ final class LiveFeed: Sendable {
         sampler.know(channels.map(\.source.form))
         let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
-            silence: status.silence(at: now), lost: relay.recording.lostEnvelopes,
+            replica: status.replica, isTapped: status.isTapped, silence: status.silence(at: now),
+            lost: relay.recording.lostEnvelopes,
             overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge), left: relay.context.attached.left,
             subscribers: channels.indices.map { relay.watch.subscribers(channel: $0) },
             meant: channels.indices.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)

@@ -68,7 +68,10 @@ const said = word => String(word ?? 'unknown').replaceAll('_', ' ');
 const ids = (from, to) => (from === to ? `id ${from}` : `ids ${count(from)} to ${count(to)}`);
 
 const events = {
-  subscribed: e => `subscribed${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
+  subscribed: e => `${e.offset === undefined ? 'subscribed' : 'replication attached'}${
+    e.redis_version ? ` to Redis ${e.redis_version}` : ''}${e.redis ? ` at ${e.redis}` : ''}${
+    e.replica_of ? `, a replica of ${e.replica_of}` : ''}`,
+  resumed: () => 'replication continued where it ended: nothing was missed',
   attached: () => 'hub found: its envelopes are heard from here on',
   detached: () => 'hub without nodes: the relay no longer watches it until a node comes',
   disconnected: e => `connection to Redis lost: ${e.why}`,
@@ -100,7 +103,7 @@ const levels = {
   demoted: 'bad', promoted: 'good', replica_link_lost: 'bad', replica_link_restored: 'good', replica_resync: 'bad', gap: 'bad', interleaved: 'bad', disconnected: 'bad', dropped: 'bad',
   recording_paused: 'bad', writing_failed: 'bad',
   counter_reset: 'warning', may_be_missing: 'warning', duplicate: 'warning', clock_step: 'warning',
-  subscribed: 'good', attached: 'good', recording_resumed: 'good', writing_resumed: 'good',
+  subscribed: 'good', resumed: 'good', attached: 'good', recording_resumed: 'good', writing_resumed: 'good',
 };
 
 export const eventLevel = event => levels[event.event] ?? 'idle';

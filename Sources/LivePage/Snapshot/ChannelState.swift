@@ -62,12 +62,18 @@ struct ChannelState: Sendable, Equatable {
     static let patience: UInt64 = 10_000_000_000
     /// The recorder's loop runs at least once a second; a longer pause than this counts as hanging.
     static let hangSpan: UInt64 = 4_000_000_000
+    /// A replica is this far behind its master, in seconds, when it is worth a word.
+    private static let shownLag = 1.0
 
     var now: UInt64
     /// When observation of ids started.
     var watchedSince: UInt64
     var connection: LiveConnection
     var masterLoss: MasterLoss?
+    /// The replica subscribed to; nil for a master.
+    var replica: ReplicaHealth?
+    /// Whether the channel comes from the replication stream.
+    var isTapped = false
     /// How long the recorder's loop has not run, in nanoseconds.
     var silence: UInt64 = 0
     /// Envelopes per second.
@@ -145,6 +151,7 @@ struct ChannelState: Sendable, Equatable {
         case .subscribed: break
         }
         if hub?.leftAt != nil { return .notWatched } else if masterLoss != nil { return .demoted }
+        if let replica, !replica.isLinked { return .linkDown }
         switch recording {
         case .paused: return .paused
         case .failing: return .notRecording
@@ -194,15 +201,20 @@ struct ChannelState: Sendable, Equatable {
                 "subscribing since {}: Redis has not answered yet" + (isTakingLong ? "; the log says why" : ""), since)
         case .redisDown:
             guard case .lost(let since, let cause) = connection else { return }
-            sentence.add(
-                "Redis down: no connection since {} (\(Words.cause(cause))); anything published meanwhile is missed",
-                since)
+            let then = isTapped ? "replication goes on where it ended" : "anything published meanwhile is missed"
+            sentence.add("Redis down: no connection since {} (\(Words.cause(cause))); \(then)", since)
         case .demoted:
             guard let masterLoss else { return }
             sentence.add(
                 "Redis demoted: since {} the server is a replica"
                     + (masterLoss.master.map { " of \(Words.withoutBraces($0))" } ?? "")
                     + ", and nodes publish to its master; ", masterLoss.since)
+        case .linkDown:
+            guard let replica else { return }
+            sentence.add(
+                "replica without its master: since {} it does not receive from "
+                    + (replica.master.map { Words.withoutBraces($0) } ?? "it")
+                    + ", and nothing that nodes publish arrives; ", replica.since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
             sentence.add("recording paused: disk space low since {}, \(ofAll(lost)) not recorded; ", since)
@@ -250,23 +262,24 @@ struct ChannelState: Sendable, Equatable {
             if let lastEnvelopeAt {
                 sentence.add("no envelope since {}", lastEnvelopeAt)
             } else if case .subscribed(let since) = connection {
-                sentence.add("no envelope yet, subscribed since {}", since)
+                sentence.add("no envelope yet, \(isTapped ? "replication attached" : "subscribed") since {}", since)
             }
         } else {
             sentence.add("\(Words.rate(rate)) envelopes/s")
             if let latency { sentence.add(", latency \(Words.duration(latency.median))") }
         }
-        switch listeners {
-        case nil, 0?: break
-        case 1?: sentence.add(", 1 other subscriber")
-        case let count?: sentence.add(", \(Words.count(UInt64(count))) other subscribers")
+        if let lag = replica?.lag, lag >= Self.shownLag {
+            sentence.add(", the replica is \(Words.duration(lag)) behind its master")
         }
+        guard let listeners, listeners > 0 else { return }
+        sentence.add(listeners == 1 ? ", 1 other subscriber" : ", \(Words.count(UInt64(listeners))) other subscribers")
     }
 
     private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
         if hub != nil {
-            if lastEnvelopeAt != nil { sentence.add(", completeness is unknown on this wire") }
-            return
+            guard lastEnvelopeAt != nil else { return }
+            return sentence.add(
+                isTapped ? ", received by replication" : ", completeness is unknown on this wire")
         }
         // Beside what is not recorded, "nothing missing" would be a contradiction.
         let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"

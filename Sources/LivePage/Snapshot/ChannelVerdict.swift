@@ -12,8 +12,10 @@ struct ChannelVerdict: Sendable, Equatable {
         case subscribing
         /// The connection to Redis is lost.
         case redisDown = "redis_down"
-        /// The server subscribed to is a replica.
+        /// The server subscribed to is a replica, although it was a master.
         case demoted
+        /// The replica subscribed to does not receive from its master.
+        case linkDown = "link_down"
         /// Ids went missing recently.
         case gap
         /// Several counters publish in turn.
@@ -47,7 +49,7 @@ struct ChannelVerdict: Sendable, Equatable {
             case .healthy: .good
             case .quiet, .notWatched: .idle
             case .subscribing, .reset, .slowSubscriber, .noNodes, .undecodable, .acksMissing: .warning
-            case .redisDown, .demoted, .gap, .interleaved, .dropping, .paused, .notRecording, .hanging,
+            case .redisDown, .demoted, .linkDown, .gap, .interleaved, .dropping, .paused, .notRecording, .hanging,
                 .protocolMissing:
                 .bad
             }

@@ -22,7 +22,7 @@ enum LiveConnection: Sendable, Equatable {
 
     mutating func observe(_ event: CaptureEvent, at time: UInt64) {
         switch event.event {
-        case "subscribed":
+        case "subscribed", CaptureEvent.resumedName:
             self = .subscribed(since: time)
         case "disconnected":
             // A repeated failure is not a new loss, and neither is one before the first success.

@@ -10,6 +10,9 @@ struct LiveSnapshot: Sendable {
         var isWriting = true
         var isDiskLow = false
         var masterLoss: MasterLoss?
+        var replica: ReplicaHealth?
+        /// Whether Redis does not count this relay, because it reads the replication stream.
+        var isTapped = false
         /// How long the recorder's loop has not run, in nanoseconds.
         var silence: UInt64 = 0
         /// Since the start.
@@ -133,7 +136,7 @@ struct LiveSnapshot: Sendable {
         let channel = channels[index]
         return ChannelState(
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
-            masterLoss: look.masterLoss, silence: look.silence,
+            masterLoss: look.masterLoss, replica: look.replica, isTapped: look.isTapped, silence: look.silence,
             rate: channel.rate, byteRate: channel.byteRate,
             // For a hub this is the time to an ack.
             latency: channel.hub == nil ? channel.recentLatency : nil,
@@ -160,7 +163,8 @@ struct LiveSnapshot: Sendable {
 
     /// The list is for the whole server. It applies to the channel only if all its subscribers listen to the channel.
     private func slowSubscribers(ofChannel index: Int) -> [ChannelState.Slow] {
-        guard let clients = look.clients, clients.listening == subscribers(ofChannel: index) else { return [] }
+        let counted = subscribers(ofChannel: index).map { $0 - (look.isTapped ? 1 : 0) }
+        guard let clients = look.clients, clients.listening == counted else { return [] }
         return clients.sorted.filter(\.row.isSlow).map { key, row in
             ChannelState.Slow(name: key.name, address: key.address, waiting: row.waiting)
         }

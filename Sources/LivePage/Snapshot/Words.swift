@@ -2,6 +2,7 @@
 enum Words {
     /// By the cause or reason in an event.
     private static let causes = [
+        "backlog_lost": "the replication backlog of Redis no longer had it",
         "closed_by_server": "Redis closed it",
         "connection_lost": "the connection was lost",
         "counter_inconsistent": "the counter is below ids that were received",

@@ -28,7 +28,13 @@ package struct ChannelDirectory: Sendable {
         redis configuration: RedisConfiguration, limit: Int = ChannelScanPolicy.defaultLimit,
         eventLoopGroup: any EventLoopGroup
     ) async throws -> Result<[ListedChannel], ChannelsUnknown> {
-        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
+        let client: RedisClient
+        do {
+            // Nodes subscribe to the master.
+            client = try await MasterSearch(configuration, eventLoopGroup: eventLoopGroup).connect()
+        } catch let error as RedisError where error.isMasterAway {
+            return .failure(ChannelsUnknown(error.description))
+        }
         let directory = ChannelDirectory(client: client)
         var policy = ChannelScanPolicy(limit: limit)
         do {

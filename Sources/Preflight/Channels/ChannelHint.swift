@@ -78,7 +78,8 @@ package struct ChannelHint {
     ) async {
         var redis = redis
         redis.clientName += "-watch"
-        guard let client = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) else { return }
+        // Nodes subscribe to the master.
+        guard let client = try? await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect() else { return }
         var hint = ChannelHint(channels: channels, limit: limit, logger: logger)
         do {
             // The command subscribes in between, so only a channel that is alone in both checks has no other

@@ -8,15 +8,18 @@ final class ClientHandler: ChannelInboundHandler {
 
     private let answerTimeout: TimeAmount
     private let onMessage: (@Sendable (RESPValue) -> Void)?
-    private let reader = RESPReader()
+    private let reader: RESPReader
     private var machine: ClientMachine<Caller>
     private var context: ChannelHandlerContext?
     private var answerTimer: Scheduled<Void>?
+    /// nil without a password file, and until the first login.
+    private var keeper: LoginKeeper?
 
-    /// - Parameter onMessage: receives messages after SUBSCRIBE.
+    /// - Parameter onMessage: receives messages after SUBSCRIBE; such a connection may speak RESP3.
     init(tls: TLSWatch, answerTimeout: TimeAmount, onMessage: (@Sendable (RESPValue) -> Void)? = nil) {
         self.answerTimeout = answerTimeout
         self.onMessage = onMessage
+        reader = RESPReader(speaksRESP3: onMessage != nil)
         machine = ClientMachine(tls: tls, answerTimeout: answerTimeout, takesMessages: onMessage != nil)
     }
 
@@ -63,8 +66,32 @@ final class ClientHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         answerTimer?.cancel()
+        keeper?.stop()
+        keeper = nil
         handle(.inactive)
         context.fireChannelInactive()
+    }
+
+    // MARK: - Logging in again
+
+    /// The connection has logged in: from now on a changed password is sent.
+    func keepLogin(_ configuration: RedisConfiguration, _ credentials: RedisCredentials?) {
+        guard let context, context.channel.isActive else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        keeper = LoginKeeper(
+            configuration, credentials: credentials, endpoint: machine.tls.endpoint, loop: context.eventLoop
+        ) { bound.value.logIn($0) }
+        keeper?.start()
+    }
+
+    private func logIn(_ credentials: RedisCredentials) {
+        guard let context else { return }
+        var command = context.channel.allocator.buffer(capacity: 256)
+        RESPEncoder.encode(credentials.authCommand, into: &command)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        send(command, expecting: 1) { reply in
+            if case .success(let reply) = reply { bound.value.keeper?.answered(reply) }
+        }
     }
 
     /// Closes the connection deliberately; unanswered commands fail with this error.
@@ -87,7 +114,9 @@ final class ClientHandler: ChannelInboundHandler {
         switch action {
         // Only commands are written, see send().
         case .write: break
-        case .answer(let caller, let reply): caller(.success(reply))
+        case .answer(let caller, let reply):
+            if let keeper, case .error(let text) = reply, text.hasPrefix("NOAUTH") { keeper.look(isDemanded: true) }
+            caller(.success(reply))
         case .message(let message): onMessage?(message)
         case .watch(let amount): watchAnswers(in: amount)
         case .close: context?.closeAtOnce()

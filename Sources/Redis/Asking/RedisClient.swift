@@ -5,29 +5,34 @@ import Synchronization
 package final class RedisClient: Sendable {
     /// The kind of server.
     enum Purpose {
-        /// A server that must be a master.
+        /// A server that must have the role that the configuration needs.
         case server
         /// A server of any role, to be asked about itself.
         case inquiry
         case sentinel
     }
 
-    /// The connected server, `host:port`.
-    package let endpoint: String
+    /// The connected server.
+    package let server: RedisEndpoint
+    /// The same as `host:port`.
+    package var endpoint: String { server.description }
     private let configuration: RedisConfiguration
+    private let observer: RedisObserver?
     private let channel: any Channel
     private let handler: NIOLoopBound<ClientHandler>
 
     private init(
-        endpoint: String, configuration: RedisConfiguration, channel: any Channel, handler: NIOLoopBound<ClientHandler>
+        server: RedisEndpoint, configuration: RedisConfiguration, observer: RedisObserver?, channel: any Channel,
+        handler: NIOLoopBound<ClientHandler>
     ) {
-        self.endpoint = endpoint
+        self.server = server
         self.configuration = configuration
+        self.observer = observer
         self.channel = channel
         self.handler = handler
     }
 
-    /// Connects to the master, logs in, names the connection and selects the database.
+    /// Connects to the master, or to what is to be watched, logs in, names the connection and selects the database.
     ///
     /// - Parameters:
     ///   - loginTimeout: the longest time from the TCP connection to the last reply of the login; nil for the
@@ -38,7 +43,8 @@ package final class RedisClient: Sendable {
         to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil,
         onMessage: (@Sendable (RESPValue) -> Void)? = nil
     ) async throws -> RedisClient {
-        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first {
+            server, configuration in
             try await connect(
                 to: server, of: configuration, purpose: .server, on: eventLoopGroup.next(), loginTimeout: loginTimeout,
                 onMessage: onMessage)
@@ -70,7 +76,8 @@ package final class RedisClient: Sendable {
             preconditionFailure("every channel got its handler")
         }
         let client = RedisClient(
-            endpoint: server.description, configuration: configuration, channel: channel, handler: handler)
+            server: server, configuration: configuration,
+            observer: purpose == .server ? configuration.observer : nil, channel: channel, handler: handler)
         let limit = loginTimeout ?? answerTimeout
         let timeout = loop.scheduleTask(in: limit) {
             handler.value.loginTimedOut(after: Int(limit.nanoseconds / 1_000_000_000))
@@ -79,8 +86,16 @@ package final class RedisClient: Sendable {
         do {
             try await withTaskCancellationHandler {
                 try await client.logIn(with: credentials, purpose: purpose)
+                // Only RESP3 admits AUTH while subscribed. A server without it says so when the password changes.
+                if onMessage != nil, configuration.passwordFile != nil, purpose == .server {
+                    _ = try await client.ask(["HELLO", "3"])
+                }
             } onCancel: {
                 client.abandon()
+            }
+            // Most sentinels have no login.
+            if purpose == .server {
+                loop.execute { handler.value.keepLogin(configuration, credentials) }
             }
         } catch {
             await client.close()
@@ -143,28 +158,6 @@ package final class RedisClient: Sendable {
         return reply
     }
 
-    /// Runs a script by its hash, or by its source if the server does not have it.
-    @discardableResult
-    package func evaluate(_ script: RedisScript, keys: [RESPArgument], arguments: [RESPArgument]) async throws
-        -> RESPValue
-    {
-        let rest = ["\(keys.count)"] + keys + arguments
-        do {
-            return try await send(["EVALSHA", .text(script.sha1)] + rest)
-        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("NOSCRIPT") {
-            return try await send(["EVAL", .text(script.source)] + rest)
-        }
-    }
-
-    /// Loads a script into the server.
-    package func load(script source: String) async throws -> RedisScript {
-        let reply = try await send(["SCRIPT", "LOAD", .text(source)])
-        guard let sha1 = reply.text else {
-            throw RedisError.unexpectedReply(command: "SCRIPT LOAD", reply: reply.summary)
-        }
-        return RedisScript(source: source, sha1: sha1)
-    }
-
     /// The server's INFO.
     package func serverInfo() async throws -> RedisServerInfo {
         let reply = try await send(["INFO"])
@@ -215,8 +208,15 @@ package final class RedisClient: Sendable {
     package func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
         var buffer = channel.allocator.buffer(capacity: 128)
         RESPEncoder.encode(arguments, into: &buffer)
+        let command = AskedCommand(arguments)
+        let start = NIODeadline.now()
         return try await withCheckedThrowingContinuation { continuation in
-            pipeline(buffer, count: 1) { continuation.resume(with: $0) }
+            pipeline(buffer, count: 1) { [observer] reply in
+                if let observer, case .success = reply {
+                    observer.answered(command, (NIODeadline.now() - start).nanoseconds)
+                }
+                continuation.resume(with: reply)
+            }
         }
     }
 }
@@ -236,20 +236,6 @@ extension [RESPArgument] {
             default: dropFirst().prefix(1)
             }
         return arguments.compactMap { if case .text(let text) = $0 { text } else { nil } }
-    }
-}
-
-/// A Lua script known to the server.
-package struct RedisScript: Sendable, Equatable {
-    /// Lua.
-    package let source: String
-    /// The hash returned by `SCRIPT LOAD`.
-    package let sha1: String
-
-    /// - Parameter sha1: 40 lower-case hexadecimal digits.
-    package init(source: String, sha1: String) {
-        self.source = source
-        self.sha1 = sha1
     }
 }
 

@@ -10,10 +10,18 @@ package struct RedisServerInfo: Sendable, Equatable {
     package var mode: String
     /// `master` or `slave`.
     package var role: String
-    /// `host:port` of a replica's master.
-    package var master: String?
+    /// The address of a replica's master.
+    package var masterPlace: RedisEndpoint?
+    /// The same as `host:port`.
+    package var master: String? { masterPlace?.description }
+    /// Whether a replica receives its master's stream; true for a master.
+    package var isLinked: Bool
+    /// The history of the data, a random name that a master and its replicas share: `master_replid`; nil if unknown.
+    package var history: String?
     /// Clients disconnected because of a full output buffer since the start; nil if unknown.
     package var outputBufferDisconnections: Int?
+    /// The end of its replication stream; nil if unknown.
+    package var replication: ReplicationPosition?
 
     /// Field prefix of each product except Redis.
     private static let products = [
@@ -42,9 +50,20 @@ package struct RedisServerInfo: Sendable, Equatable {
         mode = Self.mode(fields)
         role = String(fields["role"] ?? "")
         if let host = fields["master_host"], let port = fields["master_port"].flatMap({ Int($0) }) {
-            master = RedisEndpoint.tcp(host: String(host), port: port).description
+            masterPlace = .tcp(host: String(host), port: port)
         }
+        isLinked = fields["master_link_status"].map { $0 == "up" } ?? true
+        history = fields["master_replid"].map { String($0) }
         outputBufferDisconnections = fields["client_output_buffer_limit_disconnections"].flatMap { Int($0) }
+        if let history = fields["master_replid"], let offset = fields["master_repl_offset"].flatMap({ Int64($0) }) {
+            replication = ReplicationPosition(history: String(history), offset: offset)
+        }
+    }
+
+    /// Bytes of the replication stream since a position; nil if unknown, such as in another history.
+    package func bytes(since position: ReplicationPosition) -> Int64? {
+        guard let replication, replication.history == position.history else { return nil }
+        return max(0, replication.offset - position.offset)
     }
 
     /// `redis_mode`, `server_mode` (Valkey) or another field with this suffix; `cluster_enabled` takes precedence,
@@ -56,6 +75,9 @@ package struct RedisServerInfo: Sendable, Equatable {
         if told.contains("cluster") { return "cluster" }
         return told.first.map(String.init) ?? (fields["cluster_enabled"] == "0" ? "standalone" : "")
     }
+
+    /// The ``runID``; nil if INFO does not tell it.
+    package var identity: String? { runID.isEmpty ? nil : runID }
 
     /// `Redis 7.0.15`, `Valkey 9.1.2`; only the product if its version is unknown.
     package var title: String { version.isEmpty ? product : "\(product) \(version)" }
@@ -90,8 +112,8 @@ package struct InfoFields {
 /// The reply to `ROLE`.
 package enum RedisRole: Equatable, Sendable {
     case master
-    /// With the master's address.
-    case replica(of: RedisEndpoint)
+    /// With the master's address, and whether it receives its master's stream.
+    case replica(of: RedisEndpoint, isLinked: Bool = true)
     case sentinel
 
     /// - Returns: nil for any other reply.
@@ -102,7 +124,8 @@ package enum RedisRole: Equatable, Sendable {
         case "sentinel": self = .sentinel
         case "slave", "replica":
             guard parts.count >= 3, let host = parts[1].text, let port = parts[2].integer else { return nil }
-            self = .replica(of: .tcp(host: host, port: Int(port)))
+            let state = parts.count > 3 ? parts[3].text : nil
+            self = .replica(of: .tcp(host: host, port: Int(port)), isLinked: state.map { $0 == "connected" } ?? true)
         default: return nil
         }
     }
@@ -112,13 +135,9 @@ extension RedisConfiguration {
     /// Why a server with this role and mode must not be used; nil if it may.
     func objection(to role: RedisRole, at endpoint: String) -> RedisError? {
         switch role {
-        case .master: nil
-        case .replica(let master):
-            if let sentinelMaster {
-                .demotedMaster(endpoint: endpoint, name: sentinelMaster)
-            } else {
-                .replica(endpoint: endpoint, master: master.description)
-            }
+        case .master: objectionToMaster(at: endpoint)
+        case .replica(let master, let isLinked):
+            objectionToReplica(at: endpoint, of: master.description, isLinked: isLinked)
         case .sentinel: .sentinel(endpoint: endpoint)
         }
     }
@@ -128,13 +147,30 @@ extension RedisConfiguration {
         switch (info.mode, info.role) {
         case ("cluster", _): .clusterMode(endpoint: endpoint)
         case ("sentinel", _): .sentinel(endpoint: endpoint)
-        case (_, "slave"):
+        case (_, "slave"), (_, "replica"):
+            objectionToReplica(at: endpoint, of: info.master, isLinked: info.isLinked)
+        case (_, "master"): objectionToMaster(at: endpoint)
+        default: nil
+        }
+    }
+
+    private var demanded: ServerDemand { demand ?? (use == .publish ? .master : .any) }
+
+    private func objectionToMaster(at endpoint: String) -> RedisError? {
+        demanded == .linkedReplica ? .passedOver(endpoint: endpoint, reason: "it is a master") : nil
+    }
+
+    private func objectionToReplica(at endpoint: String, of master: String?, isLinked: Bool) -> RedisError? {
+        switch demanded {
+        case .any: nil
+        case .linkedReplica, .healthy:
+            isLinked ? nil : .passedOver(endpoint: endpoint, reason: "it is a replica without a link to its master")
+        case .master:
             if let sentinelMaster {
                 .demotedMaster(endpoint: endpoint, name: sentinelMaster)
             } else {
-                .replica(endpoint: endpoint, master: info.master)
+                .replica(endpoint: endpoint, master: master)
             }
-        default: nil
         }
     }
 }

@@ -26,7 +26,8 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var sentinelUsername: String?
     /// Nil gives sentinels the login of the servers.
     public var sentinelPassword: Secret?
-    /// Takes precedence over `password`; read again at each connect.
+    /// Takes precedence over `password`; read again at each connect, and every two seconds while connected: a changed
+    /// password is sent at once.
     public var passwordFile: PasswordFile?
     /// The database of the keys. Pub/sub ignores it: channels are shared by all databases of a server.
     public var database: Int
@@ -43,8 +44,18 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// `channelPrefix` of a StackExchange.Redis string, which nodes of ASP.NET Core put before each channel. Ignored by
     /// SignalR 2 and this module. Nil for none.
     package var channelPrefix: String?
+    /// What its connections are for.
+    package var use = RedisUse.publish
+    /// Which of several servers to watch.
+    package var preference = ServerPreference.replica
+    /// Whether to watch a replica without a link to its master, if there is nothing better.
+    package var acceptsBrokenLink = true
+    /// What a server must be in this round of a search; nil for what ``use`` needs.
+    var demand: ServerDemand?
     /// Settings that were recognized but have no effect, as sentences for the operator.
     public var warnings: [String]
+    /// Is told what the connections ask, and how they renew their logins; nil for nobody.
+    package var observer: RedisObserver?
 
     /// - Parameters: as the properties of the same names.
     public init(
@@ -139,7 +150,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// The name without characters that CLIENT SETNAME refuses.
-    var printableClientName: String {
+    package var printableClientName: String {
         String(decoding: clientName.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
 }

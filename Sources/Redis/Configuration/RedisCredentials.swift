@@ -64,7 +64,7 @@ public struct PasswordFile: Sendable, Equatable {
     /// Longer than any password; a wrong file is not read completely.
     private static let limit = 64 * 1024
 
-    /// Read at each connect.
+    /// Read at each connect, and while connected.
     public let path: String
 
     /// - Parameter path: of the file; it need not exist yet.
@@ -77,6 +77,12 @@ public struct PasswordFile: Sendable, Equatable {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return nil }
         return "the password file '\(path)' is readable by every user on this machine; chmod 600 it"
+    }
+
+    /// Whether it is something that can be read only once, such as a pipe.
+    var isConsumed: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
     }
 
     /// - Throws: ``RedisError/passwordFile(path:reason:)``

@@ -113,12 +113,29 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
 
 /// Facts about a subscription that has just been confirmed.
 package struct Subscription: Sendable, Equatable {
+    /// Of the server subscribed to.
+    package enum Role: Sendable, Equatable {
+        /// Or unknown.
+        case master
+        ///   - of: `host:port` of its master; nil if unknown.
+        case replica(of: String?)
+    }
+
+    /// The server's role at the beginning of the subscription.
+    package var role = Role.master
+    /// `host:port` of a replica's master; nil if unknown, and for a master.
+    package var master: String? { if case .replica(let master) = role { master } else { nil } }
     /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
+    /// What the same INFO says of replication; nil if it does not.
+    package var replication: ReplicationReport?
     /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.
     package var connectionID: Int?
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
+    /// The channels come from the server's replication stream, everything after this position of it; nil for a
+    /// subscription.
+    package var replication: ReplicationPosition?
 
     /// - Parameter endpoint: `host:port`.
     package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {

@@ -48,6 +48,10 @@ package enum RedisError: Error, Equatable, Sendable {
     case noSentinel(name: String, reasons: [String])
     /// The master named by the sentinels says that it is a replica.
     case demotedMaster(endpoint: String, name: String)
+    /// A search prefers another server to this one.
+    case passedOver(endpoint: String, reason: String)
+    /// A replica cannot answer, and its master, where nodes subscribe, cannot be asked.
+    case masterAway(replica: String, master: String, reason: String)
 
     // MARK: Asking it
 
@@ -66,8 +70,8 @@ package enum RedisError: Error, Equatable, Sendable {
     /// True if a retry may succeed without a change of the configuration.
     package var isTransient: Bool {
         switch self {
-        case .cannotConnect, .connectionClosed, .noAnswer, .noSentinel, .demotedMaster, .loading, .cannotPersist,
-            .outOfMemory, .readOnly:
+        case .cannotConnect, .connectionClosed, .noAnswer, .noSentinel, .demotedMaster, .passedOver, .masterAway,
+            .loading, .cannotPersist, .outOfMemory, .readOnly:
             true
         case .notRedis, .tlsFile, .passwordFile, .authenticationRequired, .authenticationFailed, .notPermitted,
             .sentinelWantsLogin, .sentinelRefusedLogin, .clusterUnknown, .wrongDatabase, .replica, .clusterMode,
@@ -82,6 +86,17 @@ package enum RedisError: Error, Equatable, Sendable {
                 || reply.hasPrefix("ERR max number of clients")
         }
     }
+
+    /// True if the server's role is the reason, which may be accepted in another round of a search.
+    var isAboutRole: Bool {
+        switch self {
+        case .replica, .demotedMaster, .passedOver: true
+        default: false
+        }
+    }
+
+    /// True if only a replica can be asked, to which nodes do not subscribe.
+    package var isMasterAway: Bool { if case .masterAway = self { true } else { false } }
 
     /// True if the server refused the login: after an earlier success the password was probably rotated.
     package var isLoginRefused: Bool {
@@ -143,6 +158,10 @@ extension RedisError: CustomStringConvertible {
             "no sentinel says where '\(name)' is: \(reasons.joined(separator: "; "))"
         case .demotedMaster(let endpoint, let name):
             "the sentinels name \(endpoint) as the master '\(name)', but it is now a replica; a failover is in progress"
+        case .passedOver(let endpoint, let reason):
+            "Redis at \(endpoint) is not chosen: \(reason)"
+        case .masterAway(let replica, let master, let reason):
+            "Redis at \(replica) is a replica, and its master \(master), where nodes subscribe, cannot be asked: \(reason)"
         case .loading(let endpoint):
             "Redis at \(endpoint) is still loading its data into memory (LOADING)"
         case .cannotPersist(let endpoint):
@@ -225,9 +244,24 @@ extension RedisError {
     package var isRefusalOfCommand: Bool {
         switch self {
         case .notPermitted: true
-        case .serverError(_, let reply): reply.hasPrefix("ERR unknown") || reply.hasPrefix("ERR wrong number")
+        case .serverError(_, let reply): Self.refusesCommand(reply)
         default: false
         }
+    }
+
+    /// Words of proxies and managed services that do not offer a command.
+    private static let refusals = [
+        "unsupported", "not supported", "not allowed", "not available", "not permitted", "not implemented",
+        "is disabled", "disallowed", "forbidden",
+    ]
+
+    /// The same for an error reply.
+    static func refusesCommand(_ reply: String) -> Bool {
+        let words = reply.lowercased()
+        if words.hasPrefix("noperm") { return true }
+        // "ERR Unknown subcommand or wrong number of arguments" before Redis 7.
+        if words.hasPrefix("err unknown") || words.hasPrefix("err wrong number") { return true }
+        return words.hasPrefix("err ") && refusals.contains { words.contains($0) }
     }
 
     private static func withoutArguments(_ reply: String) -> String {

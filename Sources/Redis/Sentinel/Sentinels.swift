@@ -13,13 +13,30 @@ struct Sentinels: Sendable {
     /// - Throws: ``RedisError/unknownMaster(name:sentinels:)``, ``RedisError/noSentinel(name:reasons:)``, the refusal
     ///   of the login, `CancellationError`.
     func master() async throws -> RedisEndpoint {
+        try await first { try await namedMaster(by: $0) }
+    }
+
+    /// The same with the replicas that this sentinel knows.
+    func group() async throws -> SentinelGroup {
+        try await first { sentinel in
+            try await withClient(sentinel) { client in
+                guard let master = try await namedMaster(by: client) else { return nil }
+                // Without the replicas the master is watched.
+                let reply = try await client.ask(["SENTINEL", "REPLICAS", .text(configuration.sentinelMaster ?? "")])
+                return SentinelGroup(master: master, replicas: reply)
+            }
+        }
+    }
+
+    /// - Parameter ask: returns nil if this sentinel does not know the name.
+    private func first<Value>(_ ask: (RedisEndpoint) async throws -> Value?) async throws -> Value {
         let name = configuration.sentinelMaster ?? ""
         var ignorant: [String] = []
         var failures: [RedisError] = []
         for sentinel in configuration.servers {
             try Task.checkCancellation()
             do {
-                if let master = try await namedMaster(by: sentinel) { return master }
+                if let value = try await ask(sentinel) { return value }
                 ignorant.append(sentinel.description)
             } catch let error as RedisError {
                 failures.append(error)
@@ -47,21 +64,31 @@ struct Sentinels: Sendable {
 
     /// - Returns: nil if this sentinel does not know the name.
     func namedMaster(by sentinel: RedisEndpoint) async throws -> RedisEndpoint? {
+        try await withClient(sentinel) { try await namedMaster(by: $0) }
+    }
+
+    private func withClient<Value>(
+        _ sentinel: RedisEndpoint, _ body: (RedisClient) async throws -> Value
+    ) async throws -> Value {
         let client = try await connect(to: sentinel)
-        let reply: RESPValue
         do {
-            reply = try await withTaskCancellationHandler {
-                try await client.send([
-                    "SENTINEL", "get-master-addr-by-name", .text(configuration.sentinelMaster ?? ""),
-                ])
+            let value = try await withTaskCancellationHandler {
+                try await body(client)
             } onCancel: {
                 client.abandon()
             }
+            await client.close()
+            return value
         } catch {
             await client.close()
             throw error
         }
-        await client.close()
+    }
+
+    private func namedMaster(by client: RedisClient) async throws -> RedisEndpoint? {
+        let reply = try await client.send([
+            "SENTINEL", "get-master-addr-by-name", .text(configuration.sentinelMaster ?? ""),
+        ])
         switch reply {
         case .null: return nil
         case .array(let parts):
@@ -98,6 +125,16 @@ struct SentinelWatch: Sendable {
         }
     }
 
+    /// During a failover a promoted replica is subscribed to before the sentinels name it: it must not be left for the
+    /// former master, which may be away.
+    private func isMaster(_ named: RedisEndpoint) async throws -> Bool {
+        guard sentinels.configuration.use == .watch else { return true }
+        var demanding = sentinels.configuration
+        demanding.demand = .master
+        try await ServerProbe(eventLoopGroup: sentinels.eventLoopGroup).look(at: named, demanding)
+        return true
+    }
+
     /// - Returns: true if it names a different master; false if its connection ended first.
     private func watch(_ sentinel: RedisEndpoint, current: RedisEndpoint) async throws -> Bool {
         let configuration = sentinels.configuration
@@ -110,7 +147,7 @@ struct SentinelWatch: Sendable {
                 // A switch between our connect and this subscription would be missed: query over another connection.
                 if let named = try await sentinels.namedMaster(by: sentinel), named != current {
                     await client.close()
-                    return true
+                    return try await isMaster(named)
                 }
             } catch {
                 await client.close()

@@ -7,23 +7,6 @@ package import NIOCore
 ///
 /// The path of an envelope begins here: socket, ``SubscriberHandler``, ``RESPReader``, ``EnvelopeBatch``, sink.
 package final class RedisSubscriber: Sendable {
-    /// Intervals for detecting a dead peer.
-    ///
-    /// A configuration has its own (``RedisConfiguration/pingIntervalSeconds``).
-    package struct Timing: Sendable {
-        /// After this long without traffic a PING is sent; after the same time without traffic again, the connection is
-        /// given up.
-        package var pingInterval: TimeAmount
-        /// The longest wait from the TCP connection to the confirmed subscription.
-        package var handshakeTimeout: TimeAmount
-
-        /// The defaults detect a dead peer within 10 s.
-        package init(pingInterval: TimeAmount = .seconds(5), handshakeTimeout: TimeAmount = .seconds(10)) {
-            self.pingInterval = pingInterval
-            self.handshakeTimeout = handshakeTimeout
-        }
-    }
-
     /// Maximum number of bytes per read.
     private static let receiveBufferSize = 256 * 1024
 
@@ -38,6 +21,7 @@ package final class RedisSubscriber: Sendable {
     private let onSubscribed: @Sendable () -> Void
     /// The connection, set before it is open: names requested during setup are handled once it is ready.
     private let current = NIOLockedValueBox<(any Channel)?>(nil)
+    private let place = NIOLockedValueBox<RedisEndpoint?>(nil)
 
     /// - Parameters:
     ///   - channels: Redis channels whose messages are kept unchanged; their order determines the index in
@@ -103,6 +87,9 @@ package final class RedisSubscriber: Sendable {
             }
         }
     }
+
+    /// The server of the confirmed subscription; nil while there is none. Thread-safe.
+    package var server: RedisEndpoint? { place.withLockedValue { $0 } }
 
     // MARK: - Changing the subscribed names
 
@@ -217,41 +204,62 @@ package final class RedisSubscriber: Sendable {
 
     /// Connects to a usable server, and returns when the connection ends.
     private func holdSubscription(onSubscribed: () -> Void) async throws -> DisconnectCause {
-        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
-            try await holdSubscription(at: server, onSubscribed: onSubscribed)
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first(probes: true) {
+            server, configuration in
+            try await holdSubscription(at: server, configuration, onSubscribed: onSubscribed)
         }
     }
 
-    private func holdSubscription(at server: RedisEndpoint, onSubscribed: () -> Void) async throws -> DisconnectCause {
+    /// - Parameter configuration: with what the server must be.
+    private func holdSubscription(
+        at server: RedisEndpoint, _ configuration: RedisConfiguration, onSubscribed: () -> Void
+    ) async throws -> DisconnectCause {
         let loop = eventLoopGroup.next()
-        let subscribed = loop.makePromise(of: Void.self)
+        let subscribed = loop.makePromise(of: Subscription.self)
         let ended = loop.makePromise(of: DisconnectCause.self)
         let channel: any Channel
-        defer { current.withLockedValue { $0 = nil } }
+        defer {
+            current.withLockedValue { $0 = nil }
+            place.withLockedValue { $0 = nil }
+        }
         do {
-            channel = try await connect(to: server, on: loop, subscribed: subscribed, ended: ended)
+            channel = try await connect(to: server, configuration, on: loop, subscribed: subscribed, ended: ended)
         } catch {
             subscribed.fail(error)
             ended.fail(error)
             throw error
         }
         return try await withTaskCancellationHandler {
-            try await subscribed.futureResult.get()
+            let subscription = try await subscribed.futureResult.get()
+            place.withLockedValue { $0 = server }
             onSubscribed()
             self.onSubscribed()
-            logger.info(
-                "subscribed", metadata: ["redis": "\(server)", "channels": "\(title())"])
+            log(subscription, at: server)
             // Ends with this scope.
-            async let _: Void = leaveWhenReplaced(server, channel: channel)
+            async let _: Void = leaveWhenReplaced(server, role: subscription.role, channel: channel)
             return try await ended.futureResult.get()
         } onCancel: {
             leave(channel, cause: .stopped)
         }
     }
 
-    /// With sentinels: disconnects as soon as they name another master.
-    private func leaveWhenReplaced(_ server: RedisEndpoint, channel: any Channel) async {
-        guard configuration.sentinelMaster != nil else { return }
+    private func log(_ subscription: Subscription, at server: RedisEndpoint) {
+        var metadata: Logger.Metadata = ["redis": "\(server)", "channels": "\(title())"]
+        if case .replica(let master) = subscription.role { metadata["replica_of"] = "\(master ?? "unknown")" }
+        logger.info("subscribed", metadata: metadata)
+        guard configuration.use == .watch, configuration.hasChoice, configuration.preference == .replica,
+            subscription.role == .master
+        else { return }
+        logger.notice(
+            "no replica with a link to its master was found, so the master is watched", metadata: ["redis": "\(server)"]
+        )
+    }
+
+    /// With sentinels: disconnects from a master as soon as they name another one. A replica stays one.
+    private func leaveWhenReplaced(
+        _ server: RedisEndpoint, role: Subscription.Role, channel: any Channel
+    ) async {
+        guard configuration.sentinelMaster != nil, role == .master else { return }
         let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)
         await SentinelWatch(sentinels: sentinels, logger: logger).waitForSuccessor(of: server)
         if !Task.isCancelled { leave(channel, cause: .failover) }
@@ -264,14 +272,14 @@ package final class RedisSubscriber: Sendable {
     }
 
     private func connect(
-        to server: RedisEndpoint, on loop: any EventLoop, subscribed: EventLoopPromise<Void>,
-        ended: EventLoopPromise<DisconnectCause>
+        to server: RedisEndpoint, _ configuration: RedisConfiguration, on loop: any EventLoop,
+        subscribed: EventLoopPromise<Subscription>, ended: EventLoopPromise<DisconnectCause>
     ) async throws -> any Channel {
         let credentials = try configuration.credentials()
         let dialer = Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
             readsByItself: false)
-        return try await dialer.connect { [configuration, wanted, timing, sink, current] channel in
+        return try await dialer.connect { [wanted, timing, sink, current] channel in
             current.withLockedValue { $0 = channel }
             try channel.pipeline.syncOperations.addHandler(
                 SubscriberHandler(

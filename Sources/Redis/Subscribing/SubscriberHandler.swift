@@ -42,11 +42,15 @@ final class SubscriberHandler: ChannelInboundHandler {
     private var bytesRead = 0
     private var ticker: RepeatedTask?
     private var handshakeTimeout: Scheduled<Void>?
+    /// nil without a password file.
+    private var keeper: LoginKeeper?
+    private let configuration: RedisConfiguration
+    private let credentials: RedisCredentials?
     /// Callers waiting for the reply to a PING, in order.
     private var fences = Deque<(_ isPassed: Bool) -> Void>()
 
     /// Succeeds when every channel is confirmed.
-    private let subscribed: EventLoopPromise<Void>
+    private let subscribed: EventLoopPromise<Subscription>
     /// Succeeds when a confirmed subscription has ended.
     private let ended: EventLoopPromise<DisconnectCause>
 
@@ -55,9 +59,10 @@ final class SubscriberHandler: ChannelInboundHandler {
     ///   - wanted: the names to subscribe to; may change.
     init(
         configuration: RedisConfiguration, credentials: RedisCredentials?, server: RedisEndpoint, wanted: WantedNames,
-        timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Void>,
+        timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Subscription>,
         ended: EventLoopPromise<DisconnectCause>
     ) {
+        (self.configuration, self.credentials) = (configuration, credentials)
         self.sink = sink
         self.timing = timing
         self.wanted = wanted
@@ -72,7 +77,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         machine = SubscriberMachine(
             handshake: handshake, tls: TLSWatch(configuration, server: server),
             handshakeSeconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
-        reader = RESPReader(names: names, header: wanted.header, keepsAll: wanted.keepsAll)
+        reader = RESPReader(
+            names: names, header: wanted.header, keepsAll: wanted.keepsAll,
+            speaksRESP3: configuration.passwordFile != nil)
         reader.batch = sink.nextBatch()
     }
 
@@ -162,6 +169,8 @@ final class SubscriberHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         ticker?.cancel()
         handshakeTimeout?.cancel()
+        keeper?.stop()
+        keeper = nil
         reader.abandonLarge()
         handle(.inactive, context: context)
         while let fence = fences.popFirst() { fence(false) }
@@ -225,6 +234,19 @@ final class SubscriberHandler: ChannelInboundHandler {
         if !left.isEmpty { change(Array(left), isAdding: false, context: context) { _ in } }
     }
 
+    /// From now on a changed password is sent.
+    private func keepLogin(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        keeper = LoginKeeper(
+            configuration, credentials: credentials, endpoint: machine.tls.endpoint, loop: context.eventLoop
+        ) { credentials in
+            let (handler, context) = bound.value
+            guard handler.machine.handle(.login) == .sendLogin else { return }
+            handler.send([credentials.authCommand], context: context)
+        }
+        keeper?.start()
+    }
+
     /// Ends the connection deliberately: `stopped` or `failover`.
     func leave(_ cause: DisconnectCause, context: ChannelHandlerContext) {
         handle(.leave(cause), context: context)
@@ -240,15 +262,17 @@ final class SubscriberHandler: ChannelInboundHandler {
         switch action {
         case .sendPing: send([["PING"]], context: context)
         // Sent by the caller.
-        case .sendChange: break
+        case .sendChange, .sendLogin: break
+        case .loggedIn(let reply): keeper?.answered(reply)
         case .changed(let refusal):
             if let change = changes.popFirst() { answered(change, refusal: refusal) }
         case .subscribed(let subscription):
             reader.sink = sink
             handshakeTimeout?.cancel()
             sink.subscribed(subscription)
-            subscribed.succeed(())
+            subscribed.succeed(subscription)
             catchUp(context: context)
+            keepLogin(context: context)
         case .fence(let isPassed): fences.popFirst()?(isPassed)
         case .close: context.closeAtOnce()
         case .disconnected(let cause):

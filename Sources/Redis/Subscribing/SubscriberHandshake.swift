@@ -1,5 +1,6 @@
 /// The initial commands of a subscriber and the handling of their replies: AUTH, CLIENT SETNAME, CLIENT ID, ROLE, INFO,
-/// SUBSCRIBE, PSUBSCRIBE, all sent at once.
+/// SUBSCRIBE, PSUBSCRIBE, all sent at once; with a password file HELLO 3 before SUBSCRIBE, because only RESP3 admits AUTH
+/// while subscribed.
 ///
 /// Queries precede SUBSCRIBE, while they are allowed: a restarted server is recognized before its first envelope, and a
 /// replica before it is used.
@@ -17,6 +18,7 @@ struct SubscriberHandshake {
         case connectionID
         case role
         case info
+        case hello
         case subscribe
         case subscribePatterns
     }
@@ -46,6 +48,7 @@ struct SubscriberHandshake {
         patterns = names.filter(\.isPattern).map(\.name)
         steps =
             (credentials == nil ? [] : [.auth]) + [.setName, .connectionID, .role, .info]
+            + (configuration.passwordFile == nil ? [] : [.hello])
             + (channels.isEmpty ? [] : [.subscribe]) + (patterns.isEmpty ? [] : [.subscribePatterns])
         unconfirmed = Set(channels.isEmpty ? patterns : channels)
         subscription = Subscription(server: nil, endpoint: endpoint)
@@ -59,6 +62,7 @@ struct SubscriberHandshake {
         commands.append(["CLIENT", "ID"])
         commands.append(["ROLE"])
         commands.append(["INFO"])
+        if configuration.passwordFile != nil { commands.append(["HELLO", "3"]) }
         if !channels.isEmpty { commands.append(["SUBSCRIBE"] + channels.map { .bytes($0) }) }
         if !patterns.isEmpty { commands.append(["PSUBSCRIBE"] + patterns.map { .bytes($0) }) }
         return commands
@@ -78,17 +82,24 @@ struct SubscriberHandshake {
             if step == .connectionID { subscription.connectionID = reply.integer.map { Int($0) } }
         case .role:
             if let refusal = refusal(reply, command: "ROLE") { return refusal }
-            if let role = RedisRole(reply: reply), let objection = configuration.objection(to: role, at: endpoint) {
-                return .fail(objection)
+            if let role = RedisRole(reply: reply) {
+                if let objection = configuration.objection(to: role, at: endpoint) { return .fail(objection) }
+                if case .replica(let master, _) = role { subscription.role = .replica(of: master.description) }
             }
         case .info:
             // Not fatal if not permitted: it only costs the detail of some causes.
             if let refusal = refusal(reply, command: "INFO") { return refusal }
             if case .bulk(let text) = reply {
-                let info = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))
+                let text = String(decoding: text, as: UTF8.self)
+                let info = RedisServerInfo(infoText: text)
                 if let objection = configuration.objection(to: info, at: endpoint) { return .fail(objection) }
                 subscription.server = info
+                subscription.replication = ReplicationReport(info: text)
+                if info.role == "slave", subscription.role == .master { subscription.role = .replica(of: info.master) }
             }
+        case .hello:
+            // A server that speaks only RESP2 says so again when the password changes.
+            if let refusal = refusal(reply, command: "HELLO") { return refusal }
         case .subscribe: return confirmed(by: reply, command: "SUBSCRIBE", names: channels)
         case .subscribePatterns: return confirmed(by: reply, command: "PSUBSCRIBE", names: patterns)
         }

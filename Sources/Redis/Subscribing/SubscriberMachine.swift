@@ -21,6 +21,8 @@ struct SubscriberMachine: ~Copyable {
         case fence
         /// SUBSCRIBE and similar, with one confirmation per name.
         case change(confirmations: Int)
+        /// AUTH
+        case login
     }
 
     enum Input {
@@ -40,6 +42,8 @@ struct SubscriberMachine: ~Copyable {
         case fence
         /// The names have changed: one command, with this many names.
         case change(names: Int)
+        /// The password has changed: one command.
+        case login
         /// Deliberate end: `stopped` or `failover`.
         case leave(DisconnectCause)
         /// The socket is closed.
@@ -56,6 +60,10 @@ struct SubscriberMachine: ~Copyable {
         case sendChange
         /// The oldest change is confirmed, or refused with Redis' reason.
         case changed(refusal: String?)
+        /// Send the command of the ``Input/login``.
+        case sendLogin
+        /// The reply to it.
+        case loggedIn(RESPValue)
         case close
         /// A confirmed subscription has ended.
         case disconnected(DisconnectCause)
@@ -133,8 +141,8 @@ struct SubscriberMachine: ~Copyable {
         case .failed(let cause, let failure): return close(cause, wasSubscribed: false, failure: failure)
         case .handshakeOverdue: return close(.noAnswer, wasSubscribed: false)
         case .leave(let cause): return close(cause, wasSubscribed: false)
-        // The current names are requested once the rest is confirmed.
-        case .tick, .fence, .change:
+        // The current names are requested once the rest is confirmed, and the handshake has the current password.
+        case .tick, .fence, .change, .login:
             state = .joining(handshake)
             return nil
         case .inactive:
@@ -154,13 +162,19 @@ struct SubscriberMachine: ~Copyable {
         case .reply(let reply) where reply.isPong:
             if questions.popFirst() == .fence { action = .fence(isPassed: true) }
         case .reply(.error(let text)):
-            // If the ACL does not permit PING, there is no fence; if it does not permit a name, the others stay.
-            // Neither is a reason to disconnect.
+            // If PING is not permitted or unknown, there is no fence, and the refusal proves as well as a reply that the
+            // server is alive; if a name is not permitted, the others stay; if a password is refused, the last one
+            // holds. None is a reason to disconnect.
             switch questions.popFirst() {
-            case .fence where text.hasPrefix("NOPERM"): action = .fence(isPassed: false)
+            case .fence where RedisError.refusesCommand(text): action = .fence(isPassed: false)
+            case .liveness where RedisError.refusesCommand(text): break
             case .change: action = .changed(refusal: text)
+            case .login: action = .loggedIn(.error(text))
             case .fence, .liveness, nil: return close(.serverError(text), wasSubscribed: true)
             }
+        case .reply(let reply) where reply == .status("OK") && questions.first == .login:
+            questions.removeFirst()
+            action = .loggedIn(reply)
         case .reply(let reply) where reply.isConfirmation:
             guard case .change(let left)? = questions.first else { break }
             questions.removeFirst()
@@ -187,6 +201,9 @@ struct SubscriberMachine: ~Copyable {
         case .change(let names):
             questions.append(.change(confirmations: names))
             action = .sendChange
+        case .login:
+            questions.append(.login)
+            action = .sendLogin
         case .inactive:
             state = .ended(wasSubscribed: true)
             return .disconnected(.closedByServer)
@@ -209,7 +226,7 @@ struct SubscriberMachine: ~Copyable {
         case .leave:
             state = .leaving(cause, wasSubscribed: wasSubscribed, failure: failure)
             return .close
-        case .heard, .reply, .handshakeOverdue, .tick, .fence, .change:
+        case .heard, .reply, .handshakeOverdue, .tick, .fence, .change, .login:
             if case .heard = input { tls.heard() }
             state = .leaving(cause, wasSubscribed: wasSubscribed, failure: failure)
             return nil
@@ -247,40 +264,5 @@ extension RESPValue {
     fileprivate var isConfirmation: Bool {
         guard let parts = array, parts.count == 3, let word = parts[0].text else { return false }
         return ["subscribe", "psubscribe", "unsubscribe", "punsubscribe"].contains(word)
-    }
-}
-
-/// Detects a dead peer on a connection that may be quiet: sends a PING after an interval without a byte, gives up after
-/// another one without a reply. A busy connection is never pinged.
-struct LivenessMonitor {
-    enum Action: Equatable {
-        case none
-        case sendPing
-        case giveUp
-    }
-
-    private var heardSinceTick: Bool
-    private var pingIsOut = false
-
-    /// - Parameter hasHeard: whether bytes arrived in the current interval.
-    init(hasHeard: Bool = false) {
-        heardSinceTick = hasHeard
-    }
-
-    /// Bytes arrived.
-    mutating func heard() {
-        heardSinceTick = true
-    }
-
-    /// One interval has passed.
-    mutating func tick() -> Action {
-        defer { heardSinceTick = false }
-        if heardSinceTick {
-            pingIsOut = false
-            return .none
-        }
-        if pingIsOut { return .giveUp }
-        pingIsOut = true
-        return .sendPing
     }
 }

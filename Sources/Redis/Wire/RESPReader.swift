@@ -20,17 +20,19 @@ struct RESPReader: ~Copyable {
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private let state: UnsafeMutablePointer<ReplyState>
     private let longestElement: Int
+    private let speaksRESP3: Bool
 
     /// - Parameters:
     ///   - names: names whose messages go into the batch; nil on a command connection.
     ///   - header: of messages kept with their Redis channel.
     ///   - keepsAll: keeps every message with its Redis channel, regardless of names.
     ///   - longestElement: maximum bytes of one element; beyond it the stream counts as broken.
+    ///   - speaksRESP3: whether HELLO 3 may be sent: see ``RESP3Reply``.
     init(
         names: [SubscribedName]? = nil, header: MessageHeader? = nil, keepsAll: Bool = false,
-        longestElement: Int = Self.longestElement
+        longestElement: Int = Self.longestElement, speaksRESP3: Bool = false
     ) {
-        self.longestElement = longestElement
+        (self.longestElement, self.speaksRESP3) = (longestElement, speaksRESP3)
         state = .allocate(capacity: 1)
         functions = .allocate(capacity: 1)
         functions.initialize(to: ReplyState.objectFunctions)
@@ -90,6 +92,7 @@ struct RESPReader: ~Copyable {
             guard redisReaderFeed(reader, piece.baseAddress, piece.count) == REDIS_OK else { return errorText }
             size = min(size * 2, Self.largestFeed)
             while true {
+                if speaksRESP3, !RESP3Reply.adapt(reader, &state.pointee.replies) { break }
                 var reply: UnsafeMutableRawPointer?
                 guard redisReaderGetReply(reader, &reply) == REDIS_OK else { return errorText }
                 if reply == nil { break }

@@ -6,8 +6,8 @@ import NIOCore
 import Redis
 import ServiceLifecycle
 
-/// Maintains the subscription, and compares the counters with the received ids: at each subscription, and before it
-/// ends.
+/// Maintains the subscription, and compares the counters with the received ids: at each subscription, when a replica has
+/// its link to the master again, and before it ends.
 ///
 /// The counters are read first; then the reply to a PING on the subscription shows that everything assigned by then
 /// must have arrived. So envelopes in flight do not count as lost, and losses are known without waiting for the next
@@ -19,6 +19,8 @@ struct AuditedSubscription: Sendable {
     private let reader: CounterReader
     private let intake: Intake
     private let subscriber: RedisSubscriber
+    /// nil if the relay only subscribes.
+    private let tap: RelayTap?
     private let attached: AttachedChannels
     private let includesConnections: Bool
     private let looksAtStop: Bool
@@ -29,10 +31,13 @@ struct AuditedSubscription: Sendable {
     /// - Parameters:
     ///   - eventLoopGroup: for the subscription alone, so that nothing else delays its socket.
     ///   - looksAtStop: whether to compare the counters when stopping too, which may take seconds.
+    ///   - tap: carries the channels instead as soon as it can.
     init(
         redis: RedisConfiguration, attached: AttachedChannels, includesConnections: Bool, reader: CounterReader,
-        intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
+        intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, tap: RelayTap? = nil,
+        logger: Logger
     ) {
+        self.tap = tap
         self.includesConnections = includesConnections
         self.attached = attached
         self.looksAtStop = looksAtStop
@@ -45,9 +50,10 @@ struct AuditedSubscription: Sendable {
         subscriber = RedisSubscriber(
             configuration: redis,
             names: attached.all.enumerated().flatMap { $1.names(index: $0, connections: includesConnections) },
-            header: .coreRecord, title: { attached.title }, eventLoopGroup: eventLoopGroup, sink: intake,
-            logger: logger,
+            header: .coreRecord, title: { attached.title }, eventLoopGroup: eventLoopGroup,
+            sink: tap?.subscriptionSink ?? intake, logger: logger,
             onSubscribed: { subscribed.yield() })
+        tap?.onAttached { subscribed.yield() }
     }
 
     /// Subscribes to discovered hubs while running.
@@ -55,7 +61,9 @@ struct AuditedSubscription: Sendable {
         let channels = attached.all
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
-            let outcome = await subscriber.add(names) { [intake] in intake.command(.joined(index)) }
+            let joined: @Sendable () -> Void = { [intake] in intake.command(.joined(index)) }
+            var outcome = await subscriber.add(names, joined)
+            if let change = await tap?.add(names, joined) { outcome = change }
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
             switch outcome {
             case .confirmed: logger.notice("subscribed to a discovered hub", metadata: metadata)
@@ -79,7 +87,8 @@ struct AuditedSubscription: Sendable {
         let channels = attached.all
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
-            let outcome = await subscriber.remove(names.map(\.key))
+            var outcome = await subscriber.remove(names.map(\.key))
+            if let change = await tap?.remove(names.map(\.key)) { outcome = change }
             intake.command(.left(index))
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
             logger.notice("a hub has no nodes and is no longer watched until a node comes", metadata: metadata)
@@ -94,18 +103,33 @@ struct AuditedSubscription: Sendable {
     /// Inserts an event from outside the subscription into the stream; thread-safe.
     func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
-    /// Inserts news about the replica subscribed to into the stream; thread-safe.
-    func tell(_ news: ReplicaNews) { intake.command(.replica(news)) }
+    /// Inserts news about the replica subscribed to into the stream; thread-safe. What is missing is found out at once.
+    func tell(_ news: ReplicaNews) {
+        intake.command(.replica(news))
+        switch news {
+        case .linkRestored, .resynced: subscribed.yield()
+        case .linkLost, .moved: break
+        }
+    }
 
-    /// Leaves the server for the current master; thread-safe.
-    func leaveForMaster() { subscriber.leaveForMaster() }
+    /// The server of the confirmed subscription; nil while there is none. Thread-safe.
+    var server: RedisEndpoint? { subscriber.server }
+
+    /// Leaves the server for the one to use now; thread-safe.
+    func leaveForMaster() {
+        subscriber.leaveForMaster()
+        tap?.leave()
+    }
+
+    /// Takes note of an answer to `INFO replication`; thread-safe.
+    func heard(replication info: String, from endpoint: String) { tap?.heard(replication: info, from: endpoint) }
 
     /// Runs until cancellation or graceful shutdown.
     ///
     /// - Throws: see ``RedisSubscriber/run()``.
     func run() async throws {
         // Separate tasks: they are ended only after the counters have been compared.
-        let reading = Task { try await subscriber.run() }
+        let reading = Task { if let tap { try await tap.run(subscriber) } else { try await subscriber.run() } }
         let auditing = Task {
             for await _ in subscriptions { _ = await look(through: subscriber, isLast: false) }
         }
@@ -146,10 +170,13 @@ struct AuditedSubscription: Sendable {
 
     /// - Returns: the counters, if the connection did not deliver everything in time.
     private func look(through subscriber: RedisSubscriber, isLast: Bool) async -> [CounterReading]? {
-        let counters = await reader.read()
-        let isFenced = await subscriber.fence {
+        // A replica may lag behind its master: its own counter fits what it has delivered.
+        let counters = await reader.read(at: subscriber.server)
+        let passed: @Sendable () -> Void = {
             intake.counters(CounterReadings(counters: counters, isFenced: true, isLast: isLast))
         }
+        let isFenced =
+            if let tap, tap.isCarrying { await tap.fence(passed) } else { await subscriber.fence(passed) }
         return isFenced ? nil : counters
     }
 }
@@ -180,61 +207,4 @@ extension MessageHeader {
     static let coreRecord = MessageHeader(
         count: { CoreRecord.headerCount(channel: $0, payload: $1) },
         write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) })
-}
-
-/// Reads the counters over a separate connection, because a subscribed one may not send commands.
-struct CounterReader: Sendable {
-    /// The longest time for one reading, from the connection to the last reply.
-    static let timeout = Duration.seconds(2)
-
-    let redis: RedisConfiguration
-    let channels: [String]
-    let eventLoopGroup: any EventLoopGroup
-
-    /// Never fails, and takes at most ``timeout``: unreadable counters are marked per channel.
-    func read() async -> [CounterReading] {
-        await withTaskGroup(of: [CounterReading]?.self) { group in
-            group.addTask { try? await ask() }
-            group.addTask {
-                try? await Task.sleep(for: Self.timeout)
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first ?? channels.map { _ in .unreadable(.redisAway) }
-        }
-    }
-
-    private func ask() async throws -> [CounterReading] {
-        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
-        let readings = await withTaskCancellationHandler {
-            await withTaskGroup(of: (Int, CounterReading).self) { group in
-                // All at once: a thousand channels take one round trip.
-                for (index, channel) in channels.enumerated() {
-                    group.addTask { (index, await reading(of: channel, client)) }
-                }
-                var readings = channels.map { _ in CounterReading.unreadable(.redisAway) }
-                for await (index, reading) in group { readings[index] = reading }
-                return readings
-            }
-        } onCancel: {
-            Task { await client.close() }
-        }
-        await client.close()
-        return readings
-    }
-
-    private func reading(of channel: String, _ client: RedisClient) async -> CounterReading {
-        do {
-            let reply = try await client.send(["GET", .text(channel)])
-            guard let text = reply.text else { return .unreadable(.counterMissing) }
-            return UInt64(text).map { .value($0) } ?? .unreadable(.counterNotANumber)
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            return .unreadable(.counterNotPermitted)
-        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
-            return .unreadable(.counterNotANumber)
-        } catch {
-            return .unreadable(.redisAway)
-        }
-    }
 }

@@ -23,6 +23,8 @@ struct HubFollower: Sendable {
     /// The longest time for the first search: the relay must start, whatever Redis does.
     static let firstLook = Duration.seconds(2)
     private static let retryDelay = Duration.seconds(5)
+    /// The same if only a replica can be asked, to which nodes do not subscribe.
+    private static let masterDelay = Duration.seconds(30)
 
     private let redis: RedisConfiguration
     private let attachment: CoreAttachment
@@ -61,7 +63,7 @@ struct HubFollower: Sendable {
     }
 
     private func findOnce() async throws -> [CoreHub] {
-        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+        let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
         let hubs = await withTaskCancellationHandler {
             var discovery = HubDiscovery(attachment: attachment, limit: limit)
             return try? await discovery.find(client: client).get()
@@ -91,14 +93,25 @@ struct HubFollower: Sendable {
             discovery: HubDiscovery(attachment: attachment, limit: limit),
             presence: HubPresence(attachment, limit: limit), neighbours: NeighbourLog(attachment, logger))
         var log = EventLog(logger)
+        var told: String?
         while !Task.isCancelled {
             do {
-                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+                // Nodes subscribe to the master.
+                let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
+                told = nil
                 search.presence.connected()
                 let failure = await look(&search, client, apply)
                 await client.close()
                 if Task.isCancelled { return }
                 if let failure { throw failure }
+            } catch let error as RedisError where error.isMasterAway {
+                if told != error.description {
+                    logger.warning("cannot search for hubs, trying again", metadata: ["cause": "\(error)"])
+                }
+                told = error.description
+                try? await Task.sleep(for: Self.masterDelay)
+            } catch is NodesElsewhere {
+                // The next connection is to the new master.
             } catch {
                 log.write(
                     .warning, "cannot search for hubs, trying again", kind: "hubs", at: Moment.now().monotonic,
@@ -114,6 +127,7 @@ struct HubFollower: Sendable {
     ) async -> (any Error)? {
         while !Task.isCancelled {
             do {
+                if case .replica? = try await client.role() { throw NodesElsewhere() }
                 switch try await search.discovery.find(client: client) {
                 case .success(let hubs):
                     search.isUnknown = false
@@ -172,3 +186,6 @@ struct HubFollower: Sendable {
             metadata: ["hubs": "\(hubs.prefix(10).map(\.topic).joined(separator: ", "))"])
     }
 }
+
+/// The server that was asked for hubs has become a replica: nodes subscribe to another one.
+private struct NodesElsewhere: Error {}

@@ -19,6 +19,8 @@ package enum RelayEvent: Sendable {
     case missed(channel: Int, cause: GapCause)
     /// The server subscribed to is a replica, and something happened to its link to the master.
     indirect case replica(ReplicaNews)
+    /// The relay reads the server's replication stream, and something happened to its link.
+    indirect case tap(TapNews)
     /// Missing ids.
     ///
     ///   - isOfThisRun: false if they were missing before this run: they belong into the capture, not into its metrics.
@@ -55,8 +57,11 @@ package enum RelayEvent: Sendable {
         case .replica(.linkLost(let master)): .replicaLinkLost(master: master)
         case .replica(.linkRestored): .replicaLinkRestored()
         case .replica(.resynced): .replicaResync()
-        case .subscribed(let subscription):
-            .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
+        case .replica(.moved): nil
+        case .tap(.resumed(let position)): .resumed(replid: position.history, offset: position.offset)
+        case .tap(.reached(let position)): .replicated(replid: position.history, offset: position.offset)
+        case .tap(.lost(let bytes)): .backlogLost(bytes: bytes.map { Int($0) })
+        case .subscribed(let subscription): CaptureEvent(subscription)
         case .disconnected(let cause): .disconnected(cause: cause.label)
         case .gap(let channel, let ids, let cause, _):
             .gap(channel: channels[channel], from: ids.lowerBound, to: ids.upperBound, cause: cause)
@@ -86,6 +91,39 @@ package enum ReplicaNews: Sendable, Equatable {
     case linkRestored
     /// It got all data of its master anew: what was published meanwhile did not arrive.
     case resynced
+    /// It follows this master, in this history (`master_replid`); nil if unknown. Nothing is missing because of it.
+    case moved(master: String?, history: String?)
+
+    /// Whether ids may be missing because of it.
+    var isDisruption: Bool {
+        switch self {
+        case .linkLost, .resynced: true
+        case .linkRestored, .moved: false
+        }
+    }
+}
+
+extension CaptureEvent {
+    fileprivate init(_ subscription: Subscription) {
+        self = .subscribed(
+            runID: subscription.server?.identity, redisVersion: subscription.server?.versionText,
+            replid: subscription.replication?.history, offset: subscription.replication?.offset)
+        redis = subscription.endpoint
+        masterReplid = subscription.server?.history
+        if case .replica(let master) = subscription.role { replicaOf = master ?? "unknown" }
+    }
+}
+
+/// What happened to the link to a server's replication stream, which carries the channels instead of a subscription.
+package enum TapNews: Sendable, Equatable {
+    /// It continued where it ended: nothing is missing.
+    case resumed(ReplicationPosition)
+    /// Part of the stream was not received: what was published in it is missing on all channels.
+    ///
+    ///   - bytes: of the stream; nil if unknown.
+    case lost(bytes: Int64?)
+    /// Everything up to here has been received, or reported missing.
+    case reached(ReplicationPosition)
 }
 
 /// Why the relay lost envelopes.

@@ -46,7 +46,18 @@ struct RelayLog {
             let logged = channels.firstIndex { event.isOf($0) }.flatMap { wrong.removeValue(forKey: $0) } ?? []
             logger.warning("\(event.event)", metadata: event.interleavingMetadata(wrong: logged))
         // Logged by the part that detected it.
-        case .batch, .subscribed, .disconnected, .attached, .joined, .left, .missed, .replica, .noted,
+        case .tap(.lost(let bytes)):
+            logger.error(
+                "part of the replication stream was lost: what was published in it is missing",
+                metadata: [
+                    "bytes": "\(bytes.map { "\($0)" } ?? "unknown")",
+                    "remedy": "raise 'repl-backlog-size' of the server, so that it bridges longer outages",
+                ])
+        case .tap(.resumed(let position)):
+            logger.notice(
+                "the replication stream continued where it ended, nothing was missed",
+                metadata: ["offset": "\(position.offset)"])
+        case .batch, .subscribed, .disconnected, .attached, .joined, .left, .missed, .replica, .tap(.reached), .noted,
             .recordingPaused, .recordingResumed, .writingFailed, .writingResumed:
             break
         }

@@ -9,11 +9,15 @@ package final class RelayStatus: Sendable {
     private let subscribed = Atomic(false)
     private let writing = Atomic(false)
     private let diskLow = Atomic(false)
+    private let tapped = Atomic(false)
     private let connection = Atomic(0)
     private let count = Atomic(0)
     /// 0 until the recorder thread has started.
     private let lastBeat = Atomic<UInt64>(0)
     private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
+    private let watchedReplica = NIOLockedValueBox<ReplicaHealth?>(nil)
+    private let chosen = Atomic(false)
+    private let first = NIOLockedValueBox<ReplicationReport?>(nil)
     private let records: Bool
 
     /// - Parameter records: false for a relay that only observes.
@@ -39,6 +43,10 @@ package final class RelayStatus: Sendable {
         set { diskLow.store(newValue, ordering: .relaxed) }
     }
 
+    /// True while the channels come from the replication stream, or did until its link was lost: then Redis does not
+    /// count the relay among the subscribers.
+    package var isTapped: Bool { tapped.load(ordering: .relaxed) }
+
     /// How often the relay has subscribed, which tells one subscription from the next.
     var subscriptions: Int { count.load(ordering: .relaxed) }
 
@@ -51,7 +59,37 @@ package final class RelayStatus: Sendable {
         set { connection.store(newValue ?? 0, ordering: .relaxed) }
     }
 
-    /// Set while the server subscribed to is a replica.
+    /// True while the server subscribed to is a replica that is watched as such: it was one when the relay subscribed, or
+    /// the operator prefers replicas.
+    var isReplicaChosen: Bool {
+        get { chosen.load(ordering: .relaxed) }
+        set { chosen.store(newValue, ordering: .relaxed) }
+    }
+
+    /// The link of the server subscribed to, while it is a replica; nil for a master, or if unknown.
+    package var replica: ReplicaHealth? {
+        get { watchedReplica.withLockedValue { $0 } }
+        set { watchedReplica.withLockedValue { $0 = newValue } }
+    }
+
+    /// What the server said of its replication when the relay subscribed: what happens to it from then on concerns the
+    /// relay. nil if unknown.
+    var firstReport: ReplicationReport? { first.withLockedValue { $0 } }
+
+    /// Takes note of the server's link to its master.
+    ///
+    /// - Parameter time: nanoseconds since 1970.
+    func observe(_ report: ReplicationReport, at time: UInt64) {
+        watchedReplica.withLockedValue { known in
+            guard report.isReplica else { return known = nil }
+            let isSame = known?.isLinked == report.isLinked
+            known = ReplicaHealth(
+                master: report.master, isLinked: report.isLinked, since: isSame ? known?.since ?? time : time,
+                lag: known?.lag)
+        }
+    }
+
+    /// Set while the server subscribed to is a replica, although it was a master when the relay subscribed.
     package var masterLoss: MasterLoss? {
         get { lostMaster.withLockedValue { $0 } }
         set { lostMaster.withLockedValue { $0 = newValue } }
@@ -59,8 +97,11 @@ package final class RelayStatus: Sendable {
 
     /// nil if ready; else the reason as text.
     var notReadyReason: String? {
-        if !isSubscribed { return "not subscribed to Redis" }
+        if !isSubscribed {
+            return isTapped ? "the link to the replication stream of Redis is lost" : "not subscribed to Redis"
+        }
         if let masterLoss { return masterLoss.reason }
+        if let replica, !replica.isLinked { return replica.reason }
         if records, isDiskLow { return "disk space is low" }
         if records, !isWriting { return "the capture is not being written" }
         return nil
@@ -70,10 +111,14 @@ package final class RelayStatus: Sendable {
         switch event {
         case .subscribed(let subscription):
             connectionID = subscription.connectionID
-            // A replica would have been refused.
             masterLoss = nil
+            replica = nil
+            isReplicaChosen = subscription.role != .master
+            first.withLockedValue { $0 = subscription.replication }
             count.add(1, ordering: .relaxed)
+            tapped.store(subscription.replication != nil, ordering: .relaxed)
             isSubscribed = true
+        case .tap(.resumed): isSubscribed = true
         case .disconnected: isSubscribed = false
         default: break
         }
@@ -109,5 +154,30 @@ package struct MasterLoss: Sendable, Equatable {
     /// For `/-/ready`, the log and the live page.
     var reason: String {
         "Redis is a replica" + (master.map { " of \($0)" } ?? "") + " now: nodes publish to its master"
+    }
+}
+
+/// A replica that the relay is subscribed to.
+package struct ReplicaHealth: Sendable, Equatable {
+    /// `host:port` of its master; nil if unknown.
+    package var master: String?
+    /// Whether it receives from its master.
+    package var isLinked: Bool
+    /// Since when; nanoseconds since 1970.
+    package var since: UInt64
+    /// How far it is behind its master, in seconds; nil if unknown.
+    package var lag: Double?
+
+    /// - Parameters: as the properties of the same names.
+    package init(master: String?, isLinked: Bool, since: UInt64, lag: Double? = nil) {
+        self.master = master
+        self.isLinked = isLinked
+        self.since = since
+        self.lag = lag
+    }
+
+    /// For `/-/ready` and the log, of one without a link.
+    var reason: String {
+        "the replica has lost its master" + (master.map { " \($0)" } ?? "") + ": nothing that nodes publish arrives"
     }
 }

@@ -76,6 +76,8 @@ enum RecorderCommand: Sendable, Equatable {
     case left(Int)
     /// Something happened to the replica subscribed to.
     case replica(ReplicaNews)
+    /// Something happened to the link to the replication stream.
+    case tap(TapNews)
     /// Counters in different databases are at both ends of this jump of ids; by channel index.
     case areCounters(CaptureEvent.Withdrawn, channel: Int)
 }

@@ -10,12 +10,25 @@ struct Disruptions {
     private(set) var cause: GapCause?
     private var server: RedisServerInfo?
     private var endpoint: String?
+    /// Before the last lost connection.
+    private var before: (count: Int, cause: GapCause?)?
 
     mutating func disconnected(_ cause: DisconnectCause) {
         // Deliberate: whatever comes from now on is not ours.
         guard cause != .stopped else { return }
+        before = (count, self.cause)
         disrupt(cause == .failover ? .failover : .connectionLost)
     }
+
+    /// The link to the replication stream continued where it ended: as if it had not been lost.
+    mutating func resumed() {
+        guard let before, count == before.count + 1 else { return }
+        (count, cause) = before
+        self.before = nil
+    }
+
+    /// Part of the replication stream was not received.
+    mutating func streamLost() { disrupt(.backlogLost) }
 
     mutating func dropped() {
         disrupt(.dropped)
@@ -40,7 +53,10 @@ struct Disruptions {
             return
         }
         guard let before = server, let info else { return }
-        if before.runID != info.runID {
+        // A sentinel ends the subscriptions of a replica that it promotes.
+        if before.role == "slave", info.role == "master", before.runID == info.runID {
+            cause = .failover
+        } else if before.runID != info.runID {
             cause = .redisRestart
         } else if let then = before.outputBufferDisconnections, let now = info.outputBufferDisconnections, now > then {
             cause = .outputBufferLimit

@@ -25,6 +25,7 @@ struct ObservedChannels {
     private var disruptions = Disruptions()
     private var turns = PublishTurns(observers: 0)
     private var subscriptions = 0
+    private var isConnected = false
     /// On the monotonic clock.
     private var lastTick: UInt64 = 0
 
@@ -127,19 +128,30 @@ struct ObservedChannels {
         switch event {
         case .subscribed(let subscription):
             subscriptions += 1
-            if subscriptions > 1 { metrics.reconnects.increment() }
+            // The replication stream takes over without an interruption.
+            if subscriptions > 1, !isConnected { metrics.reconnects.increment() }
+            isConnected = true
             // One that is just being attached joins later.
             setUp(1)
             disruptions.subscribed(subscription)
         case .joined(let channel): metrics.channels[channel].up.set(1)
         case .attached(let indexes): for channel in indexes { returned(channel) }
         case .left(let channel): leave(channel)
+        case .tap(.resumed):
+            isConnected = true
+            setUp(1)
+            disruptions.resumed()
+        case .tap(.lost(let bytes)):
+            // Of another history: a restart or a failover, which the server tells.
+            if bytes != nil { disruptions.streamLost() }
+            missedSomething()
         case .disconnected(let cause):
+            isConnected = false
             setUp(0)
             disruptions.disconnected(cause)
             missedSomething()
         case .clockStep: missedSomething()
-        case .replica(.linkRestored): break
+        case .replica(let news) where !news.isDisruption: break
         case .replica:
             disruptions.replicaBroke()
             missedSomething()

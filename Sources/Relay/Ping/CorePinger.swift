@@ -45,9 +45,9 @@ struct CorePinger: Sendable {
         var rounds = Rounds(scan: PacedChannelScan(pattern: [], limit: limit), sample: PingSample(prefix: prefix))
         while !Task.isCancelled {
             do {
-                let line = try await PingLine.connect(to: redis, eventLoopGroup: eventLoopGroup)
-                isFailing = false
-                let failure = await ping(over: line, &rounds)
+                let line = try await PingLine.connect(to: try await master(), eventLoopGroup: eventLoopGroup)
+                // Not at the connection: a server that refuses PUBLISH would be told at each attempt.
+                let failure = await ping(over: line, &rounds) { isFailing = false }
                 await line.close()
                 if let failure { throw failure }
             } catch is CancellationError {
@@ -64,6 +64,15 @@ struct CorePinger: Sendable {
         }
     }
 
+    /// A ping that is published at a replica reaches no node.
+    private func master() async throws -> RedisConfiguration {
+        let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
+        await client.close()
+        var master = redis.pinned(to: client.server)
+        master.use = .publish
+        return master
+    }
+
     /// State that is kept when a connection is replaced.
     private struct Rounds {
         var scan: PacedChannelScan
@@ -74,11 +83,14 @@ struct CorePinger: Sendable {
     }
 
     /// - Returns: the error of the failed connection.
-    private func ping(over line: PingLine, _ rounds: inout Rounds) async -> (any Error)? {
+    private func ping(
+        over line: PingLine, _ rounds: inout Rounds, onRound: () -> Void
+    ) async -> (any Error)? {
         do {
             while true {
                 try Task.checkCancellation()
                 try await round(line, &rounds)
+                onRound()
                 try await Task.sleep(for: interval)
             }
         } catch {

@@ -14,6 +14,7 @@ struct Recorder: ~Copyable {
     private var channels: [String]
     private let metrics: RecordingMetrics
     private let status: RelayStatus
+    private let attached: AttachedChannels
     private let logger: Logger
     /// nil if payloads are recorded unchanged.
     let filter: PayloadFilter?
@@ -29,6 +30,7 @@ struct Recorder: ~Copyable {
         self.filter = filter
         channels = context.channels
         status = context.status
+        attached = context.attached
         logger = context.logger
     }
 
@@ -69,14 +71,18 @@ struct Recorder: ~Copyable {
         case .batch, .attached, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
         case .subscribed(let subscription):
             let server = subscription.server
-            return connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+            return connected(
+                runID: server?.identity, redisVersion: server?.versionText, masterReplid: server?.history,
+                event.captured(channels), at: now)
+        // Of event keys the ids show what is missing.
+        case .tap(.lost): if !attached.watchedHubs.isEmpty { metrics.account.lostPart() }
         case .gap(let channel, let ids, let cause, let isOfThisRun):
             sequenceBroke(channel: channel)
             if isOfThisRun { metrics.account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause) }
         case .duplicate(let channel, _, _), .counterReset(let channel, _, _, _): sequenceBroke(channel: channel)
         // Envelopes before and after it are two runs of ids.
         case .skipped(let payload, _): sequenceBroke(channel: payload.channel)
-        case .disconnected, .joined, .left, .missed, .replica, .mayBeMissing, .dropped, .clockStep, .noted: break
+        case .disconnected, .joined, .left, .missed, .replica, .tap, .mayBeMissing, .dropped, .clockStep, .noted: break
         }
         if let event = event.captured(channels) { append(event, at: now) }
     }
@@ -105,13 +111,18 @@ struct Recorder: ~Copyable {
         }
     }
 
-    mutating func connected(runID: String?, redisVersion: String?, at now: Moment) {
+    /// - Parameter event: nil for one with the given facts alone.
+    mutating func connected(
+        runID: String?, redisVersion: String?, masterReplid: String? = nil, _ event: CaptureEvent? = nil,
+        at now: Moment
+    ) {
         attempt(now) { writer throws(CaptureError) in
-            try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
+            try writer.connected(
+                runID: runID, redisVersion: redisVersion, masterReplid: masterReplid, at: now)
         }
         // During an outage no segment is open: this sets the server of the next one.
-        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion) }
-        append(.subscribed(runID: runID, redisVersion: redisVersion), at: now)
+        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion, masterReplid: masterReplid) }
+        append(event ?? .subscribed(runID: runID, redisVersion: redisVersion), at: now)
     }
 
     /// When ``tick(_:)`` is next due, on the monotonic clock.

@@ -89,6 +89,7 @@ package struct RecordingMetrics: Sendable {
 final class RunAccount: Sendable {
     private let missing = Atomic(0)
     private let gone = Atomic(0)
+    private let parts = Atomic(0)
 
     /// Ids assigned in this run that did not arrive. Envelopes dropped by the intake are counted as dropped.
     func missed(ids: UInt64, cause: GapCause) {
@@ -99,8 +100,12 @@ final class RunAccount: Sendable {
     /// Recorded, and then lost.
     func lost(envelopes: Int) { gone.add(envelopes, ordering: .relaxed) }
 
+    /// Part of the replication stream was not received, and hubs, which have no ids, are watched.
+    func lostPart() { parts.add(1, ordering: .relaxed) }
+
     var missingIDs: Int { missing.load(ordering: .relaxed) }
     var goneEnvelopes: Int { gone.load(ordering: .relaxed) }
+    var lostParts: Int { parts.load(ordering: .relaxed) }
 }
 
 /// Losses of a recording relay in its run.
@@ -111,17 +116,19 @@ package struct RelayLosses: Sendable, Equatable {
     package var missingIDs = 0
     /// Recorded, and lost with a file that was deleted or truncated.
     package var goneEnvelopes = 0
+    /// How often part of the replication stream was lost, with envelopes without ids in it or not.
+    package var lostParts = 0
 
     /// No losses.
     package init() {}
 
     /// True if nothing was lost.
-    package var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
+    package var isEmpty: Bool { self == RelayLosses() }
 
     /// Determines the exit status.
     package var verdict: RecordingVerdict {
         var verdict = RecordingVerdict()
-        verdict.hasLoss = droppedEnvelopes > 0 || missingIDs > 0
+        verdict.hasLoss = droppedEnvelopes > 0 || missingIDs > 0 || lostParts > 0
         verdict.isDamaged = goneEnvelopes > 0
         return verdict
     }

@@ -62,17 +62,19 @@ package struct Tail: Sendable {
         thread.start()
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let attached = AttachedChannels(backplanes)
+        let status = RelayStatus(records: false)
         let follower = HubFollower(
             redis: redis, attachment: core, limit: maxChannelScan, attached: attached,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         if let hubs = await follower?.findFirst() { _ = attached.attach(hubs) }
         let working = Task { [selection, limit] in
             try await thread.runIfActive {
-                TailWorker(attached, selection: selection, limit: limit, output: makeOutput(stop)).run(from: intake)
+                TailWorker(attached, status, selection: selection, limit: limit, output: makeOutput(stop))
+                    .run(from: intake)
             }
         }
         let subscribed = await subscribe(
-            attached, follower, until: working, intake: intake, eventLoopGroup: eventLoopGroup)
+            attached, status, follower, until: working, intake: intake, eventLoopGroup: eventLoopGroup)
         stop.request()
         intake.close()
         let (report, failure) = try await working.value
@@ -85,7 +87,7 @@ package struct Tail: Sendable {
 
     /// Returns when the first has ended: the subscription, the duration, the work, or this task.
     private func subscribe(
-        _ attached: AttachedChannels, _ follower: HubFollower?,
+        _ attached: AttachedChannels, _ status: RelayStatus, _ follower: HubFollower?,
         until working: Task<(report: TailReport, failure: (any Error)?), any Error>, intake: Intake,
         eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
@@ -110,6 +112,13 @@ package struct Tail: Sendable {
         }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
             group.addTask { await Result { try await subscription.run() } }
+            let link = LinkWatch(
+                redis: redis, subscription: subscription,
+                context: RelayContext(attached: attached, registry: Registry(), status: status, logger: logger))
+            group.addTask {
+                await link.run()
+                return .success(())
+            }
             if let follower {
                 group.addTask {
                     await Result {

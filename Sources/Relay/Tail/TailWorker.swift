@@ -11,6 +11,7 @@ struct TailWorker: ~Copyable {
     private static let longestWait = 0.5
 
     private let attached: AttachedChannels
+    private let status: RelayStatus
     /// By channel index.
     private var channels: [BackplaneChannel] = []
     private var names: [String] = []
@@ -26,9 +27,14 @@ struct TailWorker: ~Copyable {
     private var failure: (any Error)?
 
     /// - Parameters:
+    ///   - status: told of the subscription.
     ///   - limit: number of envelopes to pass on; nil for all.
-    init(_ attached: AttachedChannels, selection: CaptureSelection, limit: Int?, output: any TailOutput) {
+    init(
+        _ attached: AttachedChannels, _ status: RelayStatus = RelayStatus(records: false),
+        selection: CaptureSelection, limit: Int?, output: any TailOutput
+    ) {
         self.attached = attached
+        self.status = status
         self.limit = limit
         self.output = output
         matcher = EnvelopeMatcher(selection)
@@ -77,9 +83,11 @@ struct TailWorker: ~Copyable {
             }
         case .subscribed(let subscription):
             subscriptions += 1
+            status.consume(.subscribed(subscription))
             disruptions.subscribed(subscription)
             hand(.subscribed(subscription), at: now.realtime)
         case .disconnected(let cause):
+            status.consume(.disconnected(cause))
             disruptions.disconnected(cause)
             // Our own stop is not news.
             if cause != .stopped { hand(.disconnected(cause), at: now.realtime) }
@@ -93,7 +101,20 @@ struct TailWorker: ~Copyable {
         case .command(.attach): takeAttached()
         case .command(.joined(let channel)): hand(.joined(channel: channel), at: now.realtime)
         case .command(.left(let channel)): hand(.left(channel: channel), at: now.realtime)
+        case .command(.replica(let news)): tell(news, at: now.realtime)
+        case .command(.note(let event)): hand(.noted(event), at: now.realtime)
         case .command: break
+        }
+    }
+
+    /// Of event keys the ids show what is missing.
+    private mutating func tell(_ news: ReplicaNews, at time: UInt64) {
+        hand(.replica(news), at: time)
+        guard news.isDisruption else { return }
+        disruptions.replicaBroke()
+        guard news == .resynced else { return }
+        for index in channels.indices where channels[index].hub != nil && !attached.left.contains(index) {
+            hand(.missed(channel: index, cause: .replicaResync), at: time)
         }
     }
 

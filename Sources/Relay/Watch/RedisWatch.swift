@@ -46,10 +46,13 @@ struct RedisWatch: Sendable {
         var subscribers = SubscriberWatch(metrics: metrics.subscriberRows, logger: logger)
         var nodes = NodeWatch(metrics: metrics, limit: maxChannelScan, logger: logger)
         var hint = ChannelHint(channels: keys, limit: maxChannelScan, logger: logger)
+        var line = MasterLine(redis: redis, eventLoopGroup: eventLoopGroup, logger: logger)
         while !Task.isCancelled {
             // The subscription already logs why Redis cannot be reached.
             do {
-                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+                // What is asked must be about the server subscribed to.
+                let client = try await RedisClient.connect(
+                    to: subscription.server.map { redis.pinned(to: $0) } ?? redis, eventLoopGroup: eventLoopGroup)
                 wait = Self.firstRetry
                 role.connected()
                 subscribers.connected()
@@ -59,10 +62,11 @@ struct RedisWatch: Sendable {
                         try await preflight(client)
                         looked = true
                     }
-                    try await poll(client, &role, &subscribers, &nodes, &hint)
+                    try await poll(client, &line, &role, &subscribers, &nodes, &hint)
                 } onCancel: {
                     Task { await client.close() }
                 }
+                await line.close()
                 metrics.forgetAnswers()
                 subscribers.forget()
                 await client.close()
@@ -79,19 +83,24 @@ struct RedisWatch: Sendable {
     }
 
     private func preflight(_ client: RedisClient) async throws {
-        let report = try await Preflight(client: client, configuration: redis, channels: keys).look()
+        let report = try await Preflight.of(client, redis: redis, channels: keys, eventLoopGroup: eventLoopGroup)
         for finding in report.findings() { logger.warning("pre-flight", metadata: ["cause": "\(finding.text)"]) }
         if !report.notPermitted.isEmpty {
             logger.info(
                 "some commands are not permitted; their figures are left out",
-                metadata: ["commands": "\(report.notPermitted.joined(separator: " "))"])
+                metadata: ["commands": "\(report.notPermitted.map(\.title).joined(separator: ", "))"])
+        }
+        if !report.missingFields.isEmpty {
+            logger.info(
+                "INFO lacks some fields; what they tell is left out",
+                metadata: ["fields": "\(report.missingFields.map(\.rawValue).joined(separator: ", "))"])
         }
     }
 
-    /// Runs until the connection fails.
+    /// Runs until the connection fails, or the subscription has moved.
     private func poll(
-        _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch, _ nodes: inout NodeWatch,
-        _ hint: inout ChannelHint
+        _ client: RedisClient, _ line: inout MasterLine, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch,
+        _ nodes: inout NodeWatch, _ hint: inout ChannelHint
     ) async throws {
         var open =
             [.subscribers] + keys.indices.map { Question.counter(channel: $0) } + [
@@ -100,10 +109,10 @@ struct RedisWatch: Sendable {
         // Compares consecutive readings.
         var silence = keys.map { _ in SilenceDetector() }
         while !Task.isCancelled {
-            try await role.look(client, eventLoopGroup: eventLoopGroup)
+            let asked = try await look(client, &line, &role)
             for question in open {
                 do {
-                    try await ask(question, client, &silence)
+                    try await ask(question, asked, &silence)
                 } catch let error as RedisError where error.isRefusalOfCommand {
                     open.removeAll { $0 == question }
                     forget(question)
@@ -114,18 +123,58 @@ struct RedisWatch: Sendable {
                     role.observe(error)
                 }
             }
-            try await subscribers.look(client)
-            try await nodes.look(client, hubs: hubs)
+            try await subscribers.look(asked.nodes ?? client)
+            try await nodes.look(asked.nodes, hubs: hubs)
             let counts = keys.indices.map { metrics.subscribers(channel: $0) }
             // Before we have subscribed ourselves, a single subscriber may be a node.
-            if status.isSubscribed, let meant = try await hint.look(client, subscribers: counts) {
+            if status.isSubscribed, let place = asked.nodes, let meant = try await hint.look(place, subscribers: counts)
+            {
                 metrics.setMeant(meant)
             }
-            // What nodes feel immediately is queried twice as often.
-            try await Task.sleep(for: Self.interval / 2)
-            try await role.look(client, eventLoopGroup: eventLoopGroup)
-            try await Task.sleep(for: Self.interval / 2)
+            try await pause(client, &line, &role)
         }
+    }
+
+    /// The connections that a round of questions uses.
+    private struct Asked {
+        /// To the server subscribed to.
+        let own: RedisClient
+        /// To where nodes subscribe: the same, or the master of a replica; nil if that cannot be asked.
+        let nodes: RedisClient?
+    }
+
+    /// What nodes feel immediately is queried between the rounds too; a replica loses its link without a sign on our
+    /// connection, so it is asked each second.
+    private func pause(_ client: RedisClient, _ line: inout MasterLine, _ role: inout RoleWatch) async throws {
+        guard !role.isReplica else {
+            for _ in 0..<5 {
+                try await Task.sleep(for: Self.interval / 5)
+                _ = try await look(client, &line, &role)
+            }
+            return
+        }
+        try await Task.sleep(for: Self.interval / 2)
+        _ = try await look(client, &line, &role)
+        try await Task.sleep(for: Self.interval / 2)
+    }
+
+    private func look(
+        _ client: RedisClient, _ line: inout MasterLine, _ role: inout RoleWatch
+    ) async throws -> Asked {
+        if let server = subscription.server, server != client.server { throw MasterElsewhere() }
+        let before = status.replica?.master
+        let master = role.isReplica ? try await line.client(ofMasterOf: client) : nil
+        try await role.look(client, master: master, eventLoopGroup: eventLoopGroup)
+        // The connection may be to a former master.
+        let isOther = before != nil && status.replica?.master != before
+        if isOther || !role.isReplica { await line.close() }
+        guard role.isReplica else {
+            metrics.replica.setMasterAnswers(nil)
+            return Asked(own: client, nodes: client)
+        }
+        let usable = isOther ? nil : master
+        metrics.replica.setMasterAnswers(usable != nil)
+        return Asked(own: client, nodes: usable)
     }
 
     /// The currently watched hubs, with the indexes of their channels.
@@ -140,14 +189,15 @@ struct RedisWatch: Sendable {
         case outputBufferLimit
     }
 
-    private func ask(_ question: Question, _ client: RedisClient, _ silence: inout [SilenceDetector]) async throws {
+    private func ask(_ question: Question, _ asked: Asked, _ silence: inout [SilenceDetector]) async throws {
+        let client = asked.own
         switch question {
         case .subscribers:
-            try await countSubscribers(client)
+            try await countSubscribers(asked)
         case .counter(let channel):
             // Before the counter: what is published in between is not expected yet.
             let envelopes = metrics.envelopes(channel: channel)
-            let reply = try await client.send(["GET", .text(keys[channel])])
+            let reply = try await counter(channel, asked)
             guard let id = reply.text.flatMap({ UInt64($0) }) else { return forget(question) }
             metrics.setIssuedID(id, channel: channel)
             metrics.setSilent(silence[channel].look(issuedID: id, envelopes: envelopes), channel: channel)
@@ -164,19 +214,46 @@ struct RedisWatch: Sendable {
         }
     }
 
-    private func countSubscribers(_ client: RedisClient) async throws {
+    /// Of a replica the master's, which is ahead; the replica's own if that is not to be had.
+    private func counter(_ channel: Int, _ asked: Asked) async throws -> RESPValue {
+        if let nodes = asked.nodes, nodes !== asked.own {
+            do { return try await nodes.send(["GET", .text(keys[channel])]) } catch let error as RedisError
+                where error.isRefusalOfCommand
+            {}
+        }
+        return try await asked.own.send(["GET", .text(keys[channel])])
+    }
+
+    /// At a replica, with those of its master: nodes subscribe there, this relay here.
+    private func countSubscribers(_ asked: Asked) async throws {
         let channels = metrics.watched
         let names = channels.map { $0.channel.namesOfEveryNode }
         guard !names.isEmpty else { return }
+        var counts = try await subscribers(asked.own, of: names)
+        if let nodes = asked.nodes, nodes !== asked.own {
+            counts = zip(counts, try await subscribers(nodes, of: names)).map { own, master in
+                own.count == master.count ? zip(own, master).map { $0 + $1 } : []
+            }
+        }
+        // The relay counts as one, also where Redis does not count it.
+        let uncounted = status.isTapped ? 1 : 0
+        for (index, (names, counts)) in zip(channels.map { $0.index }, zip(names, counts)) {
+            metrics.setSubscribers(
+                counts.count == names.count ? counts.min().map { $0 + uncounted } : nil, channel: index,
+                countsNodes: asked.nodes != nil)
+        }
+    }
+
+    /// - Returns: the numbers for the names of each channel; fewer if the reply lacks some.
+    private func subscribers(_ client: RedisClient, of names: [[[UInt8]]]) async throws -> [[Int]] {
         let reply = try await client.send(["PUBSUB", "NUMSUB"] + names.joined().map { .bytes($0) })
         guard let parts = reply.array, parts.count == names.map(\.count).reduce(0, +) * 2 else {
-            return forget(.subscribers)
+            return names.map { _ in [] }
         }
         var next = 1
-        for (index, names) in zip(channels.map { $0.index }, names) {
-            let counts = names.indices.compactMap { parts[next + $0 * 2].integer.map { Int($0) } }
-            metrics.setSubscribers(counts.count == names.count ? counts.min() : nil, channel: index)
-            next += names.count * 2
+        return names.map { names in
+            defer { next += names.count * 2 }
+            return names.indices.compactMap { parts[next + $0 * 2].integer.map { Int($0) } }
         }
     }
 
@@ -191,82 +268,12 @@ struct RedisWatch: Sendable {
     }
 }
 
-/// Distinguishes a quiet channel from one that does not reach us: the counter moves, but nothing arrives.
-///
-/// Takes three readings: ids assigned between the first two had time until the third to arrive.
-struct SilenceDetector {
-    private struct Look {
-        let issuedID: UInt64
-        let envelopes: Int
-    }
-
-    private var looks: [Look] = []
-
-    /// - Parameters:
-    ///   - issuedID: the counter key's value.
-    ///   - envelopes: received so far.
-    mutating func look(issuedID: UInt64, envelopes: Int) -> Bool {
-        defer { looks = looks.suffix(1) + [Look(issuedID: issuedID, envelopes: envelopes)] }
-        guard looks.count == 2 else { return false }
-        return looks[1].issuedID > looks[0].issuedID && looks[0].envelopes == envelopes
-    }
-}
-
 extension BackplaneChannel {
     /// The channels that each node subscribes to at its start, for `PUBSUB NUMSUB`.
     fileprivate var namesOfEveryNode: [[UInt8]] {
         switch self {
         case .signalR2(let key): [Array(key.utf8)]
         case .core(let hub): [hub.channel(.all, []), hub.channel(.groupCommand, [])]
-        }
-    }
-}
-
-/// Counts the nodes of the watched hubs of ASP.NET Core, at a pace that Redis can bear.
-struct NodeWatch {
-    private let metrics: WatchMetrics
-    private let limit: Int
-    private let logger: Logger
-    /// nil until a hub is attached; all hubs of a relay have the same prefix.
-    private var scan: PacedChannelScan?
-    private var isUnknown = false
-    /// True after a new connection until the next count: the last one may be from before an outage.
-    private var isStale = false
-
-    /// - Parameter limit: maximum number of channels for which Redis is asked for names.
-    init(metrics: WatchMetrics, limit: Int, logger: Logger) {
-        self.metrics = metrics
-        self.limit = limit
-        self.logger = logger
-    }
-
-    /// A new connection.
-    mutating func connected() { isStale = true }
-
-    /// - Parameter hubs: with the indexes of their channels.
-    /// - Throws: `RedisError` if the connection has failed.
-    mutating func look(_ client: RedisClient, hubs: [(index: Int, hub: CoreHub)]) async throws {
-        guard let prefix = hubs.first?.hub.prefix else { return }
-        var scan = self.scan ?? PacedChannelScan(pattern: CoreNodes.pattern(prefix: prefix), limit: limit)
-        defer { self.scan = scan }
-        if isStale, scan.nextDelay > .zero { return }
-        isStale = false
-        do {
-            switch try await scan.look(client) {
-            case .success(let channels):
-                isUnknown = false
-                let counts = CoreNodes.count(channels, of: hubs.map(\.hub))
-                for (hub, count) in zip(hubs, counts) { metrics.setNodes(count, channel: hub.index) }
-            case .failure(let reason):
-                if !isUnknown {
-                    logger.info("the nodes of hubs are not counted", metadata: ["cause": "\(reason)"])
-                }
-                isUnknown = true
-                for hub in hubs { metrics.setNodes(nil, channel: hub.index) }
-            }
-        } catch RedisError.serverError {
-            // For example while it is loading.
-            for hub in hubs { metrics.setNodes(nil, channel: hub.index) }
         }
     }
 }

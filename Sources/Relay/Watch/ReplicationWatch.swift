@@ -1,6 +1,7 @@
 import Logging
 import Prometheus
 import Redis
+import Time
 
 /// Determines from successive reports of a server whether it, as a replica, has skipped part of its master's stream.
 ///
@@ -51,9 +52,13 @@ struct ReplicationWatch: Sendable {
     private let status: RelayStatus
     private let logger: Logger
     private var detector = ResyncDetector()
+    private var lag = ReplicaLag()
     private var isPermitted = true
     /// Which subscription the detector is about.
     private var subscriptions = 0
+    /// The history that the replica was in.
+    private var history: String?
+    private var master: String?
 
     init(metrics: ReplicaMetrics, subscription: AuditedSubscription, context: RelayContext) {
         self.metrics = metrics
@@ -65,13 +70,20 @@ struct ReplicationWatch: Sendable {
     /// A new connection may have other permissions.
     mutating func connected() { isPermitted = true }
 
-    /// - Throws: `RedisError` if the connection has failed.
-    mutating func look(_ client: RedisClient) async throws {
+    /// - Parameter master: a connection to the replica's master; nil if it cannot be asked.
+    /// - Throws: `RedisError` if the connection to the replica has failed.
+    mutating func look(_ client: RedisClient, master: RedisClient?) async throws {
         guard isPermitted else { return }
         do {
             let text = try await client.send(["INFO", "replication"]).text
+            if let text { subscription.heard(replication: text, from: client.endpoint) }
             guard let report = text.flatMap({ ReplicationReport(info: $0) }) else { return metrics.forget() }
             observe(report, at: client.endpoint)
+            guard report.isReplica else { return }
+            // After the replica: a lag is rather told too long than too short.
+            let lag = await lag(of: report, behind: master)
+            metrics.show(lag)
+            status.replica?.lag = lag.map { Double($0.nanoseconds) * 1e-9 }
         } catch let error as RedisError where error.isRefusalOfCommand {
             isPermitted = false
             metrics.forget()
@@ -80,14 +92,36 @@ struct ReplicationWatch: Sendable {
         }
     }
 
+    /// - Returns: nil if the master cannot be asked, or is in another history.
+    private mutating func lag(of replica: ReplicationReport, behind master: RedisClient?) async -> ReplicaLag.Lag? {
+        let text = try? await master?.send(["INFO", "replication"]).text
+        guard let text, let report = ReplicationReport(info: text), report.history == replica.history else {
+            lag.forget()
+            return nil
+        }
+        return lag.look(replica: replica.offset, master: report.offset, at: Moment.now().monotonic)
+    }
+
     private mutating func observe(_ report: ReplicationReport, at endpoint: String) {
         // What happened before this subscription concerns the connection that was lost.
         if subscriptions != status.subscriptions {
             subscriptions = status.subscriptions
             detector = ResyncDetector()
+            (history, master) = (nil, nil)
+            // Between the subscription and the first look it may have got all data anew.
+            if let first = status.firstReport { look(first, at: endpoint) }
         }
+        look(report, at: endpoint)
+    }
+
+    private mutating func look(_ report: ReplicationReport, at endpoint: String) {
         metrics.show(report)
-        guard let news = detector.look(report) else { return }
+        status.observe(report, at: Moment.now().realtime)
+        if report.isReplica { follow(report, at: endpoint) }
+        if let news = detector.look(report) { tell(news, report, at: endpoint) }
+    }
+
+    private func tell(_ news: ReplicaNews, _ report: ReplicationReport, at endpoint: String) {
         let metadata: Logger.Metadata = ["redis": "\(endpoint)", "master": "\(report.master ?? "unknown")"]
         switch news {
         case .linkLost:
@@ -101,8 +135,22 @@ struct ReplicationWatch: Sendable {
             logger.error(
                 "the replica got all data of its master anew: what was published meanwhile is missing",
                 metadata: metadata)
+        case .moved: break
         }
         subscription.tell(news)
+    }
+
+    /// Another history or master is news for whoever must not publish there.
+    private mutating func follow(_ report: ReplicationReport, at endpoint: String) {
+        if let master, let now = report.master, now != master {
+            logger.notice(
+                "the replica follows another master now",
+                metadata: ["redis": "\(endpoint)", "from": "\(master)", "to": "\(now)"])
+        }
+        if let now = report.master { master = now }
+        guard let now = report.history, now != history else { return }
+        history = now
+        subscription.tell(.moved(master: report.master, history: now))
     }
 }
 
@@ -113,6 +161,9 @@ struct ReplicaMetrics: Sendable {
     private let isLinked: Family<Gauge>
     private let offset: Family<Gauge>
     private let silence: Family<Gauge>
+    private let lagBytes: Family<Gauge>
+    private let lagSeconds: Family<Gauge>
+    private let masterAnswers: Family<Gauge>
 
     init(_ registry: Registry) {
         resyncs = registry.counter(
@@ -128,7 +179,22 @@ struct ReplicaMetrics: Sendable {
         offset = registry.gaugeFamily(
             "backplane_relay_replica_offset_bytes",
             help:
-                "Offset in the master's replication stream that the replica subscribed to has processed; the lag is the master_repl_offset of the master less this.",
+                "Offset in the master's replication stream that the replica subscribed to has processed.",
+            labels: [])
+        lagBytes = registry.gaugeFamily(
+            "backplane_relay_replica_lag_bytes",
+            help:
+                "Bytes of the replication stream that the replica subscribed to is behind its master; only while the master can be asked.",
+            labels: [])
+        lagSeconds = registry.gaugeFamily(
+            "backplane_relay_replica_lag_seconds",
+            help:
+                "Time since the master was where the replica subscribed to is now; at most four minutes. Messages arrive this much later.",
+            labels: [])
+        masterAnswers = registry.gaugeFamily(
+            "backplane_relay_replica_master_answers",
+            help:
+                "1 while the master of the replica subscribed to answers the relay's questions about subscribers and counters, 0 while only the replica does: then its nodes are not counted.",
             labels: [])
         silence = registry.gaugeFamily(
             "backplane_relay_replica_silence_seconds",
@@ -144,5 +210,22 @@ struct ReplicaMetrics: Sendable {
         if let seconds = report.silence { silence.with().set(Double(seconds)) } else { silence.remove() }
     }
 
-    func forget() { for family in [isLinked, offset, silence] { family.remove() } }
+    /// - Parameter lag: nil if unknown.
+    func show(_ lag: ReplicaLag.Lag?) {
+        if let lag {
+            lagBytes.with().set(Double(lag.bytes))
+            lagSeconds.with().set(Double(lag.nanoseconds) * 1e-9)
+        } else {
+            for family in [lagBytes, lagSeconds] { family.remove() }
+        }
+    }
+
+    /// - Parameter answers: whether the master of a replica can be asked; nil for a master.
+    func setMasterAnswers(_ answers: Bool?) {
+        if let answers { masterAnswers.with().set(answers ? 1 : 0) } else { masterAnswers.remove() }
+    }
+
+    func forget() {
+        for family in [isLinked, offset, silence, lagBytes, lagSeconds] { family.remove() }
+    }
 }

@@ -4,8 +4,11 @@ import NIOCore
 import Redis
 import Time
 
-/// Checks whether the server is still a master, and reports changes.
+/// Checks whether the server is still what it was when the relay subscribed, and reports changes.
 struct RoleWatch: Sendable {
+    /// A replica without a link is left for another server after this long, in nanoseconds.
+    private static let patience: UInt64 = 10_000_000_000
+
     private enum Question {
         case role
         case info
@@ -36,12 +39,22 @@ struct RoleWatch: Sendable {
         replication.connected()
     }
 
+    /// - Parameter master: a connection to the master of a replica; nil if it cannot be asked.
     /// - Throws: `RedisError` if the connection has failed; ``MasterElsewhere`` if the watch must move too.
-    mutating func look(_ client: RedisClient, eventLoopGroup: any EventLoopGroup) async throws {
+    mutating func look(
+        _ client: RedisClient, master: RedisClient? = nil, eventLoopGroup: any EventLoopGroup
+    ) async throws {
         try await lookAtRole(client)
-        try await replication.look(client)
-        if status.masterLoss != nil { try await lookForSuccessor(of: client.endpoint, eventLoopGroup) }
+        try await replication.look(client, master: master)
+        if status.masterLoss != nil {
+            try await lookForSuccessor(of: client.endpoint, eventLoopGroup)
+        } else {
+            try await lookForLink(instead: client.endpoint, eventLoopGroup)
+        }
     }
+
+    /// Whether the server is a replica, as far as known.
+    var isReplica: Bool { status.masterLoss != nil || status.replica != nil || status.isReplicaChosen }
 
     private mutating func lookAtRole(_ client: RedisClient) async throws {
         guard let question else { return }
@@ -82,10 +95,34 @@ struct RoleWatch: Sendable {
         throw MasterElsewhere()
     }
 
+    /// Nothing arrives at a replica without a link: one with a link, or the master, is better, although a move costs what
+    /// is published meanwhile.
+    private func lookForLink(instead endpoint: String, _ eventLoopGroup: any EventLoopGroup) async throws {
+        guard redis.hasChoice, let replica = status.replica, !replica.isLinked, status.isSubscribed,
+            Moment.now().realtime > replica.since + Self.patience
+        else { return }
+        var healthy = redis
+        healthy.acceptsBrokenLink = false
+        guard let other = try? await RedisClient.connect(to: healthy, eventLoopGroup: eventLoopGroup) else { return }
+        let successor = other.endpoint
+        await other.close()
+        guard successor != endpoint else { return }
+        logger.notice(
+            "the replica has no link to its master, and another server has what it lacks; the subscription moves there",
+            metadata: ["from": "\(endpoint)", "to": "\(successor)"])
+        subscription.leaveForMaster()
+        throw MasterElsewhere()
+    }
+
     private func observe(_ role: WatchedRole?, at endpoint: String) {
         let now = Moment.now().realtime
-        let change = MasterLoss.change(from: status.masterLoss, by: role, at: now)
         if let role { metrics.setIsMaster(role == .master) }
+        // What it was when the relay subscribed is known only then.
+        if redis.use == .watch, !status.isSubscribed { return }
+        if status.isReplicaChosen { return observeChosen(role, at: endpoint) }
+        let change = MasterLoss.change(from: status.masterLoss, by: role, at: now)
+        if case .demoted(let loss) = change, isReplicaWelcome { return stay(at: endpoint, loss) }
+        defer { if role != nil { metrics.setIsDemoted(status.masterLoss != nil) } }
         switch change {
         case .none: break
         case .demoted(let loss), .moved(let loss):
@@ -102,7 +139,31 @@ struct RoleWatch: Sendable {
     }
 }
 
-/// The watch is connected to a server that is no longer the master, while another one is.
+extension RoleWatch {
+    /// A watched replica: only its promotion is news; ``ReplicationWatch`` follows its link.
+    private func observeChosen(_ role: WatchedRole?, at endpoint: String) {
+        metrics.setIsDemoted(false)
+        guard role == .master else { return }
+        status.isReplicaChosen = false
+        subscription.note(.promoted())
+        logger.notice(
+            "the watched replica was promoted to a master; the subscription stays, because a move would miss messages",
+            metadata: ["redis": "\(endpoint)"])
+    }
+
+    /// Whether a demoted master will do: the operator prefers replicas, and names where the nodes' master may be.
+    private var isReplicaWelcome: Bool { redis.use == .watch && redis.hasChoice && redis.preference != .master }
+
+    private func stay(at endpoint: String, _ loss: MasterLoss) {
+        status.isReplicaChosen = true
+        subscription.note(.demoted(master: loss.master))
+        logger.warning(
+            "Redis was demoted to a replica; the subscription stays, because a replica delivers what its master does",
+            metadata: ["redis": "\(endpoint)", "master": "\(loss.master ?? "unknown")"])
+    }
+}
+
+/// The subscription moves to another server, and so must the watch.
 struct MasterElsewhere: Error {}
 
 extension MasterLoss {
@@ -144,7 +205,7 @@ enum WatchedRole: Equatable {
     init?(_ role: RedisRole) {
         switch role {
         case .master: self = .master
-        case .replica(let master): self = .replica(of: master.description)
+        case .replica(let master, _): self = .replica(of: master.description)
         case .sentinel: return nil
         }
     }

@@ -37,6 +37,7 @@ package struct WatchMetrics: Sendable {
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
     private let isMaster: Family<Gauge>
+    private let isDemoted: Family<Gauge>
     let replica: ReplicaMetrics
     /// All subscribers of the server, on any channel.
     package let subscriberRows: SubscriberMetrics
@@ -49,7 +50,7 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. A replica does not count the nodes, which subscribe to its master.",
+                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",
@@ -86,7 +87,12 @@ package struct WatchMetrics: Sendable {
         isMaster = registry.gaugeFamily(
             "backplane_relay_redis_is_master",
             help:
-                "1 while the server subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
+                "1 while the server subscribed to is a master, 0 while it is a replica: nodes publish to its master.",
+            labels: [])
+        isDemoted = registry.gaugeFamily(
+            "backplane_relay_redis_demoted",
+            help:
+                "1 while the server subscribed to is a replica although it was a master when the relay subscribed, else 0.",
             labels: [])
         outputBufferLimit = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_limit_bytes",
@@ -129,9 +135,11 @@ package struct WatchMetrics: Sendable {
 
     /// Counts bytes received since the last answer as egress. Not for a hub of ASP.NET Core, whose groups and users
     /// have their own subscribers.
-    func setSubscribers(_ count: Int?, channel index: Int) {
+    ///
+    /// - Parameter countsNodes: false for the number of a replica alone, to which nodes do not subscribe.
+    func setSubscribers(_ count: Int?, channel index: Int, countsNodes: Bool = true) {
         let (metrics, fresh) = attached.withLockedValue { attached in
-            attached[index].subscribers = attached[index].isLeft ? nil : count
+            attached[index].subscribers = attached[index].isLeft || !countsNodes ? nil : count
             let metrics = attached[index].metrics
             guard count != nil else { return (metrics, 0) }
             let bytes = metrics.envelopeBytes.value
@@ -167,6 +175,10 @@ package struct WatchMetrics: Sendable {
         if let master { isMaster.with().set(master ? 1 : 0) } else { isMaster.remove() }
     }
 
+    func setIsDemoted(_ demoted: Bool?) {
+        if let demoted { isDemoted.with().set(demoted ? 1 : 0) } else { isDemoted.remove() }
+    }
+
     /// The counter key is missing, not a number, or not readable.
     func forgetCounter(channel: Int) {
         for family in [issuedID, unseenIDs, silent] { set(family, channel, nil) }
@@ -177,7 +189,9 @@ package struct WatchMetrics: Sendable {
         for index in attached.withLockedValue({ $0.indices }) { forgetAnswers(channel: index) }
         setOutputBuffer(nil)
         setIsMaster(nil)
+        setIsDemoted(nil)
         replica.forget()
+        replica.setMasterAnswers(nil)
     }
 
     private func forgetAnswers(channel: Int) {

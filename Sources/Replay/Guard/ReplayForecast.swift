@@ -51,6 +51,8 @@ package struct ReplayForecast: Sendable {
     package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     /// Run ids of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
+    /// Histories of their data (`master_replid`).
+    private(set) var histories: Set<String> = []
     private var holes: OrdinalNameMap<IDRanges> = [:]
     /// Hubs and methods as written; only if options refer to any.
     private var hubNames: [CaselessName: String] = [:]
@@ -98,6 +100,7 @@ package struct ReplayForecast: Sendable {
 
     private mutating func note(_ event: CaptureEvent) {
         if let runID = event.runID, runIDs.count < Self.listedRunIDs { runIDs.insert(runID) }
+        if let history = event.masterReplid, histories.count < Self.listedRunIDs { histories.insert(history) }
         // Envelopes dropped by our own relay are reported twice: as drops and as a gap.
         guard event.event == "gap" || event.event == "dropped" || event.isLoss, let channel = event.channel,
             routes[channel] != nil, let from = event.from, let to = event.to, to >= from

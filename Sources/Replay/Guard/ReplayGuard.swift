@@ -8,6 +8,8 @@ struct ReplayGuard {
     var sources: [CaptureSource]
     /// Run ids of the servers that the relay was subscribed to, from the capture's events.
     var runIDs: Set<String> = []
+    /// Histories of their data, which a replica shares with its master.
+    var histories: Set<String> = []
     /// The target's event keys by captured event key, within the selection.
     var channels: OrdinalNameMap<String>
     /// The same for hubs of ASP.NET Core, with their prefixes.
@@ -72,10 +74,15 @@ struct ReplayGuard {
         return nil
     }
 
-    /// By run_id. A restarted server has another one: then the address decides, however it is written.
+    /// By run_id, or by the history of its data: the master of a watched replica. A restarted server has another one: then the address decides, however it is written.
     private func isSource(_ target: ReplayTarget) -> Bool {
         if let runID = target.server?.runID, !runID.isEmpty,
             runIDs.contains(runID) || sources.contains(where: { $0.runID == runID })
+        {
+            return true
+        }
+        if let history = target.server?.history, !history.isEmpty,
+            histories.contains(history) || sources.contains(where: { $0.masterReplid == history })
         {
             return true
         }

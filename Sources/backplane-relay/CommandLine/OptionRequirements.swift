@@ -44,6 +44,9 @@ enum OptionRequirements {
                     "--forward-password-file", "--forward-ca-file",
                 ],
                 needed: ["--forward"], because: "nothing is forwarded"),
+            Requirement(
+                options: ["--tap-full-sync-limit"], needed: ["--tap"],
+                because: "the replication stream is not read, so no full sync is needed", holdsForVariables: false),
             Requirement(options: ["--tls-key"], needed: ["--tls-cert"], because: "HTTPS is not possible"),
             Requirement(options: ["--tls-cert"], needed: ["--tls-key"], because: "HTTPS is not possible"),
         ],

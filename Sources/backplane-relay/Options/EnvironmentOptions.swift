@@ -31,6 +31,11 @@ enum EnvironmentOptions {
         ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix(prefix) }
     }
 
+    /// - Parameter flag: an option, such as `--redis`.
+    static func variable(of flag: String) -> String {
+        prefix + flag.drop { $0 == "-" }.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+    }
+
     static func merged(
         into arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> Merged {
@@ -75,9 +80,7 @@ enum EnvironmentOptions {
         let flag: String
         let kind: Kind
 
-        var variable: String {
-            prefix + flag.drop { $0 == "-" }.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
-        }
+        var variable: String { EnvironmentOptions.variable(of: flag) }
     }
 
     private static func options(of name: String) -> [Option]? {

@@ -54,7 +54,7 @@ struct ForwardOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "File with the password of the forward target, read again at each connect.", valueName: "file"))
+            "File with the password of the forward target, read again like --redis-password-file.", valueName: "file"))
     var forwardPasswordFile: String?
 
     @Option(
@@ -130,10 +130,13 @@ struct ForwardOptions: ParsableArguments {
         throw ExplainedError(Self.sentence(of: problem))
     }
 
-    /// - Parameter context: of the relay that provides the events.
+    /// - Parameters:
+    ///   - source: the relay's; its observer is told of the target's logins too.
+    ///   - context: of the relay that provides the events.
     /// - Returns: nil if nothing is forwarded.
     func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {
-        guard let target = try target() else { return nil }
+        guard var target = try target() else { return nil }
+        target.observer = source.observer?.ofLogins
         let logger = context.logger
         for warning in target.warnings { logger.warning("--forward: \(warning)") }
         if let warning = target.passwordFile?.warning { logger.warning("\(warning)") }

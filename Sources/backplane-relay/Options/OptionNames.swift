@@ -56,6 +56,8 @@ enum OptionNames {
             case .manyPatterns: "--core-hub, or --yes"
             case .exclusion: "--core-exclude"
             case .connections: "--core-connections"
+            case .tap(let error): options(for: error)
+            case .tapFallback: "--tap=prefer subscribes instead"
             case nil: nil
             }
         return finding.text + (options.map { " (\($0))" } ?? "")
@@ -87,7 +89,18 @@ enum OptionNames {
             }
         case is CaptureAlignment.ClocksDiffer: "--horizon"
         case let error as ReplayError: options(for: error)
+        case let error as TapError: options(for: error)
         default: nil
+        }
+    }
+
+    private static func options(for error: TapError) -> String? {
+        switch error {
+        case .refused(_, let reasons) where reasons.allSatisfy(\.isOverridable): "--tap=force"
+        case .refused: "--tap=prefer subscribes instead"
+        case .consentNeeded: "--tap-full-sync-limit"
+        case .notOffered, .unexpected: "--tap=prefer subscribes instead"
+        case .tooSoon: nil
         }
     }
 

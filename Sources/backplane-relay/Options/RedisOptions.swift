@@ -33,6 +33,8 @@ struct RedisOptions: ParsableArguments {
         if let backplanes, backplanes.core.isGiven {
             configuration = configuration.usingChannelPrefix(besidesSignalR2: !backplanes.channels.isEmpty)
         }
+        // A relay and a node count it too.
+        configuration.observer = RedisObserver { $0.log(to: logger) }
         for warning in connection.warnings(for: configuration) { logger.warning("\(warning)") }
         if configuration.password != nil,
             ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil
@@ -68,7 +70,10 @@ struct RedisConnectionOptions: ParsableArguments {
     )
     var redisInsecure = false
 
-    @Option(help: ArgumentHelp("File with the password, read again at each connect.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "File with the password, read again at each connect and every 2 s: a changed one is sent over the open connections.",
+            valueName: "file"))
     var redisPasswordFile: String?
 
     func validate() throws {

@@ -99,6 +99,10 @@ struct TailPrinter: TailOutput {
     private func log(_ event: CaptureEvent) {
         let ids = "\(event.from ?? 0)..\(event.to ?? 0)"
         switch event.event {
+        case "gap" where event.from == nil:
+            logger.warning(
+                "gap: what was published meanwhile is missing",
+                metadata: ["channel": channel(event), "cause": "\(event.cause ?? "unknown")"])
         case "gap":
             logger.warning(
                 "gap: ids are missing",

@@ -13,6 +13,24 @@ import Testing
         #expect(ArgumentForms.improved(other) == other)
     }
 
+    @Test(
+        "a missing option: named with its environment variable", arguments: [("run", "--redis"), ("replay x", "--to")])
+    func missing(line: String, option: String) throws {
+        do {
+            _ = try BackplaneRelay.parseAsRoot(line.split(separator: " ").map { String($0) })
+            Issue.record("\(line) was accepted")
+        } catch {
+            let message = MissingOption.improved(BackplaneRelay.fullMessage(for: error))
+            let variable = option == "--to" ? "BACKPLANE_RELAY_TO" : "BACKPLANE_RELAY_REDIS"
+            #expect(
+                message.hasPrefix(
+                    "Error: \(option) <url> is missing; write it here, or set the environment variable \(variable)\nHelp:"
+                ),
+                "\(message)")
+            #expect(MissingOption.improved("Error: other\nx") == "Error: other\nx")
+        }
+    }
+
     /// Every option of every command, with an invalid value.
     @Test func everyOptionExplainsAnInvalidValue() throws {
         let root = try #require(CommandDescription.root())

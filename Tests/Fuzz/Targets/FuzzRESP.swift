@@ -4,8 +4,8 @@ import FuzzSupport
 
 /// A stream from a hostile server, in one piece and in fragments: the result must not depend on the cuts.
 ///
-/// Input: number of cuts and kind of connection (16: commands only, 32: with patterns), that many fragment lengths, the
-/// stream.
+/// Input: number of cuts and kind of connection (16: commands only, 32: with patterns, 64: RESP3), that many fragment
+/// lengths, the stream.
 @main
 enum FuzzRESP {
     private static let longestElement = 512
@@ -20,7 +20,8 @@ enum FuzzRESP {
             let lengths = input.bytes(Int(first & 15))
             FuzzRESP.check(
                 input.rest(), lengths: lengths,
-                names: first & 16 == 0 ? (first & 32 == 0 ? FuzzRESP.plain : FuzzRESP.named) : nil)
+                names: first & 16 == 0 ? (first & 32 == 0 ? FuzzRESP.plain : FuzzRESP.named) : nil,
+                speaksRESP3: first & 64 != 0)
             return 0
         }
     }
@@ -39,10 +40,12 @@ enum FuzzRESP {
         })
 
     private static func check(
-        _ stream: UnsafeRawBufferPointer, lengths: UnsafeRawBufferPointer, names: [SubscribedName]?
+        _ stream: UnsafeRawBufferPointer, lengths: UnsafeRawBufferPointer, names: [SubscribedName]?,
+        speaksRESP3: Bool
     ) {
-        let whole = RESPReader(names: names, header: header, longestElement: longestElement)
-        let cut = RESPReader(names: names, header: header, longestElement: longestElement)
+        let whole = RESPReader(
+            names: names, header: header, longestElement: longestElement, speaksRESP3: speaksRESP3)
+        let cut = RESPReader(names: names, header: header, longestElement: longestElement, speaksRESP3: speaksRESP3)
         wholeBatch.reset()
         cutBatch.reset()
         whole.batch = wholeBatch

@@ -5,6 +5,6 @@ import Testing
 @Suite("With hub nodes", .serialized)
 enum WithHubNodes {}
 
-/// Some that mostly wait, for a browser or for Prometheus, run beside the others.
+/// Some that mostly wait, for a browser or for Prometheus, run beside the others, and so do those of the chat page.
 @Suite("With hub nodes and browsers", .serialized)
 enum WithBrowsers {}

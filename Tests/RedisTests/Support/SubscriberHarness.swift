@@ -18,7 +18,7 @@ struct SubscriberHarness {
     let handler: SubscriberHandler
     let reads = ReadCounter()
     let sink = RecordingSink()
-    let subscribed: Outcome<Void>
+    let subscribed: Outcome<Subscription>
     let ended: Outcome<DisconnectCause>
 
     init(
@@ -26,7 +26,7 @@ struct SubscriberHarness {
         timing: RedisSubscriber.Timing = .init(pingInterval: .seconds(5), handshakeTimeout: .seconds(10))
     ) throws {
         channel = EmbeddedChannel()
-        let subscribed = channel.eventLoop.makePromise(of: Void.self)
+        let subscribed = channel.eventLoop.makePromise(of: Subscription.self)
         let ended = channel.eventLoop.makePromise(of: DisconnectCause.self)
         self.subscribed = Outcome(of: subscribed.futureResult)
         self.ended = Outcome(of: ended.futureResult)

@@ -128,6 +128,21 @@ import Testing
         }
     }
 
+    @Test func aPromotionIsAFailover() {
+        func subscription(_ role: String) -> Subscription {
+            Subscription(server: RedisServerInfo(infoText: "run_id:a\r\nrole:\(role)\r\n"), endpoint: "redis:6379")
+        }
+        var disruptions = Disruptions()
+        disruptions.subscribed(subscription("slave"))
+        // A sentinel ends the subscriptions of the replica that it promotes.
+        disruptions.disconnected(.closedByServer)
+        disruptions.subscribed(subscription("master"))
+        #expect(disruptions.cause == .failover)
+        disruptions.disconnected(.closedByServer)
+        disruptions.subscribed(subscription("master"))
+        #expect(disruptions.cause == .connectionLost)
+    }
+
     private static func server(_ runID: String?, _ kills: Int?) -> RedisServerInfo? {
         guard let runID else { return nil }
         let count = kills.map { "client_output_buffer_limit_disconnections:\($0)\r\n" } ?? ""

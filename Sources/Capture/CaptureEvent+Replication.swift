@@ -1,0 +1,53 @@
+/// Events about the connection to the server, and about its replication stream.
+extension CaptureEvent {
+    /// The channels are received from here on. nil for what INFO does not say.
+    ///
+    /// - Parameters:
+    ///   - replid: of the history of the replication stream from which they come; nil for a subscription.
+    ///   - offset: everything after it is received; nil for a subscription.
+    package static func subscribed(
+        runID: String?, redisVersion: String?, replid: String? = nil, offset: Int64? = nil
+    ) -> CaptureEvent {
+        var event = CaptureEvent(event: "subscribed")
+        event.runID = runID
+        event.redisVersion = redisVersion
+        event.replid = replid
+        event.offset = offset
+        return event
+    }
+
+    /// Name of the event for a link that continued where it ended.
+    package static let resumedName = "resumed"
+
+    /// The link to the replication stream is back, and continued where it ended: nothing is missing.
+    package static func resumed(replid: String, offset: Int64) -> CaptureEvent {
+        at(resumedName, replid, offset)
+    }
+
+    /// Name of the event for the last position in the replication stream.
+    package static let replicatedName = "replicated"
+
+    /// Everything that was published up to this offset of the replication stream is in the capture before this event,
+    /// or reported missing.
+    package static func replicated(replid: String, offset: Int64) -> CaptureEvent {
+        at(replicatedName, replid, offset)
+    }
+
+    /// The server no longer had part of the replication stream that was not received: what was published in it is
+    /// missing on all channels. Of event keys, the ids tell what that is.
+    ///
+    /// - Parameter bytes: of the stream; nil if unknown.
+    package static func backlogLost(bytes: Int?) -> CaptureEvent {
+        var event = CaptureEvent(event: "gap")
+        event.cause = GapCause.backlogLost.rawValue
+        event.bytes = bytes
+        return event
+    }
+
+    private static func at(_ name: String, _ replid: String, _ offset: Int64) -> CaptureEvent {
+        var event = CaptureEvent(event: name)
+        event.replid = replid
+        event.offset = offset
+        return event
+    }
+}

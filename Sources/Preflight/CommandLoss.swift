@@ -1,0 +1,87 @@
+package import Redis
+
+extension AskedCommand {
+    /// What a relay lacks without the command: metrics, checks, features.
+    package var loss: String {
+        switch self {
+        case .subscribe: "everything: nothing is received, and the relay ends at its start"
+        case .psubscribe: "hubs of ASP.NET Core: they cannot be watched"
+        case .unsubscribe, .punsubscribe:
+            "a hub that has had no nodes for an hour stays subscribed until the relay reconnects"
+        case .ping:
+            "the comparison of the counter with what was received after a reconnect, and the time that a PING takes; the refusal itself proves that a quiet connection is alive"
+        case .info:
+            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that PUBSUB CHANNELS tells, because the number of channels is asked first"
+        case .role:
+            "nothing while INFO is answered, which tells the role too; without both backplane_relay_redis_is_master, and a failover by hand goes unnoticed"
+        case .pubsubNumSub:
+            "signalr_backplane_subscribers, signalr_backplane_egress_bytes_total, and the alerts BackplaneNoNodes and BackplaneNodeDeaf"
+        case .pubsubChannels:
+            "the discovery of hubs, signalr_backplane_nodes, pings of nodes, and the suggestion for a misspelled event key"
+        case .clientSetName: "the relay's name in CLIENT LIST: the check of another relay may count it as a node"
+        case .clientID: "backplane_relay_redis_output_buffer_bytes"
+        case .clientList:
+            "backplane_relay_redis_output_buffer_bytes, signalr_backplane_subscriber_*, and which subscribers are relays"
+        case .configGet:
+            "backplane_relay_redis_output_buffer_limit_bytes, the alert BackplaneOutputBufferNearLimit, and the checks of the output buffer limit and of snapshots"
+        case .time: "the check of the clocks"
+        case .whoAmI: "the name of the user in the check"
+        case .get:
+            "signalr_backplane_issued_id, signalr_backplane_unseen_ids, signalr_backplane_silent, and whether the last envelopes before a lost connection or a stop were lost"
+        case .select:
+            "which databases hold the counters, if two publish in turn; if the address names a database other than 0, all that is asked over a connection of its own"
+        case .publish: "pings of nodes: backplane_relay_core_ping_seconds"
+        case .clusterInfo: "whether it is a cluster, where neither INFO nor HELLO tells it"
+        case .hello:
+            "with a password file: the renewal of a subscription's login; when the server ends the connection after a change of the password, the relay reconnects"
+        case .auth: "the login"
+        }
+    }
+}
+
+/// A field of INFO that a relay reads: some servers leave out sections or fields.
+package enum InfoField: String, CaseIterable, Sendable {
+    case runID = "run_id"
+    case mode = "redis_mode"
+    case clients = "connected_clients"
+    case memoryLimit = "maxmemory"
+    case appendOnlyFile = "aof_enabled"
+    case channels = "pubsub_channels"
+    case role
+    case offset = "master_repl_offset"
+
+    /// The section of INFO that contains it.
+    package var section: String {
+        switch self {
+        case .runID, .mode: "server"
+        case .clients: "clients"
+        case .memoryLimit: "memory"
+        case .appendOnlyFile: "persistence"
+        case .channels: "stats"
+        case .role, .offset: "replication"
+        }
+    }
+
+    /// What a relay lacks without it.
+    package var loss: String {
+        switch self {
+        case .runID: "whether Redis restarted or only the connection broke (redis_restart as the cause of a gap)"
+        case .mode: "nothing while HELLO or CLUSTER INFO tells whether it is a cluster"
+        case .clients: "the limit on CLIENT LIST where a server has very many clients"
+        case .memoryLimit: "the check whether a full Redis evicts the counter"
+        case .appendOnlyFile: "the check whether the counter survives a restart"
+        case .channels:
+            "the discovery of hubs, signalr_backplane_nodes, pings of nodes, and the suggestion for a misspelled event key"
+        case .role: "nothing while ROLE is answered, which tells the role too"
+        case .offset: "backplane_relay_replica_offset_bytes, and whether a replica skipped what was published"
+        }
+    }
+
+    /// Those that a reply to INFO does not contain.
+    static func missing(in text: String) -> [InfoField] {
+        let fields = InfoFields(text)
+        // Products name the mode differently.
+        let hasMode = !RedisServerInfo(infoText: text).mode.isEmpty
+        return allCases.filter { $0 == .mode ? !hasMode : fields[$0.rawValue] == nil }
+    }
+}

@@ -1,0 +1,58 @@
+/// A command that is sent to the Redis that is watched, by its name in `INFO commandstats` and in an ACL.
+///
+/// The only list of them: the permissions of the relay's user, the account of what a server refuses, and the metric of
+/// durations are made of it.
+package enum AskedCommand: String, CaseIterable, Sendable {
+    case auth
+    case clientID = "client|id"
+    case clientList = "client|list"
+    case clientSetName = "client|setname"
+    case clusterInfo = "cluster|info"
+    case configGet = "config|get"
+    case get
+    case hello
+    case info
+    case ping
+    case psubscribe
+    case publish
+    case pubsubChannels = "pubsub|channels"
+    case pubsubNumSub = "pubsub|numsub"
+    case punsubscribe
+    case role
+    case select
+    case subscribe
+    case time
+    case unsubscribe
+    case whoAmI = "acl|whoami"
+
+    /// Commands whose second word belongs to their name.
+    private static let containers: Set<String> = ["acl", "client", "cluster", "config", "pubsub"]
+
+    /// - Returns: nil for a command that is not in the list.
+    package init?(_ arguments: [RESPArgument]) {
+        guard case .text(let first)? = arguments.first else { return nil }
+        var name = first.lowercased()
+        if Self.containers.contains(name), arguments.count > 1, case .text(let second) = arguments[1] {
+            name += "|" + second.lowercased()
+        }
+        self.init(rawValue: name)
+    }
+
+    /// As an operator types it: `PUBSUB NUMSUB`.
+    package var title: String { rawValue.uppercased().replacing("|", with: " ") }
+
+    // MARK: - Permissions
+
+    /// What a watching relay needs or uses, in the order of the line that grants it.
+    ///
+    /// Not in it: AUTH and HELLO, which need no permission, and CLUSTER INFO, which is asked only if INFO does not tell
+    /// the mode.
+    package static let watching: [AskedCommand] = [
+        .subscribe, .psubscribe, .unsubscribe, .punsubscribe, .ping, .info, .role, .pubsubNumSub, .pubsubChannels,
+        .clientSetName, .clientID, .clientList, .configGet, .time, .whoAmI,
+    ]
+    /// What reading the counters of event keys uses in addition.
+    package static let counting: [AskedCommand] = [.get, .select]
+    /// What pinging nodes uses in addition.
+    package static let pinging: [AskedCommand] = [.publish]
+}

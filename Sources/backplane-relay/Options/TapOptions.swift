@@ -1,0 +1,66 @@
+import ArgumentParser
+import Preflight
+import Redis
+
+/// Whether and how to read the replication stream of Redis instead of subscribing.
+struct TapOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Read the replication stream of Redis instead of subscribing: a lost connection then loses nothing, and the \
+            relay is no subscriber. --tap alone fails where that is refused; --tap=prefer subscribes there; --tap=force \
+            overrides what can be overridden. --check-only says what it costs. Needs the rights +psync +replconf +ping.
+            """, valueName: "on|prefer|force"))
+    var tap: TapMode?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            With --tap, the most memory that Redis may use when it must fork for a full sync, which is rarely needed: \
+            see --check-only.
+            """, valueName: "size"))
+    var tapFullSyncLimit = ByteSize(bytes: Int(TapLimits.defaultFullSyncBytes))
+
+    /// nil to subscribe.
+    var policy: TapPolicy? {
+        tap.map { mode in
+            TapPolicy(
+                limits: TapLimits(fullSyncBytes: Int64(tapFullSyncLimit.bytes), isForced: mode == .force),
+                mayFallBack: mode == .prefer)
+        }
+    }
+}
+
+/// The value of `--tap`.
+enum TapMode: String, ExpressibleByArgument, CaseIterable {
+    /// Fails where the stream is refused.
+    case on
+    /// Subscribes there.
+    case prefer
+    /// Overrides the objections that can be overridden.
+    case force
+
+    /// - Returns: nil for none of them; a variable may say `true` or `1`, as for a flag.
+    init?(argument: String) {
+        if ["true", "1", "yes"].contains(argument.lowercased()) {
+            self = .on
+        } else {
+            self.init(rawValue: argument)
+        }
+    }
+
+    private static let option = "--tap"
+
+    /// The parser knows no option whose value may be absent: completes `--tap` to `--tap=on`.
+    ///
+    /// - Parameter arguments: of the command line, the command first.
+    static func completed(_ arguments: [String]) -> [String] {
+        guard arguments.first == RunCommand.configuration.commandName else { return arguments }
+        var completed = arguments
+        for index in arguments.indices.reversed() where arguments[index] == option {
+            let next = index + 1 < arguments.count ? arguments[index + 1] : ""
+            if TapMode(argument: next) == nil { completed[index] = "\(option)=\(TapMode.on.rawValue)" }
+        }
+        return completed
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Redis
+import TestSupport
+import Testing
+
+/// Tokens that expire while a relay records.
+@Suite("Rotated credentials", .needs(.redisServer), .timeLimit(.minutes(2)))
+struct CredentialRotationTests {
+    private static let tokens = ["token-one-7f3a", "token-two-91bc", "token-three-44de"]
+    private static let renewed = #"backplane_relay_credential_renewals_total{result="renewed"}"#
+    private static let refused = #"backplane_relay_credential_renewals_total{result="refused"}"#
+
+    private static func permit(_ rules: [String], at redis: RedisServer) async throws {
+        let rules: [RESPArgument] = rules.map { .text($0) }
+        try await redis.command(["ACL", "SETUSER", "relay", "on", "~chat", "&chat", "+@all"] + rules)
+    }
+
+    /// Replaced, not written in place.
+    private static func write(_ token: String, to file: String) throws {
+        try Data(token.utf8).write(to: URL(filePath: file), options: .atomic)
+    }
+
+    @Test("a token is replaced in traffic and the old one expires: nothing is lost, and nothing recorded twice")
+    func rotation() async throws {
+        try await RedisServer.with { redis in
+            try await TemporaryDirectory.with { folder in
+                let (file, directory) = (folder + "/token", folder + "/capture")
+                try await Self.permit([">" + Self.tokens[0]], at: redis)
+                try Self.write(Self.tokens[0], to: file)
+                try await ExpiringRedis.with(redis, tokens: Self.tokens) { expiring in
+                    let arguments = [
+                        "--redis", "127.0.0.1:\(expiring.port),user=relay", "--redis-password-file", file, "--channel",
+                        "chat", "--record", directory,
+                    ]
+                    try await RelayProcess.with(arguments) { relay in
+                        let published = try await redis.withClient { client in
+                            let traffic = Traffic(try await NodePublisher(client, channel: "chat"))
+                            // Two connections last: the subscription and the watch.
+                            try await eventually("both are there") { expiring.tokens.count == 2 ? true : nil }
+                            try await Self.permit([">" + Self.tokens[1]], at: redis)
+                            try Self.write(Self.tokens[1], to: file)
+                            try await relay.waitForMetric(Self.renewed, atLeast: 2)
+                            try await Self.permit(["<" + Self.tokens[0]], at: redis)
+                            #expect(expiring.expire(Self.tokens[0]) == 0, "no connection uses the old token")
+
+                            // A token that Redis does not accept yet: the relay goes on with the last one.
+                            try Self.write(Self.tokens[2], to: file)
+                            try await relay.waitForMetric(Self.refused, atLeast: 2)
+                            #expect(
+                                try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#)
+                                    == 1)
+                            try await Self.permit([">" + Self.tokens[2]], at: redis)
+                            try await relay.waitForMetric(Self.renewed, atLeast: 4)
+                            try await Self.permit(["<" + Self.tokens[1]], at: redis)
+                            return try await traffic.stop()
+                        }
+                        try await relay.waitForMetric(
+                            "backplane_relay_recorded_envelopes_total", atLeast: published.count)
+                        let metrics = try await relay.metrics()
+                        #expect(metrics["backplane_relay_reconnects_total"] == 0)
+                        let signalR2 = #"{channel="chat",backplane="signalr2"}"#
+                        for name in ["gaps", "missing_ids", "duplicate_ids"] {
+                            #expect(metrics["signalr_backplane_\(name)_total\(signalR2)"] == 0, "\(name)")
+                        }
+                        #expect(try await relay.stop() == .code(0), "\(relay.child.errors)")
+                        let log = relay.child.errors
+                        #expect(log.contains("logged in again with the changed password"))
+                        #expect(log.contains("Redis refuses the changed password"))
+                        for token in Self.tokens { #expect(!log.contains(token), "a secret is in the log") }
+                        let info = try await CaptureInfo.read(directory)
+                        #expect(info.complete == true && info.envelopes == published.count)
+                    }
+                }
+            }
+        }
+    }
+}

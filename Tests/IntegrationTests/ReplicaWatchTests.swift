@@ -1,0 +1,308 @@
+import Backplane
+import Capture
+import Foundation
+import NIOPosix
+import Redis
+import TestSupport
+import Testing
+
+/// A relay at a replica: it receives everything, its master sends nothing more, and what only the master knows is asked
+/// there.
+@Suite("Watching a replica", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .timeLimit(.minutes(3)))
+struct ReplicaWatchTests {
+    private static let hub = CoreHub(type: "ChatHub")
+    private static let linkUp = "backplane_relay_replica_link_up"
+    private static let answers = "backplane_relay_replica_master_answers"
+    private static let channel = #"{channel="chat",backplane="signalr2"}"#
+    private static let hubChannel = #"{channel="ChatHub",backplane="core"}"#
+    private static let received = "signalr_backplane_envelopes_total"
+    private static let subscribers = "signalr_backplane_subscribers"
+
+    /// A master and a replica that follows it.
+    private static func with(
+        _ edition: RedisEdition = .redis7,
+        _ body: (_ master: RedisServer, _ replica: RedisServer) async throws -> Void
+    ) async throws {
+        let quick = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"]
+        try await RedisServer.with(quick, edition: edition) { master in
+            let follow = ["--replicaof", "\(master.host) \(master.port)"]
+            try await RedisServer.with(quick + follow, edition: edition) { replica in
+                try await eventually("the replica has a link", within: .seconds(40)) {
+                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
+                        ? true : nil
+                }
+                try await body(master, replica)
+            }
+        }
+    }
+
+    /// A node of either backplane at the server.
+    private static func withNodes(_ redis: RedisServer, _ body: () async throws -> Void) async throws {
+        let names = [Array("chat".utf8), hub.channel(.all, []), hub.channel(.groupCommand, [])]
+        let ack = hub.channel(.ack, Array("web1_0123456789abcdef0123456789abcdef".utf8))
+        let node = try await RedisClient.connect(
+            to: redis.configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, onMessage: { _ in })
+        do {
+            for name in names + [ack] { try await node.send(["SUBSCRIBE", .bytes(name)]) }
+            try await body()
+            await node.close()
+        } catch {
+            await node.close()
+            throw error
+        }
+    }
+
+    private static func events(in folder: String) throws -> [CaptureEvent] {
+        var events: [CaptureEvent] = []
+        try CaptureReader(paths: [folder]).forEach { item in
+            if case .event(let event, _) = item { events.append(event) }
+        }
+        return events
+    }
+
+    @Test(
+        "it receives everything, PUBLISH and NUMSUB at the master stay as they were, and the master is asked for nodes",
+        arguments: RedisEdition.allCases)
+    func watches(edition: RedisEdition) async throws {
+        guard edition.path != nil else { return }
+        try await Self.with(edition) { master, replica in
+            try await Self.withNodes(master) {
+                let group = RESPArgument.bytes(Self.hub.channel(.all, []))
+                func answers() async throws -> [RESPValue] {
+                    [
+                        try await master.command(["PUBLISH", "chat", "x"]),
+                        try await master.command(["PUBLISH", group, "x"]),
+                        try await master.command(["PUBSUB", "NUMSUB", "chat", group]),
+                        try await master.command(["PUBSUB", "NUMPAT"]),
+                    ]
+                }
+                let before = try await answers()
+                try await TemporaryDirectory.with { folder in
+                    let arguments = ["--redis", replica.url, "--channel", "chat", "--core", "--record", folder]
+                    try await RelayProcess.with(arguments) { relay in
+                        try await relay.waitForMetrics("the master is asked", within: .seconds(40)) {
+                            $0["backplane_relay_redis_is_master"] == 0 && $0["backplane_relay_redis_demoted"] == 0
+                                && $0[Self.linkUp] == 1 && $0[Self.answers] == 1
+                                && $0[Self.subscribers + Self.channel] == 2
+                                && $0[Self.subscribers + Self.hubChannel] == 2
+                                && $0["signalr_backplane_nodes" + Self.hubChannel] == 1
+                                && $0["backplane_relay_replica_lag_bytes"] == 0
+                                && $0["backplane_relay_replica_lag_seconds"] == 0
+                        }
+                        #expect(try await answers() == before)
+                        try await master.withClient { client in
+                            _ = try await NodePublisher(client, channel: "chat").publish(20)
+                        }
+                        try await relay.waitForMetrics("all envelopes") {
+                            $0[Self.received + Self.channel] == 21 && $0[Self.received + Self.hubChannel] == 1
+                        }
+                        try await relay.waitForMetrics("the counter", within: .seconds(20)) {
+                            $0["signalr_backplane_issued_id" + Self.channel] == 20
+                        }
+                        #expect(relay.child.errors.contains("replica_of=\(master.host):\(master.port)"))
+                        #expect(try await relay.stop() == .code(0), "\(relay.child.errors)")
+                    }
+                    let subscribed = try Self.events(in: folder).first { $0.event == "subscribed" }
+                    #expect(subscribed?.redis == "\(replica.host):\(replica.port)")
+                    #expect(subscribed?.replicaOf == "\(master.host):\(master.port)")
+                    #expect(subscribed?.masterReplid?.count == 40)
+                }
+            }
+        }
+    }
+
+    @Test("a broken link is no healthy watch; a promotion is told, and the subscription stays")
+    func promoted() async throws {
+        try await Self.with { master, replica in
+            try await TemporaryDirectory.with { folder in
+                try await RelayProcess.with(["--redis", replica.url, "--channel", "chat", "--record", folder]) {
+                    relay in
+                    try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                    try await relay.waitForMetric(Self.received + Self.channel, atLeast: 5)
+                    await master.stop()
+                    try await eventually("it is not ready", within: .seconds(10)) {
+                        try await relay.readiness() == 503 ? true : nil
+                    }
+                    let answer = try await HTTPAnswer.get(port: relay.port, "/-/ready")
+                    #expect(
+                        answer?.body.contains("the replica has lost its master \(master.host):\(master.port)") == true)
+                    try await replica.command(["REPLICAOF", "NO", "ONE"])
+                    try await relay.waitForMetrics("it is a master") { $0["backplane_relay_redis_is_master"] == 1 }
+                    try await relay.waitUntilReady()
+                    try await replica.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                    try await relay.waitForMetric(Self.received + Self.channel, atLeast: 10)
+                    #expect(relay.child.errors.contains("the watched replica was promoted to a master"))
+                    #expect(try await relay.metric("backplane_relay_reconnects_total") == 0)
+                    #expect(try await relay.stop() == .code(0), "\(relay.child.errors)")
+                }
+                let events = try Self.events(in: folder).map(\.event)
+                #expect(
+                    events.filter { ["replica_link_lost", "promoted", "gap", "demoted"].contains($0) }
+                        == ["replica_link_lost", "promoted"], "\(events)")
+            }
+        }
+    }
+
+    @Test("a failover by sentinels: the relay follows, and every id is received or reported")
+    func failover() async throws {
+        try await Self.with { master, replica in
+            try await Sentinel.with(watching: master) { sentinel in
+                try await sentinel.waitForReplica()
+                try await TemporaryDirectory.with { folder in
+                    let arguments = ["--redis", sentinel.url, "--channel", "chat", "--record", folder]
+                    try await RelayProcess.with(arguments) { relay in
+                        #expect(relay.child.errors.contains("replica_of=\(master.host):\(master.port)"))
+                        try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                        try await relay.waitForMetric(Self.received + Self.channel, atLeast: 5)
+                        try await sentinel.failOver()
+                        try await eventually("the replica is promoted", within: .seconds(30)) {
+                            try await replica.command(["ROLE"]).array?.first?.text == "master" ? true : nil
+                        }
+                        try await relay.waitForMetric("backplane_relay_reconnects_total", atLeast: 1)
+                        // Wherever it is subscribed now: everything is received or reported.
+                        try await replica.withClient { client in
+                            let publisher = try await NodePublisher(client, channel: "chat")
+                            try await eventually("envelopes arrive again", within: .seconds(40)) {
+                                _ = try await publisher.publish(1)
+                                let before = try await relay.metric(Self.received + Self.channel)
+                                return before > 5 ? true : nil
+                            }
+                        }
+                        try await relay.waitUntilReady(within: .seconds(40))
+                        let issued = try await replica.command(["GET", "chat"]).text.flatMap { Double($0) } ?? 0
+                        try await relay.waitForMetrics("the account is even", within: .seconds(40)) {
+                            ($0[Self.received + Self.channel] ?? 0)
+                                + ($0["signalr_backplane_missing_ids_total" + Self.channel] ?? 0) >= issued
+                        }
+                        _ = try await relay.stop()
+                    }
+                    let gaps = try Self.events(in: folder).filter { $0.event == "gap" }.compactMap(\.cause)
+                    #expect(Set(gaps).isSubset(of: ["failover", "connection_lost"]), "\(gaps)")
+                }
+            }
+        }
+    }
+
+    @Test("a replica without a link is left for one with a link")
+    func moves() async throws {
+        try await Self.with { master, replica in
+            let follow = ["--replicaof", "\(master.host) \(master.port)"]
+            try await RedisServer.with(follow) { other in
+                try await eventually("the other replica has a link", within: .seconds(40)) {
+                    try await other.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
+                        ? true : nil
+                }
+                let address = [replica, other, master].map { "\($0.host):\($0.port)" }.joined(separator: ",")
+                try await RelayProcess.with(["--redis", address, "--channel", "chat"]) { relay in
+                    #expect(try await replica.command(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 1)
+                    // It asks a server that does not answer for its stream.
+                    try await replica.command(["REPLICAOF", "127.0.0.1", "1"])
+                    try await eventually("the other replica has the subscription", within: .seconds(40)) {
+                        try await other.command(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 1 ? true : nil
+                    }
+                    try await relay.waitUntilReady()
+                    #expect(relay.child.errors.contains("the subscription moves there"))
+                    #expect(try await master.command(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 0)
+                }
+            }
+        }
+    }
+
+    @Test("a master that refuses the login is told once, and the relay goes on with the replica")
+    func masterRefuses() async throws {
+        try await Self.with { master, replica in
+            try await replica.command(["CONFIG", "SET", "masterauth", "secret"])
+            try await master.command(["CONFIG", "SET", "requirepass", "secret"])
+            try await RelayProcess.with(["--redis", replica.url, "--channel", "chat"]) { relay in
+                try await relay.waitForMetrics("only the replica is asked", within: .seconds(40)) {
+                    $0[Self.linkUp] == 1 && $0[Self.answers] == 0 && $0[Self.subscribers + Self.channel] == 1
+                        && $0["backplane_relay_replica_lag_bytes"] == nil
+                }
+                let told = relay.child.errors.components(separatedBy: "the master of the replica cannot be asked")
+                #expect(told.count == 2 && told[1].contains("NOAUTH"), "\(relay.child.errors)")
+                let check = try await Finished.relay([
+                    "run", "--check-only", "--redis", replica.url, "--channel", "chat", "--listen", "127.0.0.1:0",
+                ])
+                #expect(check.exit == .code(0), "\(check.output)")
+                #expect(check.output.contains("cannot be asked: Redis at"), "\(check.output)")
+                #expect(check.output.contains("chat: subscribers unknown"), "\(check.output)")
+            }
+        }
+    }
+
+    @Test("check-only, channels and tail; replay and forward to the master are refused like the watched server")
+    func commands() async throws {
+        try await Self.with { master, replica in
+            try await Self.withNodes(master) {
+                try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(3) }
+                let check = try await Finished.relay([
+                    "run", "--check-only", "--redis", replica.url, "--channel", "chat", "--core", "--listen",
+                    "127.0.0.1:0",
+                ])
+                #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
+                for part in [
+                    "replica       of \(master.host):\(master.port), link up, ", " behind, heard from its master ",
+                    "asked         \(master.host):\(master.port), the master, for subscribers, channels and counters",
+                    "chat: 1 subscriber", "counter 3 in database 0", "ChatHub (no channel prefix): 1 node",
+                ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
+                let list = try await Finished.relay(["channels", "--redis", replica.url])
+                #expect(list.exit == .code(0) && list.output.contains("hub ChatHub of ASP.NET Core"), "\(list.output)")
+
+                let forward = try await Finished.relay([
+                    "run", "--redis", replica.url, "--channel", "chat", "--listen", "127.0.0.1:0", "--forward",
+                    "redis://localhost:\(master.port)",
+                ])
+                #expect(forward.exit == .code(1))
+                #expect(forward.errors.contains("or the master of the watched replica"), "\(forward.errors)")
+                let ownForward = try await Finished.relay([
+                    "run", "--redis", master.url, "--channel", "chat", "--listen", "127.0.0.1:0", "--forward",
+                    replica.url,
+                ])
+                #expect(ownForward.errors.contains("is a replica of"), "\(ownForward.errors)")
+
+                try await TemporaryDirectory.with { folder in
+                    let arguments = ["--redis", replica.url, "--channel", "chat", "--record", folder]
+                    try await RelayProcess.with(arguments) { relay in
+                        try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(3) }
+                        try await relay.waitForMetric(Self.received + Self.channel, atLeast: 3)
+                        _ = try await relay.stop()
+                    }
+                    let replay = try await Finished.relay(["replay", folder, "--to", master.url, "--yes"])
+                    #expect(replay.exit == .code(1) && replay.errors.contains("recorded from"), "\(replay.errors)")
+                    #expect(try await master.command(["GET", "chat"]).text == "6")
+                }
+            }
+        }
+    }
+
+    @Test("a tail at a replica tells a full transfer at once")
+    func tail() async throws {
+        try await Self.with { master, replica in
+            let tail = try await ChildProcess.start(
+                RelayProcess.path(),
+                ["tail", "--redis", replica.url, "--channel", "chat", "--core-hub", Self.hub.type, "--json"],
+                folder: replica.folder)
+            do {
+                try await eventually("the tail is subscribed") { tail.output.contains("replica_of") ? true : nil }
+                try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(3) }
+                try await eventually("three envelopes") { tail.output.contains("\"id\":3") ? true : nil }
+                // Its stream is in another history now, and so is its counter.
+                try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { other in
+                    try await other.command(["SET", "chat", "9"])
+                    try await replica.command(["REPLICAOF", .text(other.host), "\(other.port)"])
+                    try await eventually("the loss is told", within: .seconds(40)) {
+                        tail.output.contains("\"event\":\"replica_resync\"")
+                            && tail.output.contains(
+                                #""cause":"replica_resync","channel":"chat","event":"gap","from":4,"to":9"#)
+                            && tail.output.contains(#""cause":"replica_resync","channel":"ChatHub","event":"gap""#)
+                            ? true : nil
+                    }
+                }
+            } catch {
+                await tail.terminate()
+                throw TestFailure("\(error)\n\(tail.output)\n\(tail.errors)")
+            }
+            await tail.terminate()
+        }
+    }
+}
