@@ -20,6 +20,30 @@ struct CredentialRotationTests {
         try Data(token.utf8).write(to: URL(filePath: file), options: .atomic)
     }
 
+    @Test("a hub node renews its publisher and its subscription, and counts no gap")
+    func node() async throws {
+        try await RedisServer.with { redis in
+            try await TemporaryDirectory.with { folder in
+                let file = folder + "/token"
+                try await Self.permit([">" + Self.tokens[0]], at: redis)
+                try Self.write(Self.tokens[0], to: file)
+                let arguments = [
+                    "--redis", "127.0.0.1:\(redis.port),user=relay", "--redis-password-file", file, "--channel", "chat",
+                ]
+                try await HubProcess.with(arguments, folder) { port, node in
+                    try await Self.permit(["resetpass", ">" + Self.tokens[1]], at: redis)
+                    try Self.write(Self.tokens[1], to: file)
+                    try await eventually("both are renewed") { () -> Bool? in
+                        let metrics = try await HTTPAnswer.get(port: port, "/metrics")?.body ?? ""
+                        return metrics.contains(Self.renewed + " 2\n") ? true : nil
+                    }
+                    #expect(node.errors.contains("logged in again with the changed password"))
+                    #expect(!node.errors.contains(Self.tokens[1]) && !node.errors.contains("subscription lost"))
+                }
+            }
+        }
+    }
+
     @Test("a token is replaced in traffic and the old one expires: nothing is lost, and nothing recorded twice")
     func rotation() async throws {
         try await RedisServer.with { redis in

@@ -36,6 +36,12 @@ import Testing
         }
     }
 
+    /// What was read from a pipe is gone: it must not be read while connected.
+    @Test func consumed() throws {
+        #expect(PasswordFile(path: "/dev/null").isConsumed && !PasswordFile(path: "/nonexistent/password").isConsumed)
+        try withFile(Array("x".utf8)) { #expect(!$0.isConsumed) }
+    }
+
     @Test func missing() {
         let error = #expect(throws: RedisError.self) { try PasswordFile(path: "/nonexistent/password").read() }
         #expect(error?.description.contains("'/nonexistent/password': No such file") == true)

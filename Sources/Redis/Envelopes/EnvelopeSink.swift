@@ -135,7 +135,7 @@ package struct Subscription: Sendable, Equatable {
     package var endpoint: String
     /// The channels come from the server's replication stream, everything after this position of it; nil for a
     /// subscription.
-    package var replication: ReplicationPosition?
+    package var streamPosition: ReplicationPosition?
 
     /// - Parameter endpoint: `host:port`.
     package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {

@@ -9,33 +9,6 @@ package import NIOCore
 /// unless the backlog was too small, and then the tap knows (``TapAttachment/Loss``). What is published at a replica
 /// stays there: it is not in the stream.
 package final class ReplicationTap: Sendable {
-    /// Intervals of a connection.
-    package struct Timing: Sendable {
-        /// How often the server is told that the tap is alive.
-        package var ackInterval: TimeAmount
-        /// The longest wait from the TCP connection to the answer to PSYNC's questions.
-        package var handshakeTimeout: TimeAmount
-        /// After this long without a byte the connection is given up; nil for what follows from the server's own PING.
-        package var silence: TimeAmount?
-        /// A server that stops waits for its replicas: this long after it asked, without a write, the tap leaves.
-        package var stopPatience: TimeAmount
-        /// How long the tap stays away then.
-        package var stopAbsence: TimeAmount
-
-        /// The defaults are for production.
-        package init(
-            ackInterval: TimeAmount = .seconds(1), handshakeTimeout: TimeAmount = .seconds(10),
-            silence: TimeAmount? = nil, stopPatience: TimeAmount = .milliseconds(500),
-            stopAbsence: TimeAmount = .seconds(1)
-        ) {
-            self.ackInterval = ackInterval
-            self.handshakeTimeout = handshakeTimeout
-            self.silence = silence
-            self.stopPatience = stopPatience
-            self.stopAbsence = stopAbsence
-        }
-    }
-
     /// Maximum number of bytes per read.
     private static let receiveBufferSize = 256 * 1024
     /// A connection that did not last this long is followed by a pause.
@@ -219,9 +192,9 @@ package final class ReplicationTap: Sendable {
 
     /// Connects to a usable server, and returns when the connection has ended.
     private func holdConnection() async throws -> TapMachine.End {
-        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server, asked in
             do {
-                return try await holdConnection(at: server)
+                return try await holdConnection(at: server, asked)
             } catch TapFailure.redis(let error) {
                 // The next server is tried.
                 throw error
@@ -229,7 +202,7 @@ package final class ReplicationTap: Sendable {
         }
     }
 
-    private func holdConnection(at server: RedisEndpoint) async throws -> TapMachine.End {
+    private func holdConnection(at server: RedisEndpoint, _ asked: RedisConfiguration) async throws -> TapMachine.End {
         let loop = eventLoopGroup.next()
         let (suspicions, suspect) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let outputs = TapHandler.Outputs(
@@ -238,7 +211,7 @@ package final class ReplicationTap: Sendable {
         let channel: any Channel
         defer { progress.closed() }
         do {
-            channel = try await connect(to: server, on: loop, outputs: outputs)
+            channel = try await connect(to: server, asked, on: loop, outputs: outputs)
         } catch {
             outputs.attached.fail(error)
             outputs.ended.fail(error)
@@ -288,14 +261,15 @@ package final class ReplicationTap: Sendable {
     }
 
     private func connect(
-        to server: RedisEndpoint, on loop: any EventLoop, outputs: TapHandler.Outputs
+        to server: RedisEndpoint, _ configuration: RedisConfiguration, on loop: any EventLoop,
+        outputs: TapHandler.Outputs
     ) async throws -> any Channel {
         let handshake = TapHandshake(
             configuration: configuration, credentials: try configuration.credentials(), endpoint: server.description)
         let dialer = Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
             readsByItself: false)
-        return try await dialer.connect { [configuration, wanted, limits, timing, progress] channel in
+        return try await dialer.connect { [wanted, limits, timing, progress] channel in
             progress.opened(channel)
             let machine = TapMachine(
                 handshake: handshake, request: progress.request(limits: limits, at: .now()),

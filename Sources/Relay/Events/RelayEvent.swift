@@ -107,7 +107,7 @@ extension CaptureEvent {
     fileprivate init(_ subscription: Subscription) {
         self = .subscribed(
             runID: subscription.server?.identity, redisVersion: subscription.server?.versionText,
-            replid: subscription.replication?.history, offset: subscription.replication?.offset)
+            replid: subscription.streamPosition?.history, offset: subscription.streamPosition?.offset)
         redis = subscription.endpoint
         masterReplid = subscription.server?.history
         if case .replica(let master) = subscription.role { replicaOf = master ?? "unknown" }

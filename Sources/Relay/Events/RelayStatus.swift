@@ -116,7 +116,7 @@ package final class RelayStatus: Sendable {
             isReplicaChosen = subscription.role != .master
             first.withLockedValue { $0 = subscription.replication }
             count.add(1, ordering: .relaxed)
-            tapped.store(subscription.replication != nil, ordering: .relaxed)
+            tapped.store(subscription.streamPosition != nil, ordering: .relaxed)
             isSubscribed = true
         case .tap(.resumed): isSubscribed = true
         case .disconnected: isSubscribed = false

@@ -72,8 +72,8 @@ package final class PingLine: Sendable {
             try await listener.send(["SUBSCRIBE", .bytes(ackChannel(hub))])
             state.withLockedValue { _ = $0.hubs.insert(hub) }
         }
-        // Detects a dead connection: otherwise pings would appear to be unanswered.
-        try await listener.send(["PING"])
+        // Detects a dead connection: otherwise pings would appear to be unanswered. A refusal of the command is an answer.
+        do { try await listener.send(["PING"]) } catch let error as RedisError where error.isRefusalOfCommand {}
     }
 
     /// Pings the node that holds a connection.

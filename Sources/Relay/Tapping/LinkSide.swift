@@ -119,7 +119,7 @@ extension TapSeam {
         // Another process: the next envelopes go into another segment.
         if attachment.loss != nil || before?.server?.runID != subscription.server?.runID {
             var subscription = subscription
-            subscription.replication = attachment.position
+            subscription.streamPosition = attachment.position
             intake.subscribed(subscription)
         }
         onEvent(.attached)

@@ -184,7 +184,7 @@ final class TapSeam: Sendable {
 
     private func takeOver(at start: Int, _ state: inout State) {
         guard var subscription = state.link, let position = state.attachment?.position else { return }
-        subscription.replication = position
+        subscription.streamPosition = position
         let delivered = max(0, state.matcher.subscriptionCount - start)
         let read = state.matcher.linkCount
         state.expected = Deque(state.matcher.subscriptionFingerprints(from: start + read))

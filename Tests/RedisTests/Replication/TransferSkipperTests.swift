@@ -19,13 +19,13 @@ import Testing
         return nil
     }
 
-    /// Data that looks like the mark for a while.
-    private static let data: [String] = [
-        "", "x", "0", String(mark.prefix(20)), String(mark.prefix(39)), "\(mark.dropLast())8", "\(mark.dropFirst())x",
-        "0\(mark.dropFirst(2))", "\(mark.prefix(39))\(mark.prefix(16))",
+    /// Data that resembles the mark.
+    private static let resembling: [String] = [
+        "", "x", "0", String(mark.prefix(20)), String(mark.prefix(39)), String(mark.dropLast() + "8"),
+        String(mark.dropFirst() + "x"), String("0" + mark.dropFirst(2)), String(mark.prefix(39) + mark.prefix(16)),
     ]
 
-    @Test(arguments: data)
+    @Test(arguments: resembling)
     func `at every cut`(data: String) throws {
         let bytes = Array((data + Self.mark + "*1\r\n$4\r\nPING\r\n").utf8)
         let length = data.utf8.count + Self.mark.utf8.count

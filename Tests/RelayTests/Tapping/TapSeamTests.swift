@@ -61,7 +61,7 @@ import Testing
                     batch.forEach { payloads.append("\($2[0])") }
                     return payloads
                 case .subscribed(let subscription):
-                    return [subscription.replication.map { "replication \($0)" } ?? "subscribed"]
+                    return [subscription.streamPosition.map { "replication \($0)" } ?? "subscribed"]
                 case .disconnected(let cause): return ["\(cause.label)"]
                 case .command(.tap(let news)): return ["\(news)"]
                 default: return ["\(item)"]
