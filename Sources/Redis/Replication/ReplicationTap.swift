@@ -9,33 +9,6 @@ package import NIOCore
 /// unless the backlog was too small, and then the tap knows (``TapAttachment/Loss``). What is published at a replica
 /// stays there: it is not in the stream.
 package final class ReplicationTap: Sendable {
-    /// Intervals of a connection.
-    package struct Timing: Sendable {
-        /// How often the server is told that the tap is alive.
-        package var ackInterval: TimeAmount
-        /// The longest wait from the TCP connection to the answer to PSYNC's questions.
-        package var handshakeTimeout: TimeAmount
-        /// After this long without a byte the connection is given up; nil for what follows from the server's own PING.
-        package var silence: TimeAmount?
-        /// A server that stops waits for its replicas: this long after it asked, without a write, the tap leaves.
-        package var stopPatience: TimeAmount
-        /// How long the tap stays away then.
-        package var stopAbsence: TimeAmount
-
-        /// The defaults are for production.
-        package init(
-            ackInterval: TimeAmount = .seconds(1), handshakeTimeout: TimeAmount = .seconds(10),
-            silence: TimeAmount? = nil, stopPatience: TimeAmount = .milliseconds(500),
-            stopAbsence: TimeAmount = .seconds(1)
-        ) {
-            self.ackInterval = ackInterval
-            self.handshakeTimeout = handshakeTimeout
-            self.silence = silence
-            self.stopPatience = stopPatience
-            self.stopAbsence = stopAbsence
-        }
-    }
-
     /// Maximum number of bytes per read.
     private static let receiveBufferSize = 256 * 1024
     /// A connection that did not last this long is followed by a pause.

@@ -59,14 +59,22 @@ struct TapHandshake {
         case .auth, .setName, .capabilities: break
         case .connectionID: facts.connectionID = reply.integer.map { Int($0) }
         case .ask(let question):
-            if question == .role, RedisRole(reply: reply) == .sentinel {
-                return .fail(.redis(.sentinel(endpoint: facts.endpoint)))
-            }
             facts.take(reply, of: question)
+            if let objection = objection(reply, to: question) { return .fail(.redis(objection)) }
         case .filter: facts.omitsData = reply == .status("OK")
         }
         steps.removeFirst()
         return steps.isEmpty ? .ready : .wait
+    }
+
+    /// Why the caller's choice of servers excludes this one. Cluster mode is for ``TapPlan`` to judge.
+    private func objection(_ reply: RESPValue, to question: TapFacts.Question) -> RedisError? {
+        switch question {
+        case .role: RedisRole(reply: reply).flatMap { configuration.objection(to: $0, at: facts.endpoint) }
+        case .info where facts.isCluster != true:
+            facts.server.flatMap { configuration.objection(to: $0, at: facts.endpoint) }
+        case .info, .syncSettings, .replicaSettings: nil
+        }
     }
 
     /// The failure of PSYNC.

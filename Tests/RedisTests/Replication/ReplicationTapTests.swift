@@ -5,7 +5,7 @@ import Testing
 @testable import Redis
 
 /// ``ReplicationTap`` at real servers: what it reads, and what they notice of it.
-@Suite(.needs(.redisServer), .timeLimit(.minutes(3)), .serialized)
+@Suite(.needs(.redisServer), .timeLimit(.minutes(3)))
 struct ReplicationTapTests {
     /// A server whose own PING does not move the offset under the test.
     private static let quiet = ["--repl-ping-replica-period", "3600"]

@@ -37,7 +37,8 @@ import Testing
 
     private func handshake(_ credentials: RedisCredentials? = nil) -> TapHandshake {
         TapHandshake(
-            configuration: RedisConfiguration(host: "redis"), credentials: credentials, endpoint: "redis:6379")
+            configuration: RedisConfiguration(host: "redis").watching(), credentials: credentials,
+            endpoint: "redis:6379")
     }
 
     @Test func `the commands`() {
@@ -110,6 +111,26 @@ import Testing
         #expect(
             handshake.received(.array([Self.bulk("sentinel"), .array([])]))
                 == .fail(.redis(.sentinel(endpoint: "redis:6379"))))
+    }
+
+    /// As for a subscription: among several servers a replica may be demanded.
+    @Test func `a server that is not wanted is passed over`() {
+        var configuration = RedisConfiguration(host: "redis").watching()
+        configuration.demand = .linkedReplica
+        for byRole in [true, false] {
+            var handshake = TapHandshake(configuration: configuration, credentials: nil, endpoint: "redis:6379")
+            _ = handshake.received(.status("OK"))
+            _ = handshake.received(.integer(1))
+            var action = handshake.received(byRole ? .array([Self.bulk("master")]) : .error("NOPERM no"))
+            if !byRole {
+                #expect(action == .wait)
+                action = handshake.received(Self.bulk("role:master\r\n"))
+            }
+            guard case .fail(.redis(.passedOver)) = action else {
+                Issue.record("not passed over but \(action)")
+                return
+            }
+        }
     }
 
     @Test func `a wrong password is not shown`() {

@@ -5,7 +5,7 @@ import Testing
 /// Every transition of ``TapMachine`` that is not shown by a real server.
 @Suite struct TapMachineTests {
     private static let history = "aaaa"
-    private static let configuration = RedisConfiguration(host: "redis")
+    private static let configuration = RedisConfiguration(host: "redis").watching()
 
     private static func bulk(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
 

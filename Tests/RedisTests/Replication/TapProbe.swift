@@ -49,7 +49,8 @@ final class TapProbe: EnvelopeSink, TapObserver {
     ) async throws {
         let probe = TapProbe()
         let tap = ReplicationTap(
-            configuration: configuration, names: names, header: .readable, limits: limits, last: last, timing: timing,
+            configuration: configuration.watching(), names: names, header: .readable, limits: limits, last: last,
+            timing: timing,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: probe, observer: probe,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let run = Task { try await tap.run() }
@@ -75,7 +76,7 @@ final class TapProbe: EnvelopeSink, TapObserver {
     static func failure(of configuration: RedisConfiguration, limits: TapLimits = TapLimits()) async throws -> any Error
     {
         let tap = ReplicationTap(
-            configuration: configuration, names: [], limits: limits,
+            configuration: configuration.watching(), names: [], limits: limits,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: TapProbe(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         do {

@@ -1,0 +1,30 @@
+package import NIOCore
+
+extension ReplicationTap {
+    /// Intervals of a connection.
+    package struct Timing: Sendable {
+        /// How often the server is told that the tap is alive.
+        package var ackInterval: TimeAmount
+        /// The longest wait from the TCP connection to the answer to PSYNC's questions.
+        package var handshakeTimeout: TimeAmount
+        /// After this long without a byte the connection is given up; nil for what follows from the server's own PING.
+        package var silence: TimeAmount?
+        /// A server that stops waits for its replicas: this long after it asked, without a write, the tap leaves.
+        package var stopPatience: TimeAmount
+        /// How long the tap stays away then.
+        package var stopAbsence: TimeAmount
+
+        /// The defaults are for production.
+        package init(
+            ackInterval: TimeAmount = .seconds(1), handshakeTimeout: TimeAmount = .seconds(10),
+            silence: TimeAmount? = nil, stopPatience: TimeAmount = .milliseconds(500),
+            stopAbsence: TimeAmount = .seconds(1)
+        ) {
+            self.ackInterval = ackInterval
+            self.handshakeTimeout = handshakeTimeout
+            self.silence = silence
+            self.stopPatience = stopPatience
+            self.stopAbsence = stopAbsence
+        }
+    }
+}
