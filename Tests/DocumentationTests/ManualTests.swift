@@ -75,7 +75,7 @@ import Testing
         let sources = try Documents.files(below: "Sources", ending: ".swift").map { try Documents.text($0) }.joined()
         let types = Set(sources.matches(of: /\b(?:struct|class|enum|actor|protocol) (\w+)/).map(\.output.1))
         let diagrams = article.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
-        #expect(diagrams.count == 3)
+        #expect(diagrams.count == 4)
         for name in Set(diagrams.joined().matches(of: /\b[A-Z][a-z]*[A-Z]\w+/).map(\.output)) {
             #expect(types.contains(name), "there is no type \(name)")
         }
@@ -107,7 +107,7 @@ import Testing
         for line in CommandLines.find(in: try Documents.text(path)) {
             let arguments = line.arguments
             do {
-                _ = try BackplaneRelay.parseAsRoot(arguments)
+                _ = try BackplaneRelay.parseAsRoot(TapMode.completed(arguments))
             } catch {
                 // The parser throws for help and version, with exit status 0.
                 guard BackplaneRelay.exitCode(for: error) != .success else { continue }

@@ -62,6 +62,7 @@ struct AuditedSubscription: Sendable {
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
             let joined: @Sendable () -> Void = { [intake] in intake.command(.joined(index)) }
+            tap?.namesWillChange()
             var outcome = await subscriber.add(names, joined)
             if let change = await tap?.add(names, joined) { outcome = change }
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
@@ -87,6 +88,7 @@ struct AuditedSubscription: Sendable {
         let channels = attached.all
         for index in indexes {
             let names = channels[index].names(index: index, connections: includesConnections)
+            tap?.namesWillChange()
             var outcome = await subscriber.remove(names.map(\.key))
             if let change = await tap?.remove(names.map(\.key)) { outcome = change }
             intake.command(.left(index))
@@ -175,9 +177,23 @@ struct AuditedSubscription: Sendable {
         let passed: @Sendable () -> Void = {
             intake.counters(CounterReadings(counters: counters, isFenced: true, isLast: isLast))
         }
-        let isFenced =
-            if let tap, tap.isCarrying { await tap.fence(passed) } else { await subscriber.fence(passed) }
+        let isFenced = await fence(passed)
         return isFenced ? nil : counters
+    }
+
+    /// Waits until what carries the channels has delivered everything; see ``RedisSubscriber/fence(_:)``.
+    private func fence(_ passed: @escaping @Sendable () -> Void) async -> Bool {
+        guard let tap else { return await subscriber.fence(passed) }
+        if tap.isCarrying { return await tap.fence(passed) }
+        let isTold = NIOLockedValueBox(false)
+        let isPassed = await subscriber.fence {
+            // If the link has taken over meanwhile, it has yet to bring what the subscription brought last.
+            guard !tap.isCarrying else { return }
+            isTold.withLockedValue { $0 = true }
+            passed()
+        }
+        if isTold.withLockedValue({ $0 }) { return true }
+        return isPassed ? await tap.fence(passed) : false
     }
 }
 

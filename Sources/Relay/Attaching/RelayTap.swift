@@ -83,6 +83,9 @@ final class RelayTap: Sendable {
         }
     }
 
+    /// Call before the subscription gets other names, and ``add(_:_:)`` or ``remove(_:)`` after it.
+    func namesWillChange() { seam.hold() }
+
     /// Discovered hubs are watched from here on.
     ///
     /// - Parameter body: as in ``ReplicationTap/add(_:_:)``.

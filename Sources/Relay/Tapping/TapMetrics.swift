@@ -43,7 +43,7 @@ struct TapMetrics: Sendable {
         lagSeconds = registry.gaugeFamily(
             "backplane_relay_tap_lag_seconds",
             help:
-                "Age of the oldest part of the replication stream that has not been received, measured every 5 s; 0 if nothing is outstanding.",
+                "Age of the oldest part of the replication stream that has not been received, measured every 2.5 s; 0 if nothing is outstanding.",
             labels: [])
         backlogSeconds = registry.gaugeFamily(
             "backplane_relay_tap_backlog_seconds",

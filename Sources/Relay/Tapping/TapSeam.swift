@@ -98,6 +98,9 @@ final class TapSeam: Sendable {
         return LinkSide(seam: self, attempt: attempt)
     }
 
+    /// The names are about to change: the link that is attaching must not take over with the old ones.
+    func hold() { state.withLockedValue { if $0.phase == .joining { $0.isUnusable = true } } }
+
     /// The link is withdrawn; the subscription goes on.
     func withdraw() {
         state.withLockedValue { state in

@@ -50,7 +50,7 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes.",
+                "Subscribers of the channel, this relay included (also while it reads the replication stream); fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",

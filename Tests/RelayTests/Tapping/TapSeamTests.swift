@@ -182,6 +182,22 @@ import Testing
         #expect(scene.received() == ["subscribed", "1"])
     }
 
+    @Test("while the names change, a link with the old ones does not take over")
+    func names() {
+        let scene = Scene()
+        scene.attach()
+        scene.seam.hold()
+        scene.seam.bound(subscription: nil, link: 0)
+        #expect(!scene.seam.isLinked)
+        scene.seam.withdraw()
+        scene.joinAgain()
+        scene.attach()
+        scene.seam.bound(subscription: nil, link: 0)
+        scene.seam.hold()
+        scene.deliver([1], by: scene.link)
+        #expect(scene.seam.isLinked && scene.received().last == "1")
+    }
+
     @Test("random traffic of few payloads, in any order of arrival: each once, in order")
     func random() {
         var random = SplitMix64.announced()
