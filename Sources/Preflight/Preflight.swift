@@ -116,11 +116,17 @@ package struct Preflight {
             let server = RedisServerInfo(infoText: text)
             report.server = server
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
-            let fields = InfoFields(text)
             report.replica = try await replica(text)
-            report.memory = RedisMemory(
-                limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
-            report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
+            // A replica gets the counters from its master, whose settings decide; unknown if that cannot be asked.
+            var keeper: String? = text
+            if report.replica != nil {
+                keeper = if let place { try await ask(["INFO"], at: place, &report)?.text } else { nil }
+            }
+            if let fields = keeper.map({ InfoFields($0) }) {
+                report.memory = RedisMemory(
+                    limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
+                report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
+            }
         }
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
@@ -130,7 +136,7 @@ package struct Preflight {
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
             report.outputBufferLimit = PreflightReport.OutputBufferLimit(setting: limit)
-            let snapshots = try await setting("save", &report)
+            let snapshots = try await setting("save", at: place, &report)
             report.persistence?.snapshots = snapshots
         }
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
@@ -238,8 +244,10 @@ package struct Preflight {
         return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
     }
 
-    private func setting(_ name: String, _ report: inout PreflightReport) async throws -> String? {
-        try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
+    private func setting(
+        _ name: String, at place: RedisClient? = nil, _ report: inout PreflightReport
+    ) async throws -> String? {
+        try await ask(["CONFIG", "GET", .text(name)], at: place, &report)?.array?.last?.text
     }
 
     /// - Returns: nil if the command is not permitted or unknown.
