@@ -7,12 +7,12 @@ import Time
 /// Examines a Redis, its channels and the record directory, with commands that change nothing. Skips commands that the
 /// ACL does not permit.
 package struct Preflight {
-    private let client: RedisClient
+    let client: RedisClient
     /// Where nodes subscribe.
     private let nodes: NodesPlace
-    private let configuration: RedisConfiguration
+    let configuration: RedisConfiguration
     private let channels: [String]
-    private let core: CoreAttachment?
+    let core: CoreAttachment?
     private let tap: TapPolicy?
 
     /// The complete pre-flight check over its own connections, as in `run --check-only`.
@@ -265,7 +265,7 @@ package struct Preflight {
     }
 
     /// - Returns: nil if the command is not permitted or unknown, or the server refuses it for a reason of its own.
-    private func ask(
+    func ask(
         _ command: [RESPArgument], at place: RedisClient? = nil, _ report: inout PreflightReport
     ) async throws -> RESPValue? {
         do {
@@ -274,21 +274,6 @@ package struct Preflight {
             guard error.isRefusalOfCommand || error.isUnspecific else { throw error }
             report.refused(command)
             return nil
-        }
-    }
-
-    /// Tries what only a running relay asks, without effect, and notes what is refused. Not for a server with an
-    /// objection.
-    package func probe(_ report: inout PreflightReport) async throws {
-        _ = try await ask(["CLIENT", "SETNAME", .text(configuration.printableClientName)], &report)
-        if let id = try await ask(["CLIENT", "ID"], &report)?.integer {
-            _ = try await ask(["CLIENT", "LIST", "ID", "\(id)"], &report)
-        }
-        _ = try await ask(["ROLE"], &report)
-        // With too many words: permissions come first, and no channels are listed.
-        let channels: [RESPArgument] = ["PUBSUB", "CHANNELS", "-", "-"]
-        if case .error(let text) = try await client.ask(channels), !text.contains("wrong number of arguments") {
-            report.refused(channels)
         }
     }
 }
@@ -301,42 +286,5 @@ extension PreflightReport.OutputBufferLimit {
             let soft = Int(words[start + 2]), let seconds = Int(words[start + 3])
         else { return nil }
         self.init(hardBytes: hard, softBytes: soft, softSeconds: seconds)
-    }
-}
-
-extension Preflight {
-    /// The same for what a running relay asks over the connection of its subscription; only discovered hubs are left.
-    private func probeSubscribing(
-        _ eventLoopGroup: any EventLoopGroup, _ report: inout PreflightReport
-    ) async throws {
-        let renews = configuration.passwordFile != nil
-        var commands: [[RESPArgument]] = renews ? [["HELLO", "3"]] : []
-        if core?.findsHubs == true { commands += [["UNSUBSCRIBE", "-"], ["PUNSUBSCRIBE", "-"]] }
-        guard !commands.isEmpty else { return }
-        // Such a connection may speak RESP3.
-        let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup) { _ in }
-        do {
-            for command in commands {
-                if case .error = try await listener.ask(command) { report.refused(command) }
-            }
-            await listener.close()
-        } catch {
-            await listener.close()
-            throw error
-        }
-    }
-}
-
-extension PreflightReport {
-    /// Notes a command that the server refused.
-    fileprivate mutating func refused(_ command: [RESPArgument]) {
-        if let command = AskedCommand(command), !notPermitted.contains(command) { notPermitted.append(command) }
-    }
-}
-
-extension RedisError {
-    /// An error reply without a meaning of its own.
-    fileprivate var isUnspecific: Bool {
-        if case .serverError(_, let reply) = self { reply.hasPrefix("ERR ") } else { false }
     }
 }
