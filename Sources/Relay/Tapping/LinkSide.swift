@@ -117,10 +117,8 @@ extension TapSeam {
             intake.command(.tap(.resumed(attachment.position)))
         }
         // Another process: the next envelopes go into another segment.
-        if attachment.loss != nil || before?.server?.runID != subscription.server?.runID {
-            var subscription = subscription
-            subscription.streamPosition = attachment.position
-            intake.subscribed(subscription)
+        if attachment.loss != nil || before?.server?.identity != subscription.server?.identity {
+            intake.subscribed(subscription.with(attachment, after: state.subscription))
         }
         onEvent(.attached)
     }
@@ -129,4 +127,18 @@ extension TapSeam {
 extension TapAttachment.Loss {
     /// nil if unknown.
     fileprivate var bytes: Int64? { if case .backlogLost(let bytes) = self { bytes } else { nil } }
+}
+
+extension Subscription {
+    /// A link that carries the channels as if it were a subscription.
+    ///
+    /// - Parameter last: the subscription before it, which knows more of the same server.
+    func with(_ attachment: TapAttachment, after last: Subscription?) -> Subscription {
+        var link = self
+        link.streamPosition = attachment.position
+        let isSame = last?.endpoint == endpoint
+        link.role = attachment.facts.isReplica ? .replica(of: isSame ? last?.master : nil) : .master
+        if isSame { link.replication = last?.replication }
+        return link
+    }
 }

@@ -42,7 +42,7 @@ final class SubscriptionSide: EnvelopeSink {
         seam.state.withLockedValue { state in
             guard state.phase != .link else { return }
             state.isSubscribed = true
-            state.subscribedTo = subscription.endpoint
+            state.subscription = subscription
             if let lost = state.lostAt {
                 state.lostAt = nil
                 seam.lost(bytes: subscription.server?.bytes(since: lost))

@@ -59,8 +59,8 @@ final class TapSeam: Sendable {
         /// Which attempt it is: what an earlier one still brings is ignored.
         var attempt = 0
         var syncedAt: UInt64?
-        /// The server of the subscription.
-        var subscribedTo: String?
+        /// The last one.
+        var subscription: Subscription?
     }
 
     /// The most memory for the link's envelopes while it attaches, in bytes.
@@ -132,7 +132,7 @@ final class TapSeam: Sendable {
         state.withLockedValue { state in
             guard state.phase == .joining else { return }
             // A replica may lag behind the server that the subscription hears.
-            let isSame = state.subscribedTo == state.attachment?.facts.endpoint
+            let isSame = state.subscription?.endpoint == state.attachment?.facts.endpoint
             let lower = isSame ? subscription.map { $0 - link } : nil
             state.matcher.bound(lower ?? 0, state.matcher.subscriptionCount - link)
             takeOverIfKnown(&state)
@@ -183,8 +183,8 @@ final class TapSeam: Sendable {
     }
 
     private func takeOver(at start: Int, _ state: inout State) {
-        guard var subscription = state.link, let position = state.attachment?.position else { return }
-        subscription.streamPosition = position
+        guard let link = state.link, let attachment = state.attachment else { return }
+        let subscription = link.with(attachment, after: state.subscription)
         let delivered = max(0, state.matcher.subscriptionCount - start)
         let read = state.matcher.linkCount
         state.expected = Deque(state.matcher.subscriptionFingerprints(from: start + read))

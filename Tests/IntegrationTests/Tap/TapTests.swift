@@ -65,6 +65,43 @@ struct TapTests {
         }
     }
 
+    @Test("at a replica: the master sees nothing of it, and a link that breaks on either side loses nothing")
+    func atReplica() async throws {
+        try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { master in
+            try await RedisServer.with(["--replicaof", master.host, "\(master.port)"]) { replica in
+                try await eventually("the replica follows") {
+                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
+                        ? true : nil
+                }
+                try await TemporaryDirectory.with { folder in
+                    var traffic = TapTraffic()
+                    try await RelayProcess.with(Self.arguments(replica, folder)) { relay in
+                        try await TapTraffic.waitUntilCarrying(relay)
+                        try await master.withClient { client in
+                            for kind in ["replica", "replica", "normal"] {
+                                try await traffic.publish(5, client)
+                                // The relay's link, then the replica's to the master.
+                                try await replica.command(["CLIENT", "KILL", "TYPE", .text(kind)])
+                                try await replica.command(["CLIENT", "KILL", "TYPE", "master"])
+                            }
+                            let receivers = try await traffic.publish(5, client)
+                            #expect(receivers == 0)
+                        }
+                        try await traffic.waitUntilReceived(relay)
+                        let info = try await master.command(["INFO", "replication"]).text ?? ""
+                        #expect(info.contains("connected_slaves:1"), "\(info)")
+                        #expect(try await relay.stop() == .code(0), "\(relay.child.errors)")
+                    }
+                    let recorded = try TapTraffic.Recorded(folder)
+                    #expect(recorded.keyed == traffic.keyed && recorded.hubs == traffic.hubs)
+                    #expect(recorded.named("gap") == [])
+                    let info = try await Finished.relay(["info", folder])
+                    #expect(info.output.contains("complete by replication offset"), "\(info.output)")
+                }
+            }
+        }
+    }
+
     @Test("the backlog is overrun while the relay stands still: a gap with the bytes, and exit status 3")
     func overrun() async throws {
         try await RedisServer.with(["--repl-backlog-size", "16kb"]) { redis in
