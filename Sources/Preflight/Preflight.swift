@@ -125,13 +125,19 @@ package struct Preflight {
             report.server = server
             report.missingFields = InfoField.missing(in: text)
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
-            let fields = InfoFields(text)
             report.replica = try await replica(text)
-            // Some servers leave out sections.
-            report.memory = fields["maxmemory"].flatMap { Int($0) }.map {
-                RedisMemory(limit: $0, policy: fields["maxmemory_policy"] ?? "")
+            // A replica gets the counters from its master, whose settings decide; unknown if that cannot be asked.
+            var keeper: String? = text
+            if report.replica != nil {
+                keeper = if let place { try await ask(["INFO"], at: place, &report)?.text } else { nil }
             }
-            report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
+            if let fields = keeper.map({ InfoFields($0) }) {
+                // Some servers leave out sections.
+                report.memory = fields["maxmemory"].flatMap { Int($0) }.map {
+                    RedisMemory(limit: $0, policy: fields["maxmemory_policy"] ?? "")
+                }
+                report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
+            }
         }
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
@@ -141,7 +147,7 @@ package struct Preflight {
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
             report.outputBufferLimit = PreflightReport.OutputBufferLimit(setting: limit)
-            let snapshots = try await setting("save", &report)
+            let snapshots = try await setting("save", at: place, &report)
             report.persistence?.snapshots = snapshots
         }
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
@@ -252,8 +258,10 @@ package struct Preflight {
         return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
     }
 
-    private func setting(_ name: String, _ report: inout PreflightReport) async throws -> String? {
-        try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
+    private func setting(
+        _ name: String, at place: RedisClient? = nil, _ report: inout PreflightReport
+    ) async throws -> String? {
+        try await ask(["CONFIG", "GET", .text(name)], at: place, &report)?.array?.last?.text
     }
 
     /// - Returns: nil if the command is not permitted or unknown, or the server refuses it for a reason of its own.

@@ -9,7 +9,8 @@ package struct TapReport: Sendable, Equatable {
     package var facts: TapFacts
     /// How it would attach, and whether it may.
     package var plan: TapPlan
-    /// What the server writes into the stream now, in bytes per second; nil if it does not say.
+    /// What the server writes into the stream now, in bytes per second; nil if it does not say. Without a backlog the
+    /// offset stands still, and this is what clients send: an upper limit.
     package var bytesPerSecond: Double?
     /// Whether the address names sentinels or several servers, so that a replica could be chosen.
     package var hasChoice: Bool
@@ -49,7 +50,6 @@ extension TapReport {
             user: user ?? configuration.aclUser)
     }
 
-    /// Without a replica the offset stands still; then what clients send is an upper limit.
     private static func rate(_ client: RedisClient) async throws -> Double? {
         let start = Moment.now()
         guard let first = try await written(client) else { return nil }

@@ -28,7 +28,10 @@ struct TapLines {
 
     private var cost: String {
         let memory = facts.memoryBytes.map { Format.bytes(Int(clamping: $0)) + " used memory" } ?? "memory unknown"
-        let rate = report.bytesPerSecond.map { "all that Redis writes comes along, now \(Format.bytes(Int($0)))/s" }
+        let limit = facts.backlog == nil ? "at most " : ""
+        let rate = report.bytesPerSecond.map {
+            "all that Redis writes comes along, now \(limit)\(Format.bytes(Int($0)))/s"
+        }
         guard report.plan.way == .fullSync else { return ["no fork (\(memory))", rate].joined }
         let fork = facts.forkMicroseconds.flatMap { $0 > 0 ? $0 : nil }
             .map { "the last fork took \(Format.seconds(Double($0) * 1e-6))" }

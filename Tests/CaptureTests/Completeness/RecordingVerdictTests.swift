@@ -12,7 +12,7 @@ import Testing
         ("output_buffer_limit", true), ("redis_restart", true), ("failover", true), ("stopped", true),
         ("segment_removed", true), ("segment_truncated", true), ("a word of a later version", true),
         ("not_recording", false), ("foreign_publish", false), ("unknown", false), ("segment_deleted", false),
-        ("replica_resync", true), ("segment_moved", false),
+        ("replica_resync", true), ("backlog_lost", true), ("segment_moved", false),
     ]
 
     @Test(arguments: causes) func whatIsMissing(cause: String, isLoss: Bool) {

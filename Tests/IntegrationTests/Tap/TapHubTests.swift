@@ -1,5 +1,7 @@
 import Backplane
 import Logging
+import Loopback
+import NIOCore
 import Preflight
 import Redis
 import Relay

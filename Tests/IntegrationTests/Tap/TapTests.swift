@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Redis
 import TestSupport
@@ -37,7 +38,8 @@ struct TapTests {
                             try await traffic.publish(10, client)
                         }
                         try await TapTraffic.waitUntilCarrying(relay)
-                        #expect(try await traffic.publish(1, client) == 0, "PUBLISH's answer is as without the relay")
+                        let receivers = try await traffic.publish(1, client)
+                        #expect(receivers == 0, "PUBLISH's answer is as without the relay")
                     }
                     try await traffic.waitUntilReceived(relay)
                     #expect(try await Self.subscribers(redis) == [0, 0])
@@ -128,7 +130,8 @@ struct TapTests {
                         relay.child.errors.contains("a subscription carries the channels")
                     }
                     try await redis.withClient { client in
-                        #expect(try await traffic.publish(3, client) == 1)
+                        let receivers = try await traffic.publish(3, client)
+                        #expect(receivers == 1)
                     }
                     try await traffic.waitUntilReceived(relay)
                     #expect(try await relay.metric(TapTraffic.isCarrying) == 0)
