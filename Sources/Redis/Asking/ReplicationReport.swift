@@ -33,6 +33,23 @@ package struct ReplicationReport: Equatable, Sendable {
     /// Seconds since a replica received something of its master, which sends a PING every 10 s; nil without a link.
     package var silence: Int?
 
+    /// The part of it that the reply to `ROLE` tells.
+    ///
+    /// - Returns: nil for a sentinel, or a reply of another shape.
+    package init?(role reply: RESPValue) {
+        guard let parts = reply.array, parts.count >= 2 else { return nil }
+        switch RedisRole(reply: reply) {
+        case .master:
+            (isReplica, isLinked, isTransferring) = (false, false, false)
+            offset = parts[1].integer ?? 0
+        case .replica(let master, let isLinked):
+            (isReplica, self.master, self.isLinked) = (true, master.description, isLinked)
+            isTransferring = parts.count > 3 && parts[3].text == "sync"
+            offset = parts.count > 4 ? max(0, parts[4].integer ?? 0) : 0
+        case .sentinel, nil: return nil
+        }
+    }
+
     /// - Returns: nil if the text does not say the role.
     package init?(info text: String) {
         let fields = InfoFields(text)
@@ -53,5 +70,23 @@ package struct ReplicationReport: Equatable, Sendable {
             backlog = Backlog(start: start, isFull: count >= size)
         }
         silence = number("master_last_io_seconds_ago").flatMap { $0 < 0 ? nil : Int($0) }
+    }
+}
+
+extension RedisClient {
+    /// What the server says of its replication by `INFO replication`, or less of it by `ROLE`.
+    ///
+    /// - Returns: nil if neither is permitted, or it does not say.
+    /// - Throws: ``RedisError``, except for denied commands.
+    package func replication() async throws -> ReplicationReport? {
+        do {
+            let text = try await send(["INFO", "replication"]).text
+            if let report = text.flatMap({ ReplicationReport(info: $0) }) { return report }
+        } catch let error as RedisError where error.isRefusalOfCommand {}
+        do {
+            return ReplicationReport(role: try await send(["ROLE"]))
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return nil
+        }
     }
 }
