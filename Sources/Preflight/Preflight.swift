@@ -176,14 +176,12 @@ package struct Preflight {
         report.refusal = nodes.refusal?.description
         guard case .master(let master) = nodes else { return report }
         report.asked = master.endpoint
-        do {
-            // Anew, shortly before the master's: the lag is rather told too long than too short.
-            let now = try await client.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
-            let other = try await master.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
-            if let now, let other, now.history == other.history {
-                report.lagBytes = max(0, other.offset - now.offset)
-            }
-        } catch let error as RedisError where error.isRefusalOfCommand {}
+        // Anew, shortly before the master's: the lag is rather told too long than too short.
+        if let now = try await client.replication(), let other = try await master.replication(),
+            now.history == other.history
+        {
+            report.lagBytes = max(0, other.offset - now.offset)
+        }
         return report
     }
 

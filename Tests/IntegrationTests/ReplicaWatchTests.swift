@@ -316,6 +316,31 @@ struct ReplicaWatchTests {
         }
     }
 
+    @Test("a replica that follows the target of --forward from now on: forwarding stops, recording continues")
+    func targetBecomesMaster() async throws {
+        let forwarded = "backplane_relay_forwarded_envelopes_total" + Self.channel
+        try await Self.with { master, replica in
+            try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { target in
+                let arguments = ["--redis", replica.url, "--channel", "chat", "--forward", target.url]
+                try await RelayProcess.with(arguments) { relay in
+                    try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                    try await relay.waitForMetric(forwarded, atLeast: 5)
+                    try await replica.command(["REPLICAOF", .text(target.host), "\(target.port)"])
+                    try await relay.waitForMetrics("it follows the target", within: .seconds(40)) {
+                        $0[Self.linkUp] == 1 && $0["backplane_relay_replica_resyncs_total"] == 1
+                    }
+                    try await target.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                    try await relay.waitForMetrics("all envelopes") { $0[Self.received + Self.channel] == 10 }
+                    try await eventually("forwarding has stopped") {
+                        relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
+                    }
+                    #expect(try await relay.metric(forwarded) == 5)
+                    #expect(try await target.command(["GET", "chat"]).text == "10")
+                }
+            }
+        }
+    }
+
     @Test("a tail at a replica tells a full transfer at once")
     func tail() async throws {
         try await Self.with { master, replica in
