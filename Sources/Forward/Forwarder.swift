@@ -7,6 +7,7 @@ import NIOPosix
 import Prometheus
 package import Redis
 package import Relay
+import Synchronization
 package import Time
 
 /// Publishes what a relay receives into another Redis immediately, with ids of that Redis.
@@ -17,11 +18,14 @@ package final class Forwarder: RelayConsumer {
     /// Time limit for the remaining envelopes when stopping.
     private static let lastTry: TimeAmount = .seconds(5)
 
-    private let target: RedisConfiguration
+    let target: RedisConfiguration
     private let logger: Logger
     private let metrics: ForwardMetrics
     private let queue: ForwardQueue
-    private let places: NIOLockedValueBox<LoopGuard>
+    let places: NIOLockedValueBox<LoopGuard>
+    /// The watched replica follows another master, which the target may be: its history, known from the login, may have
+    /// changed with its first replica.
+    private let isTargetStale = Atomic(false)
     /// Waiting time of the envelope confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
     private let log: NIOLockedValueBox<EventLog>
@@ -74,6 +78,7 @@ package final class Forwarder: RelayConsumer {
                 $0.source.master = master
                 if let history { $0.source.history = history }
             }
+            isTargetStale.store(true, ordering: .releasing)
         default: break
         }
     }
@@ -176,29 +181,6 @@ package final class Forwarder: RelayConsumer {
         try result.get()
     }
 
-    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish, and for a missing right;
-    ///   ``ForwardError`` for the watched server.
-    private func accepted(_ client: RedisClient) async throws -> RedisClient {
-        let info = try await client.requirePublishable(of: target)
-        var found = places.withLockedValue { places in
-            places.target = .init(runID: info?.identity, history: info?.history, endpoint: client.endpoint)
-            return places
-        }
-        let before = found.source
-        await found.locate()
-        let objection = places.withLockedValue { [found] places in
-            places.target = found.target
-            // The relay may have switched servers meanwhile.
-            if places.source == before { places.source = found.source }
-            return places.objection
-        }
-        if let objection { throw objection }
-        try await ForwardRights(
-            client: client, user: target.aclUser, targets: found.route.targets(of: found.channels)
-        ).require()
-        return client
-    }
-
     /// Runs until the connection fails, the task is cancelled, or nothing is left and there is nothing to wait for.
     private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
         // Without event keys its script needs no permission. Only hubs are attached while the relay runs.
@@ -213,6 +195,12 @@ package final class Forwarder: RelayConsumer {
                 guard let waitForMore else { return }
                 await waitForMore()
                 continue
+            }
+            if isTargetStale.exchange(false, ordering: .acquiringAndReleasing) {
+                do { try await refresh(client) } catch {
+                    drop(.uncertain, batch.count, "the connection was lost")
+                    throw error
+                }
             }
             let all = attached.all
             metrics.attach(all)

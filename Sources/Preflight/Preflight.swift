@@ -7,12 +7,12 @@ import Time
 /// Examines a Redis, its channels and the record directory, with commands that change nothing. Skips commands that the
 /// ACL does not permit.
 package struct Preflight {
-    private let client: RedisClient
+    let client: RedisClient
     /// Where nodes subscribe.
     private let nodes: NodesPlace
-    private let configuration: RedisConfiguration
+    let configuration: RedisConfiguration
     private let channels: [String]
-    private let core: CoreAttachment?
+    let core: CoreAttachment?
     private let tap: TapPolicy?
 
     /// The complete pre-flight check over its own connections, as in `run --check-only`.
@@ -125,13 +125,19 @@ package struct Preflight {
             report.server = server
             report.missingFields = InfoField.missing(in: text)
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
-            let fields = InfoFields(text)
             report.replica = try await replica(text)
-            // Some servers leave out sections.
-            report.memory = fields["maxmemory"].flatMap { Int($0) }.map {
-                RedisMemory(limit: $0, policy: fields["maxmemory_policy"] ?? "")
+            // A replica gets the counters from its master, whose settings decide; unknown if that cannot be asked.
+            var keeper: String? = text
+            if report.replica != nil {
+                keeper = if let place { try await ask(["INFO"], at: place, &report)?.text } else { nil }
             }
-            report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
+            if let fields = keeper.map({ InfoFields($0) }) {
+                // Some servers leave out sections.
+                report.memory = fields["maxmemory"].flatMap { Int($0) }.map {
+                    RedisMemory(limit: $0, policy: fields["maxmemory_policy"] ?? "")
+                }
+                report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
+            }
         }
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
@@ -141,7 +147,7 @@ package struct Preflight {
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
             report.outputBufferLimit = PreflightReport.OutputBufferLimit(setting: limit)
-            let snapshots = try await setting("save", &report)
+            let snapshots = try await setting("save", at: place, &report)
             report.persistence?.snapshots = snapshots
         }
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
@@ -170,14 +176,12 @@ package struct Preflight {
         report.refusal = nodes.refusal?.description
         guard case .master(let master) = nodes else { return report }
         report.asked = master.endpoint
-        do {
-            // Anew, shortly before the master's: the lag is rather told too long than too short.
-            let now = try await client.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
-            let other = try await master.send(["INFO", "replication"]).text.flatMap { ReplicationReport(info: $0) }
-            if let now, let other, now.history == other.history {
-                report.lagBytes = max(0, other.offset - now.offset)
-            }
-        } catch let error as RedisError where error.isRefusalOfCommand {}
+        // Anew, shortly before the master's: the lag is rather told too long than too short.
+        if let now = try await client.replication(), let other = try await master.replication(),
+            now.history == other.history
+        {
+            report.lagBytes = max(0, other.offset - now.offset)
+        }
         return report
     }
 
@@ -252,12 +256,14 @@ package struct Preflight {
         return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
     }
 
-    private func setting(_ name: String, _ report: inout PreflightReport) async throws -> String? {
-        try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
+    private func setting(
+        _ name: String, at place: RedisClient? = nil, _ report: inout PreflightReport
+    ) async throws -> String? {
+        try await ask(["CONFIG", "GET", .text(name)], at: place, &report)?.array?.last?.text
     }
 
     /// - Returns: nil if the command is not permitted or unknown, or the server refuses it for a reason of its own.
-    private func ask(
+    func ask(
         _ command: [RESPArgument], at place: RedisClient? = nil, _ report: inout PreflightReport
     ) async throws -> RESPValue? {
         do {
@@ -266,21 +272,6 @@ package struct Preflight {
             guard error.isRefusalOfCommand || error.isUnspecific else { throw error }
             report.refused(command)
             return nil
-        }
-    }
-
-    /// Tries what only a running relay asks, without effect, and notes what is refused. Not for a server with an
-    /// objection.
-    package func probe(_ report: inout PreflightReport) async throws {
-        _ = try await ask(["CLIENT", "SETNAME", .text(configuration.printableClientName)], &report)
-        if let id = try await ask(["CLIENT", "ID"], &report)?.integer {
-            _ = try await ask(["CLIENT", "LIST", "ID", "\(id)"], &report)
-        }
-        _ = try await ask(["ROLE"], &report)
-        // With too many words: permissions come first, and no channels are listed.
-        let channels: [RESPArgument] = ["PUBSUB", "CHANNELS", "-", "-"]
-        if case .error(let text) = try await client.ask(channels), !text.contains("wrong number of arguments") {
-            report.refused(channels)
         }
     }
 }
@@ -293,42 +284,5 @@ extension PreflightReport.OutputBufferLimit {
             let soft = Int(words[start + 2]), let seconds = Int(words[start + 3])
         else { return nil }
         self.init(hardBytes: hard, softBytes: soft, softSeconds: seconds)
-    }
-}
-
-extension Preflight {
-    /// The same for what a running relay asks over the connection of its subscription; only discovered hubs are left.
-    private func probeSubscribing(
-        _ eventLoopGroup: any EventLoopGroup, _ report: inout PreflightReport
-    ) async throws {
-        let renews = configuration.passwordFile != nil
-        var commands: [[RESPArgument]] = renews ? [["HELLO", "3"]] : []
-        if core?.findsHubs == true { commands += [["UNSUBSCRIBE", "-"], ["PUNSUBSCRIBE", "-"]] }
-        guard !commands.isEmpty else { return }
-        // Such a connection may speak RESP3.
-        let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup) { _ in }
-        do {
-            for command in commands {
-                if case .error = try await listener.ask(command) { report.refused(command) }
-            }
-            await listener.close()
-        } catch {
-            await listener.close()
-            throw error
-        }
-    }
-}
-
-extension PreflightReport {
-    /// Notes a command that the server refused.
-    fileprivate mutating func refused(_ command: [RESPArgument]) {
-        if let command = AskedCommand(command), !notPermitted.contains(command) { notPermitted.append(command) }
-    }
-}
-
-extension RedisError {
-    /// An error reply without a meaning of its own.
-    fileprivate var isUnspecific: Bool {
-        if case .serverError(_, let reply) = self { reply.hasPrefix("ERR ") } else { false }
     }
 }

@@ -3,6 +3,7 @@ import Capture
 import Foundation
 import NIOPosix
 import Redis
+import Synchronization
 import TestSupport
 import Testing
 
@@ -25,7 +26,8 @@ struct ReplicaWatchTests {
     ) async throws {
         let quick = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"]
         try await RedisServer.with(quick, edition: edition) { master in
-            let follow = ["--replicaof", "\(master.host) \(master.port)"]
+            // As two arguments: Redis 6.2 takes one as a name.
+            let follow = ["--replicaof", master.host, "\(master.port)"]
             try await RedisServer.with(quick + follow, edition: edition) { replica in
                 try await eventually("the replica has a link", within: .seconds(40)) {
                     try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
@@ -230,6 +232,45 @@ struct ReplicaWatchTests {
         }
     }
 
+    @Test("the rights that the manual names suffice at the master; pings are published there")
+    func rights() async throws {
+        try await Self.with { master, replica in
+            let rules =
+                "resetkeys resetchannels %R~chat -@all +role +info +get +select +client|setname +client|list +pubsub|numsub +pubsub|channels"
+            let ping = "+subscribe +ping +publish &ChatHub:*"
+            for (redis, rights) in [(replica, "allkeys allchannels +@all"), (master, "\(rules) \(ping)")] {
+                let words = rights.split(separator: " ").map { RESPArgument.text(String($0)) }
+                try await redis.command(["ACL", "SETUSER", "relay", "on", ">secret"] + words)
+            }
+            let heard = Mutex(0)
+            let groups = Self.hub.channel(.groupCommand, [])
+            let node = try await RedisClient.connect(
+                to: master.configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+            ) { message in
+                if message.array?.count == 3, case .bulk(groups)? = message.array?[1] { heard.withLock { $0 += 1 } }
+            }
+            let names = [
+                groups, Self.hub.channel(.all, []), Self.hub.channel(.connection, Array("abc".utf8)),
+                Self.hub.channel(.ack, Array("web1_0123456789abcdef0123456789abcdef".utf8)), Array("chat".utf8),
+            ]
+            for name in names { try await node.send(["SUBSCRIBE", .bytes(name)]) }
+            let url = "redis://relay:secret@\(replica.host):\(replica.port)"
+            let arguments = ["--channel", "chat", "--core", "--ping", "1s"]
+            try await RelayProcess.with(arguments, environment: ["BACKPLANE_RELAY_REDIS": url]) { relay in
+                try await relay.waitForMetrics("the master answers", within: .seconds(40)) {
+                    $0[Self.answers] == 1 && $0[Self.subscribers + Self.channel] == 2
+                        && $0["signalr_backplane_nodes" + Self.hubChannel] == 1
+                        && $0["backplane_relay_replica_lag_bytes"] != nil
+                }
+                try await eventually("a ping arrives at the master", within: .seconds(40)) {
+                    heard.withLock { $0 } > 0 ? true : nil
+                }
+                #expect(!relay.child.errors.contains("NOPERM"), "\(relay.child.errors)")
+            }
+            await node.close()
+        }
+    }
+
     @Test("check-only, channels and tail; replay and forward to the master are refused like the watched server")
     func commands() async throws {
         try await Self.with { master, replica in
@@ -270,6 +311,31 @@ struct ReplicaWatchTests {
                     let replay = try await Finished.relay(["replay", folder, "--to", master.url, "--yes"])
                     #expect(replay.exit == .code(1) && replay.errors.contains("recorded from"), "\(replay.errors)")
                     #expect(try await master.command(["GET", "chat"]).text == "6")
+                }
+            }
+        }
+    }
+
+    @Test("a replica that follows the target of --forward from now on: forwarding stops, recording continues")
+    func targetBecomesMaster() async throws {
+        let forwarded = "backplane_relay_forwarded_envelopes_total" + Self.channel
+        try await Self.with { master, replica in
+            try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { target in
+                let arguments = ["--redis", replica.url, "--channel", "chat", "--forward", target.url]
+                try await RelayProcess.with(arguments) { relay in
+                    try await master.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                    try await relay.waitForMetric(forwarded, atLeast: 5)
+                    try await replica.command(["REPLICAOF", .text(target.host), "\(target.port)"])
+                    try await relay.waitForMetrics("it follows the target", within: .seconds(40)) {
+                        $0[Self.linkUp] == 1 && $0["backplane_relay_replica_resyncs_total"] == 1
+                    }
+                    try await target.withClient { _ = try await NodePublisher($0, channel: "chat").publish(5) }
+                    try await relay.waitForMetrics("all envelopes") { $0[Self.received + Self.channel] == 10 }
+                    try await eventually("forwarding has stopped") {
+                        relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
+                    }
+                    #expect(try await relay.metric(forwarded) == 5)
+                    #expect(try await target.command(["GET", "chat"]).text == "10")
                 }
             }
         }

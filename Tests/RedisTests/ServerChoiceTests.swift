@@ -84,6 +84,20 @@ import Testing
         #expect(RedisRole(reply: reply) == .replica(of: .tcp(host: "m", port: 1), isLinked: isLinked))
     }
 
+    @Test func replicationByRole() {
+        func reply(_ parts: [RESPValue]) -> ReplicationReport? { ReplicationReport(role: .array(parts)) }
+        func text(_ text: String) -> RESPValue { .bulk(Array(text.utf8)) }
+        let master = reply([text("master"), .integer(90), .array([])])
+        #expect(master?.isReplica == false && master?.offset == 90 && master?.history == nil)
+        let linked = reply([text("slave"), text("m"), .integer(1), text("connected"), .integer(70)])
+        #expect(linked?.isReplica == true && linked?.isLinked == true && linked?.isTransferring == false)
+        #expect(linked?.master == "m:1" && linked?.offset == 70)
+        let transferring = reply([text("slave"), text("m"), .integer(1), text("sync"), .integer(-1)])
+        #expect(transferring?.isLinked == false && transferring?.isTransferring == true && transferring?.offset == 0)
+        #expect(reply([text("sentinel"), .array([])]) == nil)
+        #expect(ReplicationReport(role: .error("NOPERM")) == nil)
+    }
+
     // MARK: - Sentinels
 
     private static func replica(_ port: String, _ flags: String, _ link: String) -> RESPValue {
@@ -173,6 +187,42 @@ struct ReplicaAttachTests {
                 await master.stop()
                 let last = try await Self.subscription(both.watching())
                 #expect(last.endpoint == replica.configuration.endpoint)
+            }
+        }
+    }
+
+    @Test func anotherReplicaFollowsOneThatDied() async throws {
+        let quick = ["--repl-diskless-sync-delay", "0"]
+        try await RedisServer.with(quick) { master in
+            let follow = ["--replicaof", master.host, "\(master.port)"]
+            try await RedisServer.with(follow) { first in
+                try await RedisServer.with(follow) { second in
+                    try await Sentinel.with(watching: master) { sentinel in
+                        for replica in [first, second] { try await Self.waitForLink(replica) }
+                        try await sentinel.waitForReplica()
+                        try await Attaching.subscriber(sentinel.configuration.watching()) { events in
+                            let before = try await events.nextSubscription()
+                            let (own, other) =
+                                before.endpoint == first.configuration.endpoint ? (first, second) : (second, first)
+                            #expect(before.endpoint == own.configuration.endpoint)
+                            // Not before the sentinel knows the other one.
+                            try await eventually("the sentinel knows both", within: .seconds(20)) {
+                                let group = try await Sentinels(
+                                    configuration: sentinel.configuration, eventLoopGroup: Attaching.group
+                                ).group()
+                                return group.healthy.count == 2 ? true : nil
+                            }
+                            await own.stop()
+                            guard case .disconnected = try await events.next() else {
+                                Issue.record("the end of the replica was not detected")
+                                return
+                            }
+                            let after = try await events.nextSubscription()
+                            #expect(after.endpoint == other.configuration.endpoint)
+                            #expect(after.role == .replica(of: "127.0.0.1:\(master.port)"))
+                        }
+                    }
+                }
             }
         }
     }

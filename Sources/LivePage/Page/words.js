@@ -88,7 +88,7 @@ const events = {
     ? `, in databases ${Object.keys(e.databases).join(' and ')}` : ''}: applications share the event key`,
   dropped: e => `${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope' : 'envelopes'} received and not recorded: ${e.why}`,
   demoted: e => `Redis was demoted to a replica${e.reason ? ` of ${e.reason}` : ''}: nodes publish elsewhere`,
-  promoted: () => 'Redis is a master again',
+  promoted: () => 'Redis was promoted: it is a master now',
   clock_step: e => `the clock was set by ${Math.round((e.nanoseconds ?? 0) / 1e6)} ms`,
   recording_paused: () => 'recording paused: disk space is low',
   recording_resumed: () => 'recording resumed',

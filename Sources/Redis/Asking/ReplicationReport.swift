@@ -30,8 +30,27 @@ package struct ReplicationReport: Equatable, Sendable {
     package var offset: Int64
     /// nil without one: a master that never had a replica.
     package var backlog: Backlog?
+    /// Bytes that the backlog may hold, as configured; nil if unknown.
+    package var backlogBytes: Int64?
     /// Seconds since a replica received something of its master, which sends a PING every 10 s; nil without a link.
     package var silence: Int?
+
+    /// The part of it that the reply to `ROLE` tells.
+    ///
+    /// - Returns: nil for a sentinel, or a reply of another shape.
+    package init?(role reply: RESPValue) {
+        guard let parts = reply.array, parts.count >= 2 else { return nil }
+        switch RedisRole(reply: reply) {
+        case .master:
+            (isReplica, isLinked, isTransferring) = (false, false, false)
+            offset = parts[1].integer ?? 0
+        case .replica(let master, let isLinked):
+            (isReplica, self.master, self.isLinked) = (true, master.description, isLinked)
+            isTransferring = parts.count > 3 && parts[3].text == "sync"
+            offset = parts.count > 4 ? max(0, parts[4].integer ?? 0) : 0
+        case .sentinel, nil: return nil
+        }
+    }
 
     /// - Returns: nil if the text does not say the role.
     package init?(info text: String) {
@@ -47,11 +66,30 @@ package struct ReplicationReport: Equatable, Sendable {
         history = fields["master_replid"]
         previousHistory = fields["master_replid2"].flatMap { $0.allSatisfy { $0 == "0" } ? nil : $0 }
         offset = (isReplica ? number("slave_repl_offset") : nil) ?? number("master_repl_offset") ?? 0
+        backlogBytes = number("repl_backlog_size")
         if number("repl_backlog_active") == 1, let start = number("repl_backlog_first_byte_offset"),
-            let count = number("repl_backlog_histlen"), let size = number("repl_backlog_size")
+            let count = number("repl_backlog_histlen"), let size = backlogBytes
         {
             backlog = Backlog(start: start, isFull: count >= size)
         }
         silence = number("master_last_io_seconds_ago").flatMap { $0 < 0 ? nil : Int($0) }
+    }
+}
+
+extension RedisClient {
+    /// What the server says of its replication by `INFO replication`, or less of it by `ROLE`.
+    ///
+    /// - Returns: nil if neither is permitted, or it does not say.
+    /// - Throws: ``RedisError``, except for denied commands.
+    package func replication() async throws -> ReplicationReport? {
+        do {
+            let text = try await send(["INFO", "replication"]).text
+            if let report = text.flatMap({ ReplicationReport(info: $0) }) { return report }
+        } catch let error as RedisError where error.isRefusalOfCommand {}
+        do {
+            return ReplicationReport(role: try await send(["ROLE"]))
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return nil
+        }
     }
 }

@@ -100,14 +100,17 @@ package final class ReplicationTap: Sendable {
     /// - Parameter body: called on the event loop at that point of the stream.
     /// - Returns: false if the tap is not attached, the server does not tell its offset, or the attachment ends first;
     ///   then `body` is not called.
-    package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool {
+    package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool { await fence(within: nil, body) }
+
+    /// - Parameter limit: the longest wait after the server's answer; nil for any.
+    private func fence(within limit: TimeAmount?, _ body: @escaping @Sendable () -> Void) async -> Bool {
         guard let channel = progress.channel, let server = progress.server, let end = await end(of: server) else {
             return false
         }
         return await withCheckedContinuation { continuation in
-            Self.withHandler(of: channel) { handler, _ in
-                guard let handler else { return continuation.resume(returning: false) }
-                handler.fence(at: end) { isPassed in
+            Self.withHandler(of: channel) { handler, context in
+                guard let handler, let context else { return continuation.resume(returning: false) }
+                handler.fence(at: end, within: limit, context: context) { isPassed in
                     if isPassed { body() }
                     continuation.resume(returning: isPassed)
                 }
@@ -204,10 +207,11 @@ package final class ReplicationTap: Sendable {
 
     private func holdConnection(at server: RedisEndpoint, _ asked: RedisConfiguration) async throws -> TapMachine.End {
         let loop = eventLoopGroup.next()
-        let (suspicions, suspect) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (stops, suspectStop) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (silences, suspectSilence) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let outputs = TapHandler.Outputs(
-            sink: sink, observer: observer, progress: progress, suspectStop: { suspect.yield() },
-            attached: loop.makePromise(), ended: loop.makePromise())
+            sink: sink, observer: observer, progress: progress, suspectStop: { suspectStop.yield() },
+            suspectSilence: { suspectSilence.yield() }, attached: loop.makePromise(), ended: loop.makePromise())
         let channel: any Channel
         defer { progress.closed() }
         do {
@@ -220,11 +224,12 @@ package final class ReplicationTap: Sendable {
         return try await withTaskCancellationHandler {
             if let attachment = try? await outputs.attached.futureResult.get() {
                 log(attachment, server)
-                // Both end with this scope.
-                async let _: Void = leaveWhenReplaced(server, attachment.facts, channel: channel)
-                async let _: Void = leaveBeforeStop(
-                    StopWatch(configuration: configuration, server: server, loop: loop, suspicions: suspicions),
-                    attachment.facts, channel: channel)
+                let watch = TapWatch(
+                    configuration: configuration, server: server, facts: attachment.facts,
+                    eventLoopGroup: eventLoopGroup, logger: logger, stops: stops, silences: silences,
+                    isCurrent: { [timing] in await self.fence(within: timing.handshakeTimeout) {} })
+                // Ends with this scope.
+                async let _: Void = leave(channel, whenever: watch)
                 return try await outputs.ended.futureResult.get()
             }
             return try await outputs.ended.futureResult.get()
@@ -248,16 +253,8 @@ package final class ReplicationTap: Sendable {
         }
     }
 
-    /// With sentinels: disconnects as soon as they name another master, if this was one.
-    private func leaveWhenReplaced(_ server: RedisEndpoint, _ facts: TapFacts, channel: any Channel) async {
-        guard configuration.sentinelMaster != nil, !facts.isReplica else { return }
-        let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)
-        await SentinelWatch(sentinels: sentinels, logger: logger).waitForSuccessor(of: server)
-        if !Task.isCancelled { Self.leave(channel, cause: .failover) }
-    }
-
-    private func leaveBeforeStop(_ watch: StopWatch, _ facts: TapFacts, channel: any Channel) async {
-        if await watch.waitForStop(facts: facts), !Task.isCancelled { Self.leave(channel, cause: .serverStopping) }
+    private func leave(_ channel: any Channel, whenever watch: TapWatch) async {
+        if let cause = await watch.causeToLeave() { Self.leave(channel, cause: cause) }
     }
 
     private func connect(

@@ -21,6 +21,8 @@ final class TapHandler: ChannelInboundHandler {
         let progress: TapProgress
         /// Called on the event loop when the server may be stopping.
         let suspectStop: @Sendable () -> Void
+        /// Called on the event loop when an attached server has sent nothing for too long.
+        let suspectSilence: @Sendable () -> Void
         /// Succeeds on attaching.
         let attached: EventLoopPromise<TapAttachment>
         /// Succeeds when the connection has done what it was for.
@@ -54,7 +56,7 @@ final class TapHandler: ChannelInboundHandler {
     private var handshakeTimeout: Scheduled<Void>?
     private var stopTimer: Scheduled<Void>?
     /// Callers waiting for an offset.
-    private var fences: [(offset: Int64, onPassed: (_ isPassed: Bool) -> Void)] = []
+    private var fences = OffsetFences()
     private var position: ReplicationPosition?
 
     /// - Parameters:
@@ -123,10 +125,7 @@ final class TapHandler: ChannelInboundHandler {
             offset: machine.wasAttached ? stream.offset : nil, counts: stream.counts,
             transferBytes: stream.transferBytes - transferBytes, at: now)
         transferBytes = stream.transferBytes
-        while let first = fences.first, first.offset <= stream.offset {
-            fences.removeFirst()
-            first.onPassed(true)
-        }
+        for onPassed in fences.take(upTo: stream.offset) { onPassed(true) }
     }
 
     /// The channel does not read automatically (`autoRead` is off): this triggers the next read.
@@ -166,9 +165,7 @@ final class TapHandler: ChannelInboundHandler {
         stopTimer?.cancel()
         stream.abandon()
         handle(.inactive, context: context)
-        let waiting = fences
-        fences = []
-        for fence in waiting { fence.onPassed(false) }
+        for onPassed in fences.take(upTo: .max) { onPassed(false) }
         context.fireChannelInactive()
     }
 
@@ -184,13 +181,19 @@ final class TapHandler: ChannelInboundHandler {
 
     /// Waits for an offset.
     ///
-    /// - Parameter onPassed: called with true after the last envelope before it, or with false if the connection ends
-    ///   first.
-    func fence(at place: ReplicationPosition, _ onPassed: @escaping (_ isPassed: Bool) -> Void) {
+    /// - Parameters:
+    ///   - limit: the longest wait; nil for any.
+    ///   - onPassed: called with true after the last envelope before it, or with false if the connection ends first.
+    func fence(
+        at place: ReplicationPosition, within limit: TimeAmount?, context: ChannelHandlerContext,
+        _ onPassed: @escaping (_ isPassed: Bool) -> Void
+    ) {
         guard machine.isAttached, place.history == position?.history else { return onPassed(false) }
         guard place.offset > stream.offset else { return onPassed(true) }
-        let index = fences.firstIndex { $0.offset > place.offset } ?? fences.endIndex
-        fences.insert((place.offset, onPassed), at: index)
+        let number = fences.add(place.offset, onPassed)
+        guard let limit else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: limit) { bound.value.fences.remove(number)?(false) }
     }
 
     /// Ends the connection deliberately.
@@ -241,7 +244,7 @@ final class TapHandler: ChannelInboundHandler {
         position = attachment.position
         let facts = attachment.facts
         silenceLimit =
-            timing.silence ?? facts.pingPeriodSeconds.map { .seconds(2 * Int64($0) + 5) } ?? Self.longestSilence
+            timing.silence ?? facts.pingPeriodSeconds.map { .seconds(Int64($0) + 2) } ?? Self.longestSilence
         outputs.progress.attached(attachment, to: server)
         outputs.observer?.attached(attachment)
         outputs.sink.subscribed(
@@ -259,7 +262,12 @@ final class TapHandler: ChannelInboundHandler {
     private func tick(context: ChannelHandlerContext) {
         silence = hasHeard ? .zero : silence + timing.ackInterval
         hasHeard = false
-        if isStreaming, silence >= silenceLimit { return handle(.failed(.noAnswer, failure: nil), context: context) }
+        if isStreaming, silence >= silenceLimit {
+            // A replica without a link to its master is silent too.
+            guard machine.isAttached else { return handle(.failed(.noAnswer, failure: nil), context: context) }
+            silence = .zero
+            outputs.suspectSilence()
+        }
         if machine.isAttached { acknowledge(context: context) }
     }
 

@@ -7,7 +7,8 @@ extension ReplicationTap {
         package var ackInterval: TimeAmount
         /// The longest wait from the TCP connection to the answer to PSYNC's questions.
         package var handshakeTimeout: TimeAmount
-        /// After this long without a byte the connection is given up; nil for what follows from the server's own PING.
+        /// After this long without a byte the server is asked for its offset over another connection, and given up if it
+        /// does not answer or the stream does not follow; nil for a little more than the time between its own PINGs.
         package var silence: TimeAmount?
         /// A server that stops waits for its replicas: this long after it asked, without a write, the tap leaves.
         package var stopPatience: TimeAmount

@@ -123,8 +123,8 @@ struct AuditedSubscription: Sendable {
         tap?.leave()
     }
 
-    /// Takes note of an answer to `INFO replication`; thread-safe.
-    func heard(replication info: String, from endpoint: String) { tap?.heard(replication: info, from: endpoint) }
+    /// Takes note of what a server says of its replication; thread-safe.
+    func heard(_ report: ReplicationReport, from endpoint: String) { tap?.heard(report, from: endpoint) }
 
     /// Runs until cancellation or graceful shutdown.
     ///

@@ -112,11 +112,11 @@ final class RelayTap: Sendable {
     /// Leaves the server for the one that is the right one now.
     func leave() { if seam.isLinked { link.withLockedValue { $0 }?.leaveForAnother() } }
 
-    /// - Parameter info: an answer of the server to `INFO replication`.
-    func heard(replication info: String, from endpoint: String) {
+    /// - Parameter report: what the server says of its replication now.
+    func heard(_ report: ReplicationReport, from endpoint: String) {
         let position = seam.isLinked ? link.withLockedValue { $0 }?.position : nil
         let now = Moment.now().monotonic
-        metrics.show(headroom.withLockedValue { $0.look(info: info, position: position, at: now) })
+        metrics.show(headroom.withLockedValue { $0.look(report, position: position, at: now) })
     }
 
     // MARK: - Running

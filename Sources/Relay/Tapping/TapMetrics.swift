@@ -139,19 +139,17 @@ struct TapHeadroom {
     private var outstandingSince: (at: UInt64, offset: Int64)?
 
     /// - Parameters:
-    ///   - info: the reply to `INFO replication`.
+    ///   - report: what the server says now.
     ///   - position: up to which all has been received; nil without a link.
-    /// - Returns: nil if the reply lacks something.
-    mutating func look(info: String, position: ReplicationPosition?, at now: UInt64) -> Reading? {
-        let fields = InfoFields(info)
-        guard let end = fields["master_repl_offset"].flatMap({ Int64($0) }),
-            let size = fields["repl_backlog_size"].flatMap({ Int64($0) })
-        else { return nil }
-        if history != fields["master_replid"] || offsets.last.map({ $0.offset > end }) == true {
+    /// - Returns: nil if the report lacks something.
+    mutating func look(_ report: ReplicationReport, position: ReplicationPosition?, at now: UInt64) -> Reading? {
+        guard let size = report.backlogBytes else { return nil }
+        let end = report.offset
+        if history != report.history || offsets.last.map({ $0.offset > end }) == true {
             offsets = []
             outstandingSince = nil
         }
-        history = fields["master_replid"]
+        history = report.history
         offsets.append((now, end))
         while offsets.count > 2, offsets[1].at + Self.span <= now { offsets.removeFirst() }
         let lag = position.map { max(0, end - $0.offset) } ?? 0

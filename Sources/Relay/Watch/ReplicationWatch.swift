@@ -75,18 +75,17 @@ struct ReplicationWatch: Sendable {
     mutating func look(_ client: RedisClient, master: RedisClient?) async throws {
         guard isPermitted else { return }
         do {
-            let text = try await client.send(["INFO", "replication"]).text
-            if let text { subscription.heard(replication: text, from: client.endpoint) }
-            guard let report = text.flatMap({ ReplicationReport(info: $0) }) else { return metrics.forget() }
+            guard let report = try await client.replication() else {
+                isPermitted = false
+                return metrics.forget()
+            }
+            subscription.heard(report, from: client.endpoint)
             observe(report, at: client.endpoint)
             guard report.isReplica else { return }
             // After the replica: a lag is rather told too long than too short.
             let lag = await lag(of: report, behind: master)
             metrics.show(lag)
             status.replica?.lag = lag.map { Double($0.nanoseconds) * 1e-9 }
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            isPermitted = false
-            metrics.forget()
         } catch RedisError.serverError {
             metrics.forget()
         }
@@ -94,8 +93,8 @@ struct ReplicationWatch: Sendable {
 
     /// - Returns: nil if the master cannot be asked, or is in another history.
     private mutating func lag(of replica: ReplicationReport, behind master: RedisClient?) async -> ReplicaLag.Lag? {
-        let text = try? await master?.send(["INFO", "replication"]).text
-        guard let text, let report = ReplicationReport(info: text), report.history == replica.history else {
+        let report = try? await master?.replication()
+        guard let report, report.history == replica.history else {
             lag.forget()
             return nil
         }

@@ -233,18 +233,62 @@ struct ReplicationTapTests {
 
     @Test func `a frozen server is given up, and nothing is missing afterwards`() async throws {
         let timing = ReplicationTap.Timing(
-            ackInterval: .milliseconds(50), handshakeTimeout: .seconds(2), silence: .milliseconds(500))
+            ackInterval: .milliseconds(50), handshakeTimeout: .seconds(1), silence: .milliseconds(300))
         try await RedisServer.with(Self.quiet) { server in
-            try await TapProbe.running(server.configuration, timing: timing) { tap, events in
+            var configuration = server.configuration
+            configuration.answerTimeoutMilliseconds = 1_000
+            try await TapProbe.running(configuration, timing: timing) { _, events in
                 _ = try await events.nextAttachment()
                 server.freeze()
                 let cause = try await events.nextEnd()
                 #expect(cause == .noAnswer)
                 server.thaw()
-                // It is silent, and is given up again and again, but always goes on.
+                let again = try await events.nextAttachment()
+                #expect(again.start == .continued)
                 try await server.ask(["PUBLISH", "chat", "1"])
                 try await events.next(text: "1")
-                #expect(events.probe.attachments.dropFirst().allSatisfy { $0.start == .continued })
+            }
+        }
+    }
+
+    /// As a replica is whose master is away. The server is asked, and has nothing more.
+    @Test func `a silent server is not given up while it answers`() async throws {
+        let timing = ReplicationTap.Timing(ackInterval: .milliseconds(20), silence: .milliseconds(60))
+        try await RedisServer.with(Self.quiet) { server in
+            try await TapProbe.running(server.configuration, timing: timing) { tap, events in
+                _ = try await events.nextAttachment()
+                var others: Int?
+                try await eventually("it was asked ten times") { () -> Bool? in
+                    // One of them is this question's own.
+                    let connections = try await server.info("total_connections_received").flatMap { Int($0) } ?? 0
+                    others = (others ?? connections) + 1
+                    return connections - (others ?? 0) >= 10 ? true : nil
+                }
+                try await server.ask(["PUBLISH", "chat", "1"])
+                try await events.next(text: "1")
+                #expect(events.probe.attachments.count == 1)
+            }
+        }
+    }
+
+    @Test func `over TLS`() async throws {
+        try await Certificates.with { certificates in
+            try certificates.make("redis")
+            let port = try FreePort.find()
+            try await RedisServer.with(
+                certificates.serverArguments("redis", port: port, demandsClientCertificate: false)
+            ) { server in
+                let configuration = RedisConfiguration(
+                    host: "localhost", port: port, tls: RedisTLS(caFile: certificates.path("ca.crt")))
+                try await TapProbe.running(configuration) { tap, events in
+                    _ = try await events.nextAttachment()
+                    try await server.ask(["PUBLISH", "chat", "1"], ["CLIENT", "KILL", "TYPE", "replica"])
+                    try await events.next(text: "1")
+                    let again = try await events.nextAttachment()
+                    #expect(again.start == .continued)
+                    let isPassed = await tap.fence {}
+                    #expect(isPassed)
+                }
             }
         }
     }
