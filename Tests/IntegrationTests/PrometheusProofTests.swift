@@ -14,6 +14,7 @@ extension WithBrowsers {
         private static let rightlyEmpty = [
             "backplane: Relay started": "the relay starts once, before the first scrape",
             "relay: Relay started": "the relay starts once, before the first scrape",
+            "relay: Master, and lag of a replica B": "the Redis of this run is a master",
         ]
 
         /// Alerts about the disk of this machine, not of the test, and its trend over hours.
