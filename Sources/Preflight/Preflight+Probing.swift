@@ -1,5 +1,5 @@
 import NIOCore
-package import Redis
+import Redis
 
 /// What only a running relay asks, tried in advance.
 extension Preflight {
