@@ -23,12 +23,9 @@ struct ReplicaResyncTests {
         let invocation = CorePayload.invocation(CoreInvocation(excluded: [], frames: [frame])).encoded()
         try await server.withClient { client in
             for _ in 0..<count {
-                let id = try await client.send(["INCR", "chat"]).integer ?? 0
                 let message = Message(source: "c", key: "h-x", value: Array(#"{"H":"x","M":"y","A":[]}"#.utf8))
                 let body = ScaleoutMessage(messages: [message], createdTicks: 639_309_800_000_000_000)
-                try await client.send([
-                    "PUBLISH", "chat", .bytes(Envelope(id: UInt64(id), body: body).encoded()),
-                ])
+                _ = try await client.publishNext("chat") { Envelope(id: $0, body: body).encoded() }
                 try await client.send(["PUBLISH", .bytes(hub.channel(.all, [])), .bytes(invocation)])
             }
         }

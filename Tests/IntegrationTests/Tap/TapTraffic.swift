@@ -23,12 +23,11 @@ struct TapTraffic {
     mutating func publish(_ count: Int, _ client: RedisClient) async throws -> Int? {
         var receivers: Int64?
         for _ in 0..<count {
-            let id = try await client.send(["INCR", "chat"]).integer ?? 0
             let message = Message(source: "c", key: "h-x", value: Array(#"{"H":"x","M":"y","A":[]}"#.utf8))
             let body = ScaleoutMessage(messages: [message], createdTicks: 639_309_800_000_000_000)
-            let envelope = Envelope(id: UInt64(id), body: body).encoded()
-            receivers = try await client.send(["PUBLISH", "chat", .bytes(envelope)]).integer
-            keyed.append(envelope)
+            let published = try await client.publishNext("chat") { Envelope(id: $0, body: body).encoded() }
+            receivers = published.receivers
+            keyed.append(published.payload)
             let text = #"{"type":1,"target":"say","arguments":[\#(hubs.count / 2)]}\#u{1E}"#
             let frame = CoreInvocation.Frame(protocolName: "json", bytes: Array(text.utf8))
             let invocation = CorePayload.invocation(CoreInvocation(excluded: [], frames: [frame])).encoded()
