@@ -9,7 +9,7 @@ import Time
 /// ``OverlapMatcher`` knows where they meet, the held ones that the subscription has delivered are left out, the others
 /// follow, and whatever the subscription still brings is ignored.
 final class TapSeam: Sendable {
-    /// What happened, for the ``TapRunner``.
+    /// What happened, for ``RelayTap``.
     enum Event: Sendable, Equatable {
         case subscribed
         case subscriptionLost

@@ -68,13 +68,15 @@ struct HTTPBody: AsyncSequence, Sendable {
     struct Reader: NIOAsyncSequenceProducerDelegate {
         let channel: any Channel
         let handler: NIOLoopBound<HTTPConnectionHandler>
+        /// Of this response on its connection, which may have the next one when the consumer is heard.
+        let number: Int
 
         func produceMore() {
-            channel.eventLoop.execute { handler.value.resume() }
+            channel.eventLoop.execute { handler.value.resume(number) }
         }
 
         func didTerminate() {
-            channel.eventLoop.execute { handler.value.abandon(channel) }
+            channel.eventLoop.execute { handler.value.abandon(number, channel) }
         }
     }
 }

@@ -23,6 +23,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var state = State.idle(closing: nil)
     private let becameIdle: (any Channel) -> Void
     private var context: ChannelHandlerContext?
+    /// Responses that have begun.
+    private var responses = 0
     /// The consumer has enough parts; a read that the channel asked for meanwhile is due when it wants more.
     private var isPaused = false
     private var owesRead = false
@@ -53,8 +55,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch (unwrapInboundIn(data), state) {
         case (.head(let head), .waiting(let promise, let mayReuse)):
+            responses += 1
             let reader = HTTPBody.Reader(
-                channel: context.channel, handler: NIOLoopBound(self, eventLoop: context.eventLoop))
+                channel: context.channel, handler: NIOLoopBound(self, eventLoop: context.eventLoop), number: responses)
             let parts = HTTPBody.Producer.makeSequence(
                 elementType: ByteBuffer.self, failureType: (any Error).self, backPressureStrategy: HTTPBody.watermarks,
                 finishOnDeinit: true, delegate: reader)
@@ -91,17 +94,18 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// The consumer of the body wants more.
-    func resume() {
+    /// The consumer of a response's body wants more.
+    func resume(_ response: Int) {
+        guard response == responses else { return }
         isPaused = false
         guard owesRead else { return }
         owesRead = false
         context?.read()
     }
 
-    /// The consumer of the body has stopped: the rest is not read.
-    func abandon(_ channel: any Channel) {
-        if case .receiving = state { channel.close(promise: nil) }
+    /// The consumer of a response's body has stopped: the rest is not read.
+    func abandon(_ response: Int, _ channel: any Channel) {
+        if response == responses, case .receiving = state { channel.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

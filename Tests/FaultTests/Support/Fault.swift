@@ -66,11 +66,14 @@ struct FaultPlan: Sendable {
         self.seed = seed
         var random = SplitMix64(seed: seed)
         isPersistent = Bool.random(using: &random)
+        let begins = Int.random(in: 200...1_200, using: &random)
+        var holds = Int.random(in: 20...600, using: &random)
+        // A counter that began again and has just reached the last recorded id cannot be told from one that went on:
+        // the relay is back when Redis is.
+        if fault == .redisRestart, !isPersistent { holds = max(20, min(holds, 1_200 - begins)) }
         faults = [
             PlannedFault(fault: fault, at: .milliseconds(200), holds: .milliseconds(1_000)),
-            PlannedFault(
-                fault: end, at: .milliseconds(Int.random(in: 200...1_200, using: &random)),
-                holds: .milliseconds(Int.random(in: 20...600, using: &random))),
+            PlannedFault(fault: end, at: .milliseconds(begins), holds: .milliseconds(holds)),
         ]
     }
 }
