@@ -107,6 +107,10 @@ struct ChannelIDs {
     private let earlierCause: GapCause?
     /// Envelopes with unreadable ids.
     private var withoutID: UInt64 = 0
+    /// The counter was set back in a disruption, and its first ids did not arrive: reported with the next reading.
+    private var unseenStart: RecordingDoubt?
+    /// Number of disruptions at the last doubt.
+    private var doubted = 0
 
     /// - Parameters:
     ///   - earlierID: the last id recorded by an earlier run.
@@ -162,7 +166,13 @@ struct ChannelIDs {
             // After a lost connection: the counter's first reading may reveal ids before it.
             guard let why, !why.isEarlier, let ids = comparison.missing(before: id ?? 0) else { return nil }
             return .missing(earlier: nil, Hole(ids: ids, cause: why.cause))
-        case .some(let sequence): return deviation(sequence, id: id ?? 0, isTwin: isTwin, why)
+        case .some(let sequence):
+            if case .one(.counterReset(let from, let to)) = sequence, to > 1, let why, !why.isEarlier,
+                doubted != disruptions.count
+            {
+                unseenStart = RecordingDoubt(after: from, reason: .counterInconsistent, cause: why.cause.rawValue)
+            }
+            return deviation(sequence, id: id ?? 0, isTwin: isTwin, why)
         }
     }
 
@@ -219,6 +229,11 @@ struct ChannelIDs {
     ) -> (finding: Finding?, checkedID: UInt64?) {
         // A single key says nothing about several counters.
         guard tracker.counters == 1 else { return (nil, nil) }
+        if let doubt = unseenStart {
+            unseenStart = nil
+            doubted = disruptions.count
+            return (.doubt(doubt), nil)
+        }
         let isDisrupted = disruptions.count > 1 && settled != disruptions.count
         let outcome = comparison.compare(
             reading,
@@ -239,6 +254,7 @@ struct ChannelIDs {
             return (finding, look.isLast ? ids.upperBound : nil)
         case .doubt(let reason):
             let cause = isDisrupted ? disruptions.cause : nil
+            doubted = disruptions.count
             return (.doubt(RecordingDoubt(after: lastID, reason: reason, cause: cause?.rawValue)), nil)
         }
     }
