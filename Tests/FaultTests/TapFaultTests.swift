@@ -47,4 +47,54 @@ struct TapFaultTests {
             #expect(account.beyondKnowledge == 0 && Set(account.missing.keys) == ["backlog_lost"])
         }
     }
+
+    private enum Fault: CaseIterable {
+        case linkKilled
+        case subscriptionKilled
+        case debugSleep
+        case redisFrozen
+        case relayFrozen
+        case flushAll
+        case largeValue
+
+        func happen(_ scene: Scene, _ random: inout SplitMix64) async throws {
+            switch self {
+            case .linkKilled: try await scene.redis.command(["CLIENT", "KILL", "TYPE", "replica"])
+            case .subscriptionKilled: try await scene.redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])
+            case .debugSleep:
+                try await scene.redis.command(["DEBUG", "SLEEP", "\(Double.random(in: 0.1...1, using: &random))"])
+            case .redisFrozen:
+                scene.redis.freeze()
+                defer { scene.redis.thaw() }
+                try await Task.sleep(for: .milliseconds(Int.random(in: 100...1_000, using: &random)))
+            case .relayFrozen:
+                try scene.relay().child.signal(SIGSTOP)
+                try await scene.publisher.more(Int.random(in: 20...200, using: &random))
+                try scene.relay().child.signal(SIGCONT)
+            case .flushAll: try await scene.redis.command(["FLUSHALL"])
+            case .largeValue:
+                let bytes = Int.random(in: 1_000_000...8_000_000, using: &random)
+                try await scene.redis.command(["SET", "filler", .text(String(repeating: "x", count: bytes))])
+            }
+        }
+    }
+
+    @Test("faults in random order: nothing is missing while the backlog holds")
+    func mixture() async throws {
+        let seed = ProcessInfo.processInfo.environment["FAULT_FIRST_SEED"].flatMap { UInt64($0) } ?? 1
+        var random = SplitMix64(seed: seed)
+        let faults = (Fault.allCases + Fault.allCases).shuffled(using: &random)
+        let name = "seed \(seed): \(faults.map { "\($0)" }.joined(separator: " "))"
+        try await RedisServer.with(["--repl-backlog-size", "256mb", "--enable-debug-command", "yes"]) { redis in
+            let account = try await Scene.run(redis, Scene.Options(seed: seed, arguments: ["--tap"])) { scene in
+                try await Self.isCarrying(scene)
+                for fault in faults {
+                    try await fault.happen(scene, &random)
+                    try await scene.publisher.more(Int.random(in: 1...20, using: &random))
+                }
+            }
+            account.expectBalanced(name)
+            #expect(account.recorded == account.published && account.reportedMissing == 0, "\(name)")
+        }
+    }
 }
