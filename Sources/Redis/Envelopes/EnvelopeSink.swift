@@ -78,7 +78,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case serverError(String)
     /// We disconnected because another server is now the master, according to the sentinels or the servers themselves.
     case failover
-    /// We left because the server is stopping, which waits for replicas (``ReplicationTap`` only).
+    /// We left because the server is stopping and waits for its replicas (``ReplicationTap`` only).
     case serverStopping
     /// We were stopped.
     case stopped
@@ -127,14 +127,13 @@ package struct Subscription: Sendable, Equatable {
     package var master: String? { if case .replica(let master) = role { master } else { nil } }
     /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
-    /// What the same INFO says of replication; nil if it does not.
+    /// The replication fields of the same INFO; nil if it has none.
     package var replication: ReplicationReport?
     /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.
     package var connectionID: Int?
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
-    /// The channels come from the server's replication stream, everything after this position of it; nil for a
-    /// subscription.
+    /// Position in the server's replication stream after which everything is received; nil for a subscription.
     package var streamPosition: ReplicationPosition?
 
     /// - Parameter endpoint: `host:port`.
