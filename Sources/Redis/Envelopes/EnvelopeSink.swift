@@ -127,13 +127,14 @@ package struct Subscription: Sendable, Equatable {
     package var master: String? { if case .replica(let master) = role { master } else { nil } }
     /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
-    /// The replication fields of the same INFO; nil if it has none.
+    /// What the same INFO says of replication; nil if it does not.
     package var replication: ReplicationReport?
     /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.
     package var connectionID: Int?
     /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
-    /// Position in the server's replication stream after which everything is received; nil for a subscription.
+    /// The channels come from the server's replication stream, everything after this position of it; nil for a
+    /// subscription.
     package var streamPosition: ReplicationPosition?
 
     /// - Parameter endpoint: `host:port`.
