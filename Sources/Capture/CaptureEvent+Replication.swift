@@ -34,7 +34,7 @@ extension CaptureEvent {
     }
 
     /// The server no longer had part of the replication stream that was not received: what was published in it is
-    /// missing on all channels. Of event keys, the ids tell what that is.
+    /// missing on all channels. For event keys, the ids show what that is.
     ///
     /// - Parameter bytes: of the stream; nil if unknown.
     package static func backlogLost(bytes: Int?) -> CaptureEvent {

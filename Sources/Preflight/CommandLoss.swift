@@ -9,11 +9,11 @@ extension AskedCommand {
         case .unsubscribe, .punsubscribe:
             "a hub that has had no nodes for an hour stays subscribed until the relay reconnects"
         case .ping:
-            "the comparison of the counter with what was received after a reconnect, and the time that a PING takes; the refusal itself proves that a quiet connection is alive"
+            "the comparison of the counter with what was received after a reconnect, and the duration of a PING; the refusal itself proves that a quiet connection is alive"
         case .info:
-            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that PUBSUB CHANNELS tells, because the number of channels is asked first"
+            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that needs PUBSUB CHANNELS, because the number of channels is asked first"
         case .role:
-            "nothing while INFO is answered, which tells the role too; without both backplane_relay_redis_is_master, and a failover by hand goes unnoticed"
+            "nothing while INFO is answered, which contains the role too; without both backplane_relay_redis_is_master, and a manual failover goes unnoticed"
         case .pubsubNumSub:
             "signalr_backplane_subscribers, signalr_backplane_egress_bytes_total, and the alerts BackplaneNoNodes and BackplaneNodeDeaf"
         case .pubsubChannels:
@@ -72,7 +72,7 @@ package enum InfoField: String, CaseIterable, Sendable {
         case .appendOnlyFile: "the check whether the counter survives a restart"
         case .channels:
             "the discovery of hubs, signalr_backplane_nodes, pings of nodes, and the suggestion for a misspelled event key"
-        case .role: "nothing while ROLE is answered, which tells the role too"
+        case .role: "nothing while ROLE is answered, which contains the role too"
         case .offset: "backplane_relay_replica_offset_bytes, and whether a replica skipped what was published"
         }
     }

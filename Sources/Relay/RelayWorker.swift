@@ -197,7 +197,7 @@ struct RelayWorker: ~Copyable {
         }
     }
 
-    /// Of event keys the ids show what is missing, and the replication stream itself tells what it lacks.
+    /// For event keys the ids show what is missing, and the replication stream itself reports its losses.
     private mutating func emit(_ news: ReplicaNews, at now: Moment) {
         events.emit(.replica(news), at: now)
         guard news == .resynced, !events.context.status.isTapped else { return }

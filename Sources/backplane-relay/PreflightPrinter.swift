@@ -33,7 +33,7 @@ struct PreflightPrinter {
                 line(
                     "asked",
                     replica.asked.map { "\($0), the master, for subscribers, channels and counters" }
-                        ?? "only the replica, which does not count the nodes: its master cannot be asked"))
+                        ?? "only the replica, which does not count the nodes: its master cannot be queried"))
         }
         if let user = report.user { lines.append(line("user", user)) }
         if let difference = report.clockDifferenceNanoseconds {

@@ -14,7 +14,7 @@ struct TapFaultTests {
 
     @Test("CLIENT KILL TYPE replica: nothing is missing")
     func clientKill() async throws {
-        // Holds more than is published: how long the link stays away depends on the machine.
+        // Larger than everything published: how long the link is down depends on the machine.
         try await RedisServer.with(["--repl-backlog-size", "64mb"]) { redis in
             let account = try await Scene.run(redis, Scene.Options(arguments: ["--tap"])) { scene in
                 try await Self.isCarrying(scene)

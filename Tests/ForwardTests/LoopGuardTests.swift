@@ -116,12 +116,12 @@ struct LoopGuardTests {
         #expect(!spelt.returnsAtOnce)
         await spelt.locate()
         #expect(spelt.returnsAtOnce)
-        // A circle of two relays: one at the replica, one that forwards back to the master.
+        // A loop of two relays: one at the replica, one that forwards back to the master.
         let there = Server(runID: "r9", history: "h9", endpoint: "b:1")
         let (out, back) = (places(replica, there), places(there, master))
         #expect(back.visited(0).contains(out.leaving(0)))
         #expect(out.visited(0).contains(back.leaving(0)))
-        // And of two at masters, as before.
+        // And a loop of two at masters.
         #expect(places(there, master).visited(0).contains(places(master, there).leaving(0)))
     }
 

@@ -67,7 +67,7 @@ struct CredentialRotationTests {
                             try await Self.permit(["<" + Self.tokens[0]], at: redis)
                             #expect(expiring.expire(Self.tokens[0]) == 0, "no connection uses the old token")
 
-                            // A token that Redis does not accept yet: the relay goes on with the last one.
+                            // A token that Redis does not accept yet: the relay stays logged in with the last one.
                             try Self.write(Self.tokens[2], to: file)
                             try await relay.waitForMetric(Self.refused, atLeast: 2)
                             #expect(

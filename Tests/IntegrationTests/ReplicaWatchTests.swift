@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A relay at a replica: it receives everything, its master sends nothing more, and what only the master knows is asked
+/// A relay at a replica: it receives everything, its master sends nothing more, and what only the master knows is queried
 /// there.
 @Suite("Watching a replica", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .timeLimit(.minutes(3)))
 struct ReplicaWatchTests {
@@ -113,7 +113,7 @@ struct ReplicaWatchTests {
         }
     }
 
-    @Test("a broken link is no healthy watch; a promotion is told, and the subscription stays")
+    @Test("a broken link makes the relay not ready; a promotion is reported, and the subscription stays")
     func promoted() async throws {
         try await Self.with { master, replica in
             try await TemporaryDirectory.with { folder in
@@ -185,7 +185,7 @@ struct ReplicaWatchTests {
         }
     }
 
-    @Test("a replica without a link is left for one with a link")
+    @Test("the relay leaves a replica without a link for one with a link")
     func moves() async throws {
         try await Self.with { master, replica in
             let follow = ["--replicaof", "\(master.host) \(master.port)"]
@@ -210,7 +210,7 @@ struct ReplicaWatchTests {
         }
     }
 
-    @Test("a master that refuses the login is told once, and the relay goes on with the replica")
+    @Test("a master that refuses the login is reported once, and the relay continues with the replica")
     func masterRefuses() async throws {
         try await Self.with { master, replica in
             try await replica.command(["CONFIG", "SET", "masterauth", "secret"])
@@ -220,13 +220,13 @@ struct ReplicaWatchTests {
                     $0[Self.linkUp] == 1 && $0[Self.answers] == 0 && $0[Self.subscribers + Self.channel] == 1
                         && $0["backplane_relay_replica_lag_bytes"] == nil
                 }
-                let told = relay.child.errors.components(separatedBy: "the master of the replica cannot be asked")
+                let told = relay.child.errors.components(separatedBy: "the master of the replica cannot be queried")
                 #expect(told.count == 2 && told[1].contains("NOAUTH"), "\(relay.child.errors)")
                 let check = try await Finished.relay([
                     "run", "--check-only", "--redis", replica.url, "--channel", "chat", "--listen", "127.0.0.1:0",
                 ])
                 #expect(check.exit == .code(0), "\(check.output)")
-                #expect(check.output.contains("cannot be asked: Redis at"), "\(check.output)")
+                #expect(check.output.contains("cannot be queried: Redis at"), "\(check.output)")
                 #expect(check.output.contains("chat: subscribers unknown"), "\(check.output)")
             }
         }
@@ -341,7 +341,7 @@ struct ReplicaWatchTests {
         }
     }
 
-    @Test("a tail at a replica tells a full transfer at once")
+    @Test("a tail at a replica reports a full resync at once")
     func tail() async throws {
         try await Self.with { master, replica in
             let tail = try await ChildProcess.start(

@@ -9,7 +9,7 @@ import Testing
 /// Servers that refuse commands, as managed services do: the check names each, and what is lost without it.
 @Suite("Refused commands", .needs(.redisServer), .timeLimit(.minutes(2)))
 struct RefusedCommandsTests {
-    /// What can be refused, besides what is needed to record, with all that is lost by its first word.
+    /// Commands that can be refused without stopping the recording.
     private static let optional: [AskedCommand] = (AskedCommand.watching + [.get, .hello])
         .filter { ![.subscribe, .psubscribe].contains($0) }
 
@@ -81,7 +81,7 @@ struct RefusedCommandsTests {
         }
     }
 
-    @Test func `each command and each field has its loss`() {
+    @Test func `each command and each field has a loss`() {
         for command in AskedCommand.allCases { #expect(!command.loss.isEmpty && !command.loss.hasSuffix(".")) }
         for field in InfoField.allCases { #expect(!field.loss.isEmpty && !field.section.isEmpty) }
     }

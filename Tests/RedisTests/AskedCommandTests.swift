@@ -30,7 +30,7 @@ import Testing
                 false
             ),
         ])
-    func `a refusal of the command is told from other errors`(reply: String, isRefusal: Bool) {
+    func `a refusal of the command is distinguished from other errors`(reply: String, isRefusal: Bool) {
         #expect(RedisError.refusesCommand(reply) == isRefusal)
     }
 }

@@ -22,7 +22,7 @@ import Testing
         #expect(matches(Array(pattern.utf8), Array(name.utf8)) == isMatch)
     }
 
-    /// Against a direct translation of the definition.
+    /// Compares with a direct translation of the definition.
     @Test(arguments: 1...10 as ClosedRange<UInt64>) func `random patterns`(seed: UInt64) {
         func reference(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
             guard let first = pattern.first else { return name.isEmpty }

@@ -24,7 +24,7 @@ import Testing
         #expect(renewal.answered(.status("OK"), at: Self.at(9)) == nil, "nothing was asked")
     }
 
-    @Test func `the server's demand is met with the same password too`() {
+    @Test func `if the server asks for a login, the same password is sent again`() {
         var renewal = LoginRenewal(accepted: Self.first)
         #expect(renewal.read(.success(Self.first), isDemanded: true, at: Self.at(1)) == .logIn(Self.first))
     }
@@ -50,7 +50,7 @@ import Testing
         #expect(renewal.read(.success(Self.second), at: Self.at(301)) == .logIn(Self.second), "no refusal is kept")
     }
 
-    @Test func `a file that is empty for a moment is not reported, one that stays so is, every minute`() {
+    @Test func `a file that is empty for a moment is not reported, one that stays empty is, every minute`() {
         var renewal = LoginRenewal(accepted: Self.first)
         #expect(renewal.read(.failure(Self.noFile), at: Self.at(2)) == nil)
         #expect(renewal.read(.success(Self.first), at: Self.at(4)) == nil)

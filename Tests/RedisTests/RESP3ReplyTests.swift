@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func `a connection that does not ask for RESP3 takes it for damage`() {
+    @Test func `a connection that does not ask for RESP3 reports it as damage`() {
         let reader = RESPReader(names: SubscribedName.plain(["chat"]))
         reader.batch = EnvelopeBatch()
         let problem = Self.push(Wire.message("chat", "a")).withUnsafeBytes { reader.feed($0) }

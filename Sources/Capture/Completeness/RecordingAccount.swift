@@ -23,7 +23,7 @@ package struct RecordingAccount: Sendable {
 
     /// Several counters assigned ids in turn, so missing ids are unknown.
     private var isInterleaved = false
-    /// Of envelopes without ids, only the offset of a replication stream shows whether they are complete.
+    /// For envelopes without ids, only the offset of a replication stream shows whether they are complete.
     package private(set) var replication = ReplicationProof()
 
     /// Nothing read yet: complete.

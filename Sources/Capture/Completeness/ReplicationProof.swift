@@ -1,11 +1,11 @@
-/// Determines whether the envelopes of a recording are complete by the offset of the replication stream from which they
-/// came: for a wire without ids, nothing else can tell.
+/// Determines whether the envelopes of a recording are complete, by the offset of the replication stream from which they
+/// came: for a wire without ids, nothing else shows it.
 ///
 /// A recording begins with a subscription, which a replication link takes over where the two overlap. From there on
 /// every PUBLISH is in the stream, which the offset counts byte by byte. Fed with the events of one recording in their
 /// order; a value without I/O.
 package struct ReplicationProof: Sendable, Equatable {
-    /// What the channels are received by.
+    /// What receives the channels.
     private enum Carrier: Equatable {
         /// Nothing: before the first subscription, or after a regular stop.
         case nothing
@@ -47,7 +47,7 @@ package struct ReplicationProof: Sendable, Equatable {
 
     private mutating func noteFirst() {
         hasWireWithoutIDs = true
-        // After a stop, with the events of a subscription lost.
+        // After a stop, if the events of a subscription are lost.
         if carrier == .nothing, !isUntold { isUnproven = true }
     }
 
@@ -57,16 +57,16 @@ package struct ReplicationProof: Sendable, Equatable {
         if ["subscribed", "disconnected", "gap", Self.resumed, Self.replicated].contains(event.event) {
             isUntold = false
         }
-        // Envelopes before the first word about the connection.
+        // Envelopes before the first event about the connection.
         if wasUntold, !isUntold, hasWireWithoutIDs, event.event != Self.replicated { isUnproven = true }
         switch event.event {
         case "subscribed": subscribed(event)
         case Self.resumed:
-            // Without its loss before it, the capture is not whole.
+            // Without a lost link before it, part of the capture is missing.
             if carrier == .lostLink { carrier = .link } else { isUnproven = true }
             reached(event)
         case Self.replicated:
-            // Of an earlier segment that is not here.
+            // The link began in an earlier segment that is not here.
             if wasUntold { carrier = .link }
             if carrier == .link { reached(event) }
         case "disconnected": disconnected(isStop: event.cause == "stopped")
@@ -75,7 +75,7 @@ package struct ReplicationProof: Sendable, Equatable {
             losses += 1
             let (sum, overflow) = lostBytes.addingReportingOverflow(max(0, event.bytes ?? 0))
             lostBytes = overflow ? .max : sum
-            // What was lost has been named.
+            // The loss has been counted.
             if carrier == .lostLink { carrier = .nothing }
         default: break
         }
@@ -121,7 +121,7 @@ package struct ReplicationProof: Sendable, Equatable {
         return carrier == .nothing || carrier == .link ? true : nil
     }
 
-    /// Whether it is unknown if envelopes without ids are missing.
+    /// Whether completeness of envelopes without ids is unknown.
     package var isInDoubt: Bool { hasWireWithoutIDs && isComplete == nil }
 
     /// Whether envelopes without ids are missing.
@@ -134,8 +134,8 @@ package struct ReplicationProof: Sendable, Equatable {
         return switch isComplete {
         case true?: "complete by \(range)"
         case false?:
-            "not complete: \(Quantity.text(lostBytes, "byte")) of the replication stream \(lostBytes == 1 ? "was" : "were") lost; received by \(range)"
-        case nil: "unknown: only part of the recording came by \(range)"
+            "not complete: \(Quantity.text(lostBytes, "byte")) of the replication stream \(lostBytes == 1 ? "was" : "were") lost; received \(range)"
+        case nil: "unknown: only part of the recording came from the replication stream, \(range)"
         }
     }
 }

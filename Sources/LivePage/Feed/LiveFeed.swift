@@ -73,7 +73,7 @@ final class LiveFeed: Sendable {
     func consume(_ event: RelayEvent, at now: Moment) {
         switch event {
         case .batch(let batch): sampler.offer(batch)
-        // Each minute, and no news.
+        // Recorded each minute; not shown.
         case .tap(.reached): break
         case .writingFailed(let error): journal.note(.writingFailed(error), at: now)
         case .writingResumed(let lost): journal.note(.writingResumed(lost: lost), at: now)

@@ -2,7 +2,7 @@ import Relay
 
 /// The parts of a channel's sentence.
 extension ChannelState {
-    /// A replica is this far behind its master, in seconds, when it is worth a word.
+    /// A replica at least this far behind its master, in seconds, is mentioned.
     private static let shownLag = 1.0
 
     func addOpening(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
@@ -21,7 +21,7 @@ extension ChannelState {
                 "subscribing since {}: Redis has not answered yet" + (isTakingLong ? "; the log says why" : ""), since)
         case .redisDown:
             guard case .lost(let since, let cause) = connection else { return }
-            let then = isTapped ? "replication goes on where it ended" : "anything published meanwhile is missed"
+            let then = isTapped ? "replication will continue where it ended" : "anything published meanwhile is missed"
             sentence.add("Redis down: no connection since {} (\(Words.cause(cause))); \(then)", since)
         case .demoted:
             guard let masterLoss else { return }

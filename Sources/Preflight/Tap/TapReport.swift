@@ -9,15 +9,15 @@ package struct TapReport: Sendable, Equatable {
     package var facts: TapFacts
     /// How it would attach, and whether it may.
     package var plan: TapPlan
-    /// What the server writes into the stream now, in bytes per second; nil if it does not say. Without a backlog the
-    /// offset stands still, and this is what clients send: an upper limit.
+    /// What the server writes into the stream now, in bytes per second; nil if unknown. Without a backlog the
+    /// offset does not advance, and this is what clients send: an upper limit.
     package var bytesPerSecond: Double?
     /// Whether the address names sentinels or several servers, so that a replica could be chosen.
     package var hasChoice: Bool
     /// The ACL user.
     package var user: String
 
-    /// For how long the backlog bridges an outage at the present rate; nil without a size or a rate.
+    /// How long an outage the backlog covers at the present rate; nil without a size or a rate.
     package var backlogSeconds: Double? {
         guard let size = facts.backlog?.size ?? facts.backlogSize, let bytesPerSecond, bytesPerSecond > 0 else {
             return nil
@@ -85,12 +85,12 @@ extension TapReport {
         if let seconds = backlogSeconds, seconds < Self.shortBacklog {
             findings.append(
                 .warning(
-                    "the replication backlog holds \(Int(seconds)) s of what this Redis writes now: a longer outage of the relay loses envelopes; raise 'repl-backlog-size'"
+                    "the replication backlog holds \(Int(seconds)) s of writes at the present rate: a longer outage of the relay loses envelopes; raise 'repl-backlog-size'"
                 ))
         }
         if !facts.isLinked {
             findings.append(
-                .warning("this replica has lost its master, so its replication stream stands still until it is back"))
+                .warning("this replica has no link to its master, so its replication stream does not advance"))
         }
         if hasChoice, !facts.isReplica, objection == nil {
             findings.append(

@@ -76,7 +76,7 @@ package struct RedisServerInfo: Sendable, Equatable {
         return told.first.map(String.init) ?? (fields["cluster_enabled"] == "0" ? "standalone" : "")
     }
 
-    /// The ``runID``; nil if INFO does not tell it.
+    /// The ``runID``; nil if INFO does not contain it.
     package var identity: String? { runID.isEmpty ? nil : runID }
 
     /// `Redis 7.0.15`, `Valkey 9.1.2`; only the product if its version is unknown.

@@ -35,7 +35,7 @@ package struct ReplicationReport: Equatable, Sendable {
     /// Seconds since a replica received something of its master, which sends a PING every 10 s; nil without a link.
     package var silence: Int?
 
-    /// The part of it that the reply to `ROLE` tells.
+    /// The part of it that the reply to `ROLE` contains.
     ///
     /// - Returns: nil for a sentinel, or a reply of another shape.
     package init?(role reply: RESPValue) {
@@ -77,9 +77,9 @@ package struct ReplicationReport: Equatable, Sendable {
 }
 
 extension RedisClient {
-    /// What the server says of its replication by `INFO replication`, or less of it by `ROLE`.
+    /// The replication state of the server by `INFO replication`, or less of it by `ROLE`.
     ///
-    /// - Returns: nil if neither is permitted, or it does not say.
+    /// - Returns: nil if neither is permitted, or the reply does not contain it.
     /// - Throws: ``RedisError``, except for denied commands.
     package func replication() async throws -> ReplicationReport? {
         do {

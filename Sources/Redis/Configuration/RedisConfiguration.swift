@@ -54,7 +54,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     var demand: ServerDemand?
     /// Settings that were recognized but have no effect, as sentences for the operator.
     public var warnings: [String]
-    /// Is told what the connections ask, and how they renew their logins; nil for nobody.
+    /// Notified of the commands that the connections send and of renewed logins; nil for none.
     package var observer: RedisObserver?
 
     /// - Parameters: as the properties of the same names.

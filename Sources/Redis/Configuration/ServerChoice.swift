@@ -1,8 +1,8 @@
 /// What a connection is for, which decides the servers that it may use.
 package enum RedisUse: Sendable, Equatable {
-    /// Publishing, or being a node: only a master will do.
+    /// Publishing, or being a node: needs a master.
     case publish
-    /// A subscription that only observes, and its questions: a replica delivers what is published at its master.
+    /// A subscription that only observes, and its queries: a replica delivers what is published at its master.
     case watch
 }
 
@@ -30,7 +30,7 @@ enum ServerDemand: Sendable, Equatable {
 extension RedisConfiguration {
     /// The same configuration for observing: replicas are accepted.
     ///
-    /// - Parameter preference: of several servers; nothing to a single address, which is taken as it is.
+    /// - Parameter preference: of several servers; a single address is used as it is.
     package func watching(_ preference: ServerPreference = .replica) -> RedisConfiguration {
         var watching = self
         watching.use = .watch

@@ -19,7 +19,7 @@ struct RedisRoute: Sendable {
         var tried: [RedisEndpoint] = []
         var failures: [RedisEndpoint: RedisError] = [:]
         for (demand, servers) in try await rounds() {
-            // A server that failed for another reason than its role fails again.
+            // A server that failed for a reason other than its role fails again.
             for server in servers where failures[server]?.isAboutRole ?? true {
                 try Task.checkCancellation()
                 if failures[server] == nil { tried.append(server) }

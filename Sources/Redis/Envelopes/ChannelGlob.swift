@@ -1,6 +1,6 @@
 /// A pattern of channels as Redis matches it: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a literal character.
 ///
-/// A server decides for its subscribers; in the replication stream nobody does.
+/// A server matches patterns for its subscribers; a reader of the replication stream has to do it itself.
 struct ChannelGlob {
     private let pattern: [UInt8]
     /// The pattern is these bytes and a `*`, or nothing more: the usual case.
@@ -32,7 +32,7 @@ struct ChannelGlob {
         return pattern.withUnsafeBytes { Self.matches($0, name) }
     }
 
-    /// With one place to return to, the last `*`: it is never necessary to return to an earlier one.
+    /// Backtracks to the last `*` only: an earlier one is never necessary.
     private static func matches(_ pattern: UnsafeRawBufferPointer, _ name: UnsafeRawBufferPointer) -> Bool {
         var at = 0
         var read = 0
@@ -66,7 +66,7 @@ struct ChannelGlob {
         }
     }
 
-    /// As Redis: without its end, a set ends with the pattern.
+    /// As in Redis, a set without `]` ends with the pattern.
     private static func set(in pattern: UnsafeRawBufferPointer, from start: Int, matching byte: UInt8) -> Int? {
         var at = start
         let isNegated = at < pattern.count && pattern[at] == UInt8(ascii: "^")

@@ -78,7 +78,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case serverError(String)
     /// We disconnected because another server is now the master, according to the sentinels or the servers themselves.
     case failover
-    /// We left because the server is stopping, which waits for replicas (``ReplicationTap`` only).
+    /// We left because the server is stopping and waits for its replicas (``ReplicationTap`` only).
     case serverStopping
     /// We were stopped.
     case stopped

@@ -30,7 +30,7 @@ struct SubscribedIndex: ~Copyable {
     private let patternPlaces: [Place]
     /// By pattern: the required start of a channel.
     private let beginnings: [[UInt8]]
-    /// By pattern; nil if it matches whatever begins as required.
+    /// By pattern; nil if the required start decides alone.
     private let globs: [ChannelGlob?]
     /// By pattern.
     private let exceptions: [[Exception]]
@@ -69,7 +69,7 @@ struct SubscribedIndex: ~Copyable {
         return patternPlaces[pattern]
     }
 
-    /// The destination of what was published on a channel, if no server has matched it: that of the channel itself, or of
+    /// The destination of a message that no server has matched to a subscription: that of the channel itself, or of
     /// the first pattern that matches it intentionally.
     mutating func place(ofPublished channel: UnsafeRawBufferPointer) -> Place? {
         if let place = place(ofChannel: channel) { return place }

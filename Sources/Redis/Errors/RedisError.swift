@@ -161,7 +161,7 @@ extension RedisError: CustomStringConvertible {
         case .passedOver(let endpoint, let reason):
             "Redis at \(endpoint) is not chosen: \(reason)"
         case .masterAway(let replica, let master, let reason):
-            "Redis at \(replica) is a replica, and its master \(master), where nodes subscribe, cannot be asked: \(reason)"
+            "Redis at \(replica) is a replica, and its master \(master), where nodes subscribe, cannot be queried: \(reason)"
         case .loading(let endpoint):
             "Redis at \(endpoint) is still loading its data into memory (LOADING)"
         case .cannotPersist(let endpoint):
@@ -249,13 +249,13 @@ extension RedisError {
         }
     }
 
-    /// Words of proxies and managed services that do not offer a command.
+    /// Phrases in error replies of proxies and managed services that do not offer a command.
     private static let refusals = [
         "unsupported", "not supported", "not allowed", "not available", "not permitted", "not implemented",
         "is disabled", "disallowed", "forbidden",
     ]
 
-    /// The same for an error reply.
+    /// Whether an error reply means that the command itself is refused.
     static func refusesCommand(_ reply: String) -> Bool {
         let words = reply.lowercased()
         if words.hasPrefix("noperm") { return true }

@@ -16,7 +16,7 @@ struct LoginRenewal {
     static let lastPause = TimeAmount.seconds(60)
     /// A file may be empty for a moment while it is written.
     private static let failuresToReport = 2
-    /// Then it is reported again after so many readings: every minute.
+    /// Then it is reported again after this many reads: every minute.
     private static let failuresBetween = 30
 
     private struct Refusal {

@@ -1,7 +1,7 @@
-/// A command that is sent to the Redis that is watched, by its name in `INFO commandstats` and in an ACL.
+/// A command that is sent to the watched Redis, named as in `INFO commandstats` and in an ACL.
 ///
-/// The only list of them: the permissions of the relay's user, the account of what a server refuses, and the metric of
-/// durations are made of it.
+/// The only list of them: the permissions of the relay's user, the report of refused commands, and the metric of
+/// durations are derived from it.
 package enum AskedCommand: String, CaseIterable, Sendable {
     case auth
     case clientID = "client|id"

@@ -1,6 +1,6 @@
 package import Logging
 
-/// Is told what the connections of a configuration do. Both closures are called on event loops and must not block.
+/// Notified of what the connections of a configuration do. Both closures are called on event loops and must not block.
 package final class RedisObserver: Sendable, Equatable {
     /// A command was answered, possibly with an error.
     ///
@@ -20,7 +20,7 @@ package final class RedisObserver: Sendable, Equatable {
         self.loggedIn = loggedIn
     }
 
-    /// The same for a connection that publishes: told of logins only.
+    /// The same for a connection that publishes: notified of logins only.
     package var ofLogins: RedisObserver { RedisObserver(loggedIn: loggedIn) }
 
     package static func == (first: RedisObserver, second: RedisObserver) -> Bool { first === second }
@@ -51,7 +51,7 @@ package struct LoginNews: Sendable, Equatable {
 }
 
 extension LoginNews {
-    /// For a metric.
+    /// The value of the metric's label.
     package var label: String {
         switch outcome {
         case .renewed: "renewed"
@@ -63,11 +63,11 @@ extension LoginNews {
 
     /// All values of ``label``.
     package static let labels = ["renewed", "refused", "unreadable", "impossible"]
-    /// Of a metric with this label.
+    /// HELP of a metric with this label.
     package static let help =
         "Attempts of open connections to log in again after the password file changed, by result: renewed, refused by the server, unreadable file, or impossible because the server does not speak RESP3."
 
-    /// One line, unless it is repeated.
+    /// Writes one line, unless it is repeated.
     package func log(to logger: Logger) {
         guard !isRepeated else { return }
         var metadata: Logger.Metadata = ["redis": "\(endpoint)", "connection": "\(clientName)"]

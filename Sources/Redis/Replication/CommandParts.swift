@@ -1,4 +1,4 @@
-/// What a reader of replicated commands knows by name.
+/// The commands that a reader of a replication stream distinguishes.
 enum CommandKind {
     case publish
     case shardPublish
@@ -7,7 +7,7 @@ enum CommandKind {
     case control
     case other
 
-    /// Longer names of commands are not among them.
+    /// Longer than the name of any of them.
     static let longestName = 16
 
     /// - Parameter name: in any case, as clients write it.
@@ -25,7 +25,7 @@ enum CommandKind {
             }
     }
 
-    /// A PUBLISH as one of a wanted channel.
+    /// The class in which it is counted; a PUBLISH as one of a wanted channel.
     var countedAs: TapFigures.CommandClass {
         switch self {
         case .publish: .publish

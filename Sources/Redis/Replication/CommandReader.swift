@@ -1,9 +1,9 @@
 /// Reads the commands of a replication stream, in place: RESP arrays of strings, as a server writes them for its
 /// replicas. A PUBLISH of a wanted channel goes into the batch with one copy; nothing else is kept, whatever its length.
 ///
-/// A PUBLISH that lies whole in one read takes the short way; everything else goes element by element.
+/// A PUBLISH that lies whole in one read takes the fast path; everything else is read element by element.
 ///
-/// `~Copyable`: it owns the index, whose memory is its own.
+/// `~Copyable`: it owns the index and its memory.
 struct CommandReader: ~Copyable {
     private enum Part {
         /// Between commands.
@@ -18,7 +18,7 @@ struct CommandReader: ~Copyable {
         case argument
         /// In a large payload or its line end.
         case large
-        /// In a command of one line.
+        /// In an inline command.
         case line
     }
 
@@ -62,7 +62,7 @@ struct CommandReader: ~Copyable {
 
     /// - Parameters:
     ///   - offset: of the byte before the first command.
-    ///   - counts: to go on counting.
+    ///   - counts: of earlier streams, to continue counting.
     init(offset: Int64, counts: CommandCounts, destination: consuming PublishDestination) {
         self.offset = offset
         self.counts = counts
@@ -76,7 +76,7 @@ struct CommandReader: ~Copyable {
     mutating func feed(_ bytes: UnsafeRawBufferPointer) -> String? {
         guard let base = bytes.baseAddress else { return nil }
         var at = 0
-        // Where the offset counts from in this read.
+        // The index in this read up to which the offset counts.
         var counted = -unfinished
         while at < bytes.count {
             if part == .start {
@@ -97,7 +97,7 @@ struct CommandReader: ~Copyable {
         return nil
     }
 
-    // MARK: - The short way
+    // MARK: - Fast path
 
     /// `*3\r\n$7\r\n`
     private static let publishHead = UInt64(littleEndian: 0x0A0D_3724_0A0D_332A)
@@ -240,7 +240,7 @@ struct CommandReader: ~Copyable {
         if isAcknowledgementWanted { acknowledgementsWanted += 1 }
     }
 
-    /// A command of one line: nothing but PING is known of servers.
+    /// An inline command: servers send only PING that way.
     private mutating func readLine(_ bytes: UnsafeRawBufferPointer, _ at: inout Int) {
         let rest = bytes[at...]
         let end = rest.firstIndex(of: 10)

@@ -2,7 +2,7 @@
 struct OffsetFences {
     typealias Caller = (_ isPassed: Bool) -> Void
 
-    /// By offset; of equal ones the first comes first.
+    /// Ordered by offset; equal ones in order of arrival.
     private var waiting: [(number: Int, offset: Int64, caller: Caller)] = []
     private var last = 0
 

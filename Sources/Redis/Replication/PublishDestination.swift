@@ -1,6 +1,6 @@
 /// Where the PUBLISH commands of a stream go: which are wanted, and the batch and the sink that get them.
 ///
-/// `~Copyable`: it owns the index, whose memory is its own.
+/// `~Copyable`: it owns the index and its memory.
 struct PublishDestination: ~Copyable {
     /// Longer payloads are refused, as by ``RESPReader``.
     private static let longestPayload = 1 << 30
@@ -9,7 +9,7 @@ struct PublishDestination: ~Copyable {
     private var names: SubscribedIndex
     private let header: MessageHeader?
     private let keepsAll: Bool
-    /// Gets the envelopes.
+    /// Receives the envelopes.
     var batch: EnvelopeBatch? {
         didSet { unretainedBatch = batch.map { Unmanaged.passUnretained($0) } }
     }

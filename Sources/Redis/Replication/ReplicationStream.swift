@@ -1,5 +1,5 @@
 /// Reads what a server sends after PSYNC: its answer, the data of a full sync, then commands. Bytes in, envelopes into a
-/// batch, events out; no I/O. The result does not depend on how the bytes are cut.
+/// batch, events out; no I/O. The result does not depend on how the bytes are split.
 struct ReplicationStream: ~Copyable {
     /// What the connection must act on.
     enum Event: Equatable {
@@ -27,7 +27,7 @@ struct ReplicationStream: ~Copyable {
         case over
     }
 
-    /// An answer is shorter than this.
+    /// Longest answer line that is accepted, in bytes.
     private static let longestLine = 4_096
 
     private var phase = Phase.answer
@@ -41,7 +41,7 @@ struct ReplicationStream: ~Copyable {
 
     /// - Parameters:
     ///   - offset: of the position that PSYNC asked for: the last byte before its answer's commands.
-    ///   - counts: of earlier streams, to go on counting.
+    ///   - counts: of earlier streams, to continue counting.
     ///   - names: what is wanted.
     ///   - keepsAll: keeps every PUBLISH with its channel under index 0.
     init(
@@ -147,7 +147,7 @@ struct ReplicationStream: ~Copyable {
             return nil
         }
         guard words.first == "+FULLRESYNC", words.count == 3, let offset = Int64(words[2]), offset >= 0 else {
-            return "PSYNC is answered with something unexpected"
+            return "unexpected reply to PSYNC"
         }
         reader.begin(at: offset)
         events.append(.fullSync(ReplicationPosition(history: String(words[1]), offset: offset)))

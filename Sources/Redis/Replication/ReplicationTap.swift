@@ -4,9 +4,9 @@ package import NIOCore
 /// Reads the replication stream of a Redis server, master or replica, and passes each PUBLISH of the wanted channels to
 /// a sink, as a ``RedisSubscriber`` does with its messages.
 ///
-/// It is no subscriber: PUBLISH's answer and `NUMSUB` stay as they are. The stream is counted in bytes, and the server
-/// keeps the last part of it (its backlog), so a new connection goes on where the last one ended: nothing is lost
-/// unless the backlog was too small, and then the tap knows (``TapAttachment/Loss``). What is published at a replica
+/// It is no subscriber: the reply to PUBLISH and `NUMSUB` do not change. The stream is counted in bytes, and the server
+/// keeps the last part of it (its backlog), so a new connection continues where the last one ended: nothing is lost
+/// unless the backlog was too small, and then the loss is reported (``TapAttachment/Loss``). What is published at a replica
 /// stays there: it is not in the stream.
 package final class ReplicationTap: Sendable {
     /// Maximum number of bytes per read.
@@ -26,18 +26,17 @@ package final class ReplicationTap: Sendable {
     private let progress: TapProgress
 
     /// - Parameters:
-    ///   - configuration: the server; master and replica are equally good. With several servers the first is taken that
-    ///     can be used.
+    ///   - configuration: the server, a master or a replica. Of several servers, the first that can be used.
     ///   - names: the wanted channels and patterns; may be empty until ``add(_:_:)``. A PUBLISH is passed on once, even if
     ///     several match.
     ///   - header: of messages kept with their Redis channel; required if a name asks for it.
     ///   - keepsAll: keeps every PUBLISH under index 0, with its Redis channel.
     ///   - title: what is wanted, for the log.
     ///   - limits: what it may cost the server.
-    ///   - last: where an earlier tap ended, to go on there.
+    ///   - last: where an earlier tap ended, to continue there.
     ///   - timing: nil for the defaults, with the configuration's limit for the handshake.
     ///   - sink: receives the envelopes, on the event loop.
-    ///   - observer: hears what happens.
+    ///   - observer: notified of what happens.
     package init(
         configuration: RedisConfiguration, names: [SubscribedName], header: MessageHeader? = nil,
         keepsAll: Bool = false, title: @escaping @Sendable () -> String = { "" }, limits: TapLimits = TapLimits(),
@@ -56,7 +55,7 @@ package final class ReplicationTap: Sendable {
         progress = TapProgress(last: last)
     }
 
-    /// Where the sink has got everything up to; nil before the first attachment.
+    /// Position up to which the sink has received everything; nil before the first attachment.
     package var position: ReplicationPosition? { progress.position }
 
     /// What was read so far.
@@ -95,10 +94,10 @@ package final class ReplicationTap: Sendable {
     }
 
     /// Waits until everything that the server has executed so far was passed to the sink. Asks the server for its
-    /// offset over a connection of its own: for rare moments.
+    /// offset over a separate connection: call it rarely.
     ///
     /// - Parameter body: called on the event loop at that point of the stream.
-    /// - Returns: false if the tap is not attached, the server does not tell its offset, or the attachment ends first;
+    /// - Returns: false if the tap is not attached, the server does not report its offset, or the attachment ends first;
     ///   then `body` is not called.
     package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool { await fence(within: nil, body) }
 
@@ -128,7 +127,7 @@ package final class ReplicationTap: Sendable {
         return facts.end
     }
 
-    /// Leaves the server, and goes on at the one that the configuration names now; thread-safe.
+    /// Leaves the server, and attaches to the one that the configuration names now; thread-safe.
     package func leaveForAnother() {
         if let channel = progress.channel { Self.leave(channel, cause: .failover) }
     }
@@ -152,7 +151,7 @@ package final class ReplicationTap: Sendable {
     // MARK: - Connecting
 
     /// Attaches, and attaches again whenever the connection ends, until the task is cancelled. The first attempt after
-    /// a lost connection has no delay. May be called again after an error: it goes on at ``position`` if it can.
+    /// a lost connection has no delay. May be called again after an error: it continues at ``position`` if it can.
     ///
     /// - Throws: ``TapError``, always; ``RedisError`` if the first attachment fails for a permanent reason. After a
     ///   first success every ``RedisError`` is retried.
@@ -249,7 +248,7 @@ package final class ReplicationTap: Sendable {
             metadata["bytes"] = "\(bytes)"
             logger.warning("attached to the replication stream, after a gap in it", metadata: metadata)
         case .otherHistory?:
-            logger.warning("attached to the replication stream of another history, after a gap", metadata: metadata)
+            logger.warning("attached to a replication stream with another history, after a gap", metadata: metadata)
         }
     }
 

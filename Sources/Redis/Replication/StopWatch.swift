@@ -1,13 +1,13 @@
 import Logging
 import NIOCore
 
-/// Finds out whether a server is stopping, which waits for its replicas: since Redis 7 for up to 10 s
-/// (`shutdown-timeout`), while writes hang.
+/// Detects that a server is stopping. Since Redis 7 it first waits for its replicas, for up to 10 s
+/// (`shutdown-timeout`), while writes block.
 ///
-/// A master asks its replicas for their offset then, but also for a caller's WAIT. A replica with replicas of its own
-/// asks nobody, so it is asked each second.
+/// A master then asks its replicas for their offset, but it also does so for a WAIT. A replica with replicas of its own
+/// does not ask, so it is polled each second.
 struct StopWatch: Sendable {
-    /// Asks no longer than this: a server that is stopping answers at once.
+    /// Longest wait for an answer: a server that is stopping answers at once.
     private static let answerMilliseconds: Int64 = 1_000
     private static let pause = Duration.seconds(1)
 
@@ -19,12 +19,12 @@ struct StopWatch: Sendable {
 
     /// Waits until the server is stopping.
     ///
-    /// - Returns: false if that cannot be told, or the task is cancelled.
+    /// - Returns: false if that cannot be known, or the task is cancelled.
     func waitForStop(facts: TapFacts) async -> Bool {
-        // The version that waits for its replicas is the one that can leave out keys.
+        // Redis 7 introduced both this wait and full syncs without keys.
         if facts.isReplica { return facts.omitsData && facts.server != nil ? await pollReplica() : false }
         for await _ in suspicions {
-            // What does not answer is stopping as well, for all that can be known.
+            // A server that does not answer may be stopping too.
             guard let client = await connect() else { return true }
             let isStopping = await isStopping(client)
             await client.close()
@@ -58,7 +58,7 @@ struct StopWatch: Sendable {
         return try? await RedisClient.connect(to: server, of: configuration, purpose: .inquiry, on: loop)
     }
 
-    /// - Returns: nil if it does not tell.
+    /// - Returns: nil without an answer.
     private func isStopping(_ client: RedisClient) async -> Bool? {
         guard case .bulk(let text)? = try? await client.ask(["INFO", "server"]) else { return nil }
         return InfoFields(String(decoding: text, as: UTF8.self))["shutdown_in_milliseconds"] != nil

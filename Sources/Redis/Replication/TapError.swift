@@ -6,9 +6,9 @@ package enum TapError: Error, Sendable, Equatable {
     case consentNeeded(endpoint: String, bytes: Int64?, limit: Int64)
     /// A full sync is needed, and the last one was less than ``TapLimits/fullSyncInterval`` ago.
     case tooSoon(endpoint: String, secondsLeft: Int)
-    /// The server does not know PSYNC or REPLCONF, or refuses them: a managed service, or a proxy. Its reply.
+    /// The server does not know PSYNC or REPLCONF, or refuses them, like a managed service or a proxy; with its reply.
     case notOffered(endpoint: String, command: String, reply: String)
-    /// Attached, it would receive nothing, or not what was promised: the protocol is not the expected one.
+    /// The answers do not follow the protocol: the tap would receive nothing, or the wrong data.
     case unexpected(endpoint: String, String)
 
     /// True if the same attempt may succeed later without any change by the operator.
@@ -20,7 +20,7 @@ package enum TapError: Error, Sendable, Equatable {
     }
 }
 
-/// A reason against a tap at a server.
+/// A reason not to attach a tap to a server.
 package enum TapRefusal: Sendable, Equatable, Hashable {
     /// In cluster mode the stream has no PUBLISH. Cannot be overridden.
     case cluster
@@ -57,9 +57,9 @@ extension TapError: CustomStringConvertible {
                 + (bytes.map { "\($0 >> 20) MiB" } ?? "an unknown amount") + " of memory, more than the "
                 + "\(limit >> 20) MiB that are allowed; allow it, or name one of its replicas"
         case .tooSoon(let endpoint, let seconds):
-            "tapping the replication stream of Redis at \(endpoint) needs another full sync, not before \(seconds) s have passed"
+            "tapping the replication stream of Redis at \(endpoint) needs another full sync, which is not allowed for another \(seconds) s"
         case .notOffered(let endpoint, let command, let reply):
-            "Redis at \(endpoint) does not offer its replication stream: it answers \(command) with '\(reply)'; a managed service often does not"
+            "Redis at \(endpoint) does not offer its replication stream: it answers \(command) with '\(reply)'; managed services often refuse it"
         case .unexpected(let endpoint, let what):
             "the replication stream of Redis at \(endpoint) cannot be read: \(what)"
         }

@@ -28,7 +28,7 @@ extension TapFacts {
             }
             facts.take(reply, of: question)
         }
-        // Has no effect but on a sync of this connection.
+        // Affects only a sync on this connection.
         if case .error(let text) = try await client.ask(["REPLCONF", "capa", "eof", "capa", "psync2"]) {
             facts.refusedCommands["REPLCONF"] = text
         }
@@ -49,7 +49,7 @@ extension TapFacts {
         }
     }
 
-    /// Takes what a reply says; an error says nothing.
+    /// Takes the facts from a reply; an error contains none.
     mutating func take(_ reply: RESPValue, of question: Question) {
         switch question {
         case .role:

@@ -1,4 +1,4 @@
-/// What a server says about itself that matters to a ``ReplicationTap``; nil for what it does not tell.
+/// What a server says about itself that matters to a ``ReplicationTap``; nil for what is unknown.
 package struct TapFacts: Sendable, Equatable {
     /// The part of the stream that a server keeps.
     package struct Backlog: Sendable, Equatable {
@@ -82,7 +82,7 @@ package struct TapFacts: Sendable, Equatable {
         return ReplicationPosition(history: history, offset: offset)
     }
 
-    /// Whether it belongs to the history of this position, and went on at least as far.
+    /// Whether it belongs to the history of this position, and has reached it.
     package func continues(_ position: ReplicationPosition) -> Bool {
         guard let offset, position.offset <= offset else { return false }
         if position.history == history { return true }
@@ -102,7 +102,7 @@ package struct TapFacts: Sendable, Equatable {
         answersReplication && isDiskless == true && (syncDelaySeconds ?? 0) >= 2 && (syncMaxReplicas ?? 0) == 0
     }
 
-    /// What is missing between two positions, if the sink has got everything up to the first and gets everything after
+    /// What is missing between two positions, if the sink has received everything up to the first and receives everything after
     /// the second, which is of this server.
     func loss(since last: ReplicationPosition?, at position: ReplicationPosition) -> TapAttachment.Loss? {
         guard let last else { return nil }

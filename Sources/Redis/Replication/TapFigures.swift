@@ -50,7 +50,7 @@ package struct CommandCounts: Sendable, Equatable {
     /// All zero.
     package init() {}
 
-    /// What clients did: all but a master's own PING and REPLCONF.
+    /// Commands of clients: all but a master's own PING and REPLCONF.
     var writes: Int { publish + otherPublish + shardPublish + framing + other }
 
     /// Those of one class.

@@ -25,12 +25,11 @@ final class TapHandler: ChannelInboundHandler {
         let suspectSilence: @Sendable () -> Void
         /// Succeeds on attaching.
         let attached: EventLoopPromise<TapAttachment>
-        /// Succeeds when the connection has done what it was for.
+        /// Succeeds when the connection has ended without a failure.
         let ended: EventLoopPromise<TapMachine.End>
     }
 
-    /// Without a byte for this long a server is given up that prepares a full sync, or does not tell how often it sends a
-    /// PING.
+    /// After this long without a byte, a server that prepares a full sync, or whose PING period is unknown, is given up.
     private static let longestSilence = TimeAmount.seconds(60)
 
     private let server: RedisEndpoint
@@ -49,7 +48,7 @@ final class TapHandler: ChannelInboundHandler {
     /// Bytes of the current read.
     private var bytesRead = 0
     private var hasHeard = false
-    /// Without a byte.
+    /// Time without a byte.
     private var silence = TimeAmount.zero
     private var silenceLimit: TimeAmount
     private var ticker: RepeatedTask?
@@ -249,7 +248,7 @@ final class TapHandler: ChannelInboundHandler {
         outputs.observer?.attached(attachment)
         outputs.sink.subscribed(
             Subscription(server: facts.server, connectionID: facts.connectionID, endpoint: server.description))
-        // After a diskless transfer the server sends nothing before the first.
+        // After a diskless transfer the server sends nothing before the first acknowledgement.
         acknowledge(context: context)
         outputs.attached.succeed(attachment)
     }
@@ -271,7 +270,7 @@ final class TapHandler: ChannelInboundHandler {
         if machine.isAttached { acknowledge(context: context) }
     }
 
-    /// The server waits for its replicas: a caller's WAIT, or its own end, before which it writes nothing more.
+    /// The server waits for its replicas: for a WAIT, or because it is stopping; then it writes nothing more.
     private func suspectStop(context: ChannelHandlerContext) {
         guard stopTimer == nil else { return }
         let written = stream.counts.writes

@@ -2,9 +2,9 @@
 struct TapMachine: ~Copyable {
     /// What the connection is for.
     struct Request {
-        /// Where to go on, if anywhere.
+        /// Where to continue, if anywhere.
         var resumeAt: ReplicationPosition?
-        /// What the sink has got everything up to.
+        /// Position up to which the sink has received everything.
         var delivered: ReplicationPosition?
         var limits = TapLimits()
         /// How long ago the last full sync began.
@@ -13,16 +13,16 @@ struct TapMachine: ~Copyable {
         var mayOpenBacklog = true
         /// ``resumeAt`` is from a full sync whose data was not read.
         var followsFullSync = false
-        /// Reads the data of a full sync even if it has all keys, instead of leaving it, and going on after it.
+        /// Reads the data of a full sync even if it has all keys, instead of disconnecting and continuing after it.
         var readsAllData = false
     }
 
     /// How a connection has ended, if not by a failure.
     enum End: Equatable {
         case detached(DisconnectCause)
-        /// The next one goes on at once: it has done what it was for.
+        /// The backlog exists now: the next connection follows at once.
         case backlogOpened
-        /// The same, after a full sync whose data was left.
+        /// The next connection follows at once, after a full sync whose data was not read.
         case transferLeft
     }
 
@@ -43,7 +43,7 @@ struct TapMachine: ~Copyable {
         case event(ReplicationStream.Event)
         /// The socket, TLS or the protocol failed.
         ///
-        /// - Parameter failure: the error before the attachment; nil for the error that matches the cause.
+        /// - Parameter failure: the error to report before the attachment; nil for the one that matches the cause.
         case failed(DisconnectCause, failure: RedisError?)
         case handshakeOverdue
         /// Deliberate end.
@@ -171,7 +171,7 @@ struct TapMachine: ~Copyable {
                 return leave(.failure(.tap(.unexpected(endpoint: facts.endpoint, "+CONTINUE without a position"))))
             }
         case .fullSync(let position):
-            // Its backlog moved on since it was asked. It has forked already; another time must wait.
+            // The backlog moved on since the question, so the server has forked; another fork must wait.
             if way != .fullSync, let since = request.sinceFullSync, since < request.limits.fullSyncInterval {
                 return leave(.failure(tooSoon(request.limits.fullSyncInterval - since, facts)))
             }

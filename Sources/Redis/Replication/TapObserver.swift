@@ -1,7 +1,7 @@
-/// Hears what happens to a ``ReplicationTap``. All calls are on the tap's event loop, in order with those of its
+/// Notified of what happens to a ``ReplicationTap``. All calls are on the tap's event loop, in order with those of its
 /// ``EnvelopeSink``; none may block.
 package protocol TapObserver: AnyObject, Sendable {
-    /// The server has forked and transfers its data, which is skipped. Seldom: see ``TapWay``.
+    /// The server has forked and transfers its data, which is skipped. Rare: see ``TapWay``.
     func syncing(_ facts: TapFacts)
     /// Everything after ``TapAttachment/position`` is received from now on. Directly before the sink's
     /// ``EnvelopeSink/subscribed(_:)``.
@@ -37,7 +37,7 @@ package struct TapAttachment: Sendable, Equatable {
         /// The server's backlog no longer had this many bytes of the stream, of which the envelopes are a part.
         case backlogLost(bytes: Int64)
         /// The server no longer knows the history of the last attachment: it was restarted, or it is another one. What
-        /// is missing cannot be told.
+        /// is missing is unknown.
         case otherHistory
     }
 

@@ -30,7 +30,7 @@ package enum TapWay: Sendable, Equatable {
     /// It has no backlog, because it never had a replica: a sync is requested and withdrawn before the server starts
     /// it (`repl-diskless-sync-delay`), which creates the backlog; then ``join(_:)``.
     case openBacklog
-    /// It has no backlog, or does not say, and forks at once. It may be that it goes on where the tap was anyway.
+    /// It has no backlog, or this is unknown, and it forks at once; it may still continue where the tap ended.
     case fullSync
 }
 
@@ -39,11 +39,11 @@ package struct TapPlan: Sendable, Equatable {
     /// What may be done.
     package enum Verdict: Sendable, Equatable {
         case allowed
-        /// The server would have to fork with more than the allowed memory; nil if it does not say how much it has.
+        /// The server would have to fork with more than the allowed memory; nil if its memory is unknown.
         case needsConsent(bytes: Int64?)
         /// At least one.
         case refused([TapRefusal])
-        /// The last full sync was too short a time ago.
+        /// The last full sync was too recent.
         case tooSoon(left: Duration)
     }
 
@@ -53,7 +53,7 @@ package struct TapPlan: Sendable, Equatable {
     package let verdict: Verdict
     /// - Parameters:
     ///   - facts: of the server.
-    ///   - last: where to go on, if anywhere.
+    ///   - last: where to continue, if anywhere.
     ///   - limits: what is allowed.
     ///   - sinceFullSync: how long ago the last full sync began; nil for never.
     ///   - mayOpenBacklog: false if ``TapWay/openBacklog`` was tried, and there still is none.

@@ -1,13 +1,13 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// How far a ``ReplicationTap`` is, across its connections; thread-safe.
+/// How far a ``ReplicationTap`` has read, across its connections; thread-safe.
 final class TapProgress: Sendable {
     private struct State {
         var figures = TapFigures()
-        /// What the sink has got everything up to.
+        /// Position up to which the sink has received everything.
         var delivered: ReplicationPosition?
-        /// Where the next connection goes on; differs from `delivered` after a full sync whose data was not read.
+        /// Where the next connection continues; differs from `delivered` after a full sync whose data was not read.
         var resumeAt: ReplicationPosition?
         var followsFullSync = false
         var fullSyncAt: NIODeadline?
@@ -51,7 +51,7 @@ final class TapProgress: Sendable {
 
     func triedToOpenBacklog() { state.withLockedValue { $0.hasTriedToOpenBacklog = true } }
 
-    /// There was no connection: the next one may meet another server.
+    /// There was no connection: the next one may reach another server.
     func failed() { state.withLockedValue { $0.hasTriedToOpenBacklog = false } }
 
     /// The server has forked.

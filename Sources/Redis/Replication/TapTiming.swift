@@ -3,14 +3,14 @@ package import NIOCore
 extension ReplicationTap {
     /// Intervals of a connection.
     package struct Timing: Sendable {
-        /// How often the server is told that the tap is alive.
+        /// Interval of the acknowledgements that show the server that the tap is alive.
         package var ackInterval: TimeAmount
-        /// The longest wait from the TCP connection to the answer to PSYNC's questions.
+        /// The longest time from the TCP connection to PSYNC.
         package var handshakeTimeout: TimeAmount
         /// After this long without a byte the server is asked for its offset over another connection, and given up if it
         /// does not answer or the stream does not follow; nil for a little more than the time between its own PINGs.
         package var silence: TimeAmount?
-        /// A server that stops waits for its replicas: this long after it asked, without a write, the tap leaves.
+        /// A stopping server waits for its replicas: the tap leaves this long after its request, if nothing is written.
         package var stopPatience: TimeAmount
         /// How long the tap stays away then.
         package var stopAbsence: TimeAmount

@@ -5,13 +5,12 @@ import NIOCore
 struct TapWatch: Sendable {
     let configuration: RedisConfiguration
     let server: RedisEndpoint
-    /// Of the server.
     let facts: TapFacts
     let eventLoopGroup: any EventLoopGroup
     let logger: Logger
     /// An element each time that the server may be stopping.
     let stops: AsyncStream<Void>
-    /// An element each time that the server has sent nothing for long.
+    /// An element each time that the server has sent nothing for a long time.
     let silences: AsyncStream<Void>
     /// Whether the tap has everything that the server has executed.
     let isCurrent: @Sendable () async -> Bool

@@ -2,9 +2,9 @@ package import NIOCore
 
 /// Finds the server at which nodes subscribe and publish: the master itself, or the master of a watched replica.
 package struct MasterSearch: Sendable {
-    /// Replicas of replicas.
+    /// Longest chain of replicas that is followed.
     private static let mostHops = 4
-    /// The longest wait for each answer of a master, in milliseconds: what asks it must not wait long for the rest.
+    /// The longest wait for each answer of a master, in milliseconds: other queries must not be delayed for long.
     private static let patience: Int64 = 2_000
 
     private let configuration: RedisConfiguration
@@ -74,7 +74,7 @@ package struct MasterSearch: Sendable {
         }
     }
 
-    /// For the master that sentinels or the address name.
+    /// The configuration for the master that sentinels or the address name.
     private var direct: RedisConfiguration {
         var direct = configuration
         direct.use = .publish

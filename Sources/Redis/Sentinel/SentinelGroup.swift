@@ -1,6 +1,6 @@
 /// A master and its replicas, as a sentinel sees them.
 struct SentinelGroup: Equatable {
-    /// The longest list that is used.
+    /// Maximum number of replicas that are used.
     private static let mostReplicas = 64
 
     var master: RedisEndpoint
@@ -34,7 +34,7 @@ struct SentinelGroup: Equatable {
         }
     }
 
-    /// Names and values in turn.
+    /// Parses a list of alternating names and values.
     private static func fields(_ reply: RESPValue) -> [String: String] {
         let parts = (reply.array ?? []).map { $0.text ?? "" }
         var fields: [String: String] = [:]

@@ -126,7 +126,7 @@ struct SentinelWatch: Sendable {
     }
 
     /// During a failover a promoted replica is subscribed to before the sentinels name it: it must not be left for the
-    /// former master, which may be away.
+    /// former master, which may be down.
     private func isMaster(_ named: RedisEndpoint) async throws -> Bool {
         guard sentinels.configuration.use == .watch else { return true }
         var demanding = sentinels.configuration

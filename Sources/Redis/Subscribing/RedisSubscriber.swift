@@ -255,7 +255,7 @@ package final class RedisSubscriber: Sendable {
         )
     }
 
-    /// With sentinels: disconnects from a master as soon as they name another one. A replica stays one.
+    /// With sentinels: disconnects from a master as soon as they name another one. A replica is not left.
     private func leaveWhenReplaced(
         _ server: RedisEndpoint, role: Subscription.Role, channel: any Channel
     ) async {

@@ -164,7 +164,7 @@ struct SubscriberMachine: ~Copyable {
         case .reply(.error(let text)):
             // If PING is not permitted or unknown, there is no fence, and the refusal proves as well as a reply that the
             // server is alive; if a name is not permitted, the others stay; if a password is refused, the last one
-            // holds. None is a reason to disconnect.
+            // stays valid. None is a reason to disconnect.
             switch questions.popFirst() {
             case .fence where RedisError.refusesCommand(text): action = .fence(isPassed: false)
             case .liveness where RedisError.refusesCommand(text): break

@@ -1,14 +1,14 @@
 import CHiredis
 
-/// What of RESP3 arrives on a connection that subscribes, which hiredis 0.14 cannot read: pushes, which carry messages
-/// and confirmations, and the map that HELLO is answered with.
+/// The parts of RESP3 on a subscribing connection that hiredis 0.14 cannot read: pushes, which contain messages and
+/// confirmations, and the map in the reply to HELLO.
 enum RESP3Reply {
-    /// Where the next reply begins, turns the type of a push into that of an array, as in RESP2, and passes over a map,
+    /// Where the next reply begins, turns the type of a push into that of an array, as in RESP2, and skips a map,
     /// of which nothing is needed.
     ///
     /// - Parameter replies: gets an empty array for a map.
-    /// - Returns: false if there is nothing to read yet. hiredis must not be asked then: it would begin a reply, and look
-    ///   like being inside one.
+    /// - Returns: false if there is nothing to read yet. hiredis must not be called then: it would begin a reply, and appear
+    ///   to be inside one.
     static func adapt(_ reader: UnsafeMutablePointer<redisReader>, _ replies: inout [RESPValue]) -> Bool {
         while reader.pointee.pos < reader.pointee.len, let buffer = reader.pointee.buf {
             guard reader.pointee.ridx == -1 else { return true }
@@ -28,7 +28,7 @@ enum RESP3Reply {
         return false
     }
 
-    /// More elements are not credible.
+    /// Maximum number of elements; more are treated as damage.
     private static let mostElements = 1 << 16
 
     /// Length of the value that the bytes begin with, including everything in it.

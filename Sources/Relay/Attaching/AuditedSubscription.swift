@@ -123,7 +123,7 @@ struct AuditedSubscription: Sendable {
         tap?.leave()
     }
 
-    /// Takes note of what a server says of its replication; thread-safe.
+    /// Records a server's replication report; thread-safe.
     func heard(_ report: ReplicationReport, from endpoint: String) { tap?.heard(report, from: endpoint) }
 
     /// Runs until cancellation or graceful shutdown.
@@ -187,7 +187,7 @@ struct AuditedSubscription: Sendable {
         if tap.isCarrying { return await tap.fence(passed) }
         let isTold = NIOLockedValueBox(false)
         let isPassed = await subscriber.fence {
-            // If the link has taken over meanwhile, it has yet to bring what the subscription brought last.
+            // If the link has taken over meanwhile, it has yet to deliver what the subscription delivered last.
             guard !tap.isCarrying else { return }
             isTold.withLockedValue { $0 = true }
             passed()

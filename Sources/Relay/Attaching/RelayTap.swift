@@ -7,10 +7,10 @@ import Prometheus
 import Redis
 import Time
 
-/// Carries the channels of a relay from the replication stream of its Redis: begins with the subscription, lets the
+/// Receives the channels of a relay from the replication stream of its Redis: begins with the subscription, lets the
 /// link take over, and returns to the subscription if the link must be given up.
 ///
-/// Performs what ``TapCourse`` decides; where the two meet is known to ``TapSeam``.
+/// Performs what ``TapCourse`` decides; ``TapSeam`` finds where the two meet.
 final class RelayTap: Sendable {
     private enum Message: Sendable {
         case seam(TapSeam.Event)
@@ -22,7 +22,7 @@ final class RelayTap: Sendable {
         case retry
     }
 
-    /// How often the capture says how far the stream was received.
+    /// Interval of the events that record how far the stream was received.
     private static let noteInterval = Duration.seconds(60)
 
     private let policy: TapPolicy
@@ -66,7 +66,7 @@ final class RelayTap: Sendable {
     /// - Parameter body: called after the link has taken over, and whenever it has attached again; must not block.
     func onAttached(_ body: @escaping @Sendable () -> Void) { attachedHook.withLockedValue { $0 = body } }
 
-    /// Receives what the subscription hears.
+    /// Receives the messages of the subscription.
     var subscriptionSink: any EnvelopeSink { seam.subscriptionSink }
 
     // MARK: - While the link carries the channels
@@ -109,10 +109,10 @@ final class RelayTap: Sendable {
         return nil
     }
 
-    /// Leaves the server for the one that is the right one now.
+    /// Leaves the server for the one to use now.
     func leave() { if seam.isLinked { link.withLockedValue { $0 }?.leaveForAnother() } }
 
-    /// - Parameter report: what the server says of its replication now.
+    /// - Parameter report: the server's current replication report.
     func heard(_ report: ReplicationReport, from endpoint: String) {
         let position = seam.isLinked ? link.withLockedValue { $0 }?.position : nil
         let now = Moment.now().monotonic
@@ -209,7 +209,7 @@ final class RelayTap: Sendable {
                 })
         case .reportFallback:
             logger.error(
-                "the replication stream cannot be read, a subscription carries the channels",
+                "the replication stream cannot be read, the relay subscribes instead",
                 metadata: ["cause": "\(tasks.lastError.map { "\($0)" } ?? Self.mismatch)"])
             tasks.lastError = nil
         case .fail: break
@@ -279,7 +279,7 @@ final class RelayTap: Sendable {
     private func logTakeover() {
         guard let link = link.withLockedValue({ $0 }) else { return }
         logger.notice(
-            "the replication stream carries the channels, the subscription has ended",
+            "the relay reads the replication stream now, the subscription has ended",
             metadata: [
                 "channels": "\(attached.title)", "offset": "\(link.position.map { "\($0.offset)" } ?? "unknown")",
                 "sync": link.figures.fullSyncs > 0 ? "full" : "none",

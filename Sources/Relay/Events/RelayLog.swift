@@ -51,7 +51,7 @@ struct RelayLog {
                 "part of the replication stream was lost: what was published in it is missing",
                 metadata: [
                     "bytes": "\(bytes.map { "\($0)" } ?? "unknown")",
-                    "remedy": "raise 'repl-backlog-size' of the server, so that it bridges longer outages",
+                    "remedy": "raise 'repl-backlog-size' of the server, so that it covers longer outages",
                 ])
         case .tap(.resumed(let position)):
             logger.notice(

@@ -72,11 +72,10 @@ package final class RelayStatus: Sendable {
         set { watchedReplica.withLockedValue { $0 = newValue } }
     }
 
-    /// What the server said of its replication when the relay subscribed: what happens to it from then on concerns the
-    /// relay. nil if unknown.
+    /// The server's replication report when the relay subscribed: later changes concern the relay. nil if unknown.
     var firstReport: ReplicationReport? { first.withLockedValue { $0 } }
 
-    /// Takes note of the server's link to its master.
+    /// Records the state of the server's link to its master.
     ///
     /// - Parameter time: nanoseconds since 1970.
     func observe(_ report: ReplicationReport, at time: UInt64) {

@@ -142,7 +142,7 @@ struct ObservedChannels {
             setUp(1)
             disruptions.resumed()
         case .tap(.lost(let bytes)):
-            // Of another history: a restart or a failover, which the server tells.
+            // Without a number it is another history, after a restart or a failover, which the run_id shows.
             if bytes != nil { disruptions.streamLost() }
             missedSomething()
         case .disconnected(let cause):

@@ -46,7 +46,7 @@ struct CorePinger: Sendable {
         while !Task.isCancelled {
             do {
                 let line = try await PingLine.connect(to: try await master(), eventLoopGroup: eventLoopGroup)
-                // Not at the connection: a server that refuses PUBLISH would be told at each attempt.
+                // Not once it is connected: a server that refuses PUBLISH would be logged at each attempt.
                 let failure = await ping(over: line, &rounds) { isFailing = false }
                 await line.close()
                 if let failure { throw failure }

@@ -74,7 +74,7 @@ struct Recorder: ~Copyable {
             return connected(
                 runID: server?.identity, redisVersion: server?.versionText, masterReplid: server?.history,
                 event.captured(channels), at: now)
-        // Of event keys the ids show what is missing.
+        // For event keys the ids show what is missing.
         case .tap(.lost): if !attached.watchedHubs.isEmpty { metrics.account.lostPart() }
         case .gap(let channel, let ids, let cause, let isOfThisRun):
             sequenceBroke(channel: channel)

@@ -27,7 +27,7 @@ struct TailWorker: ~Copyable {
     private var failure: (any Error)?
 
     /// - Parameters:
-    ///   - status: told of the subscription.
+    ///   - status: notified of the subscription.
     ///   - limit: number of envelopes to pass on; nil for all.
     init(
         _ attached: AttachedChannels, _ status: RelayStatus = RelayStatus(records: false),

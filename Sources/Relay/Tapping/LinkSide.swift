@@ -13,7 +13,7 @@ final class LinkSide: EnvelopeSink, TapObserver {
         self.attempt = attempt
     }
 
-    /// Not if the attempt was withdrawn.
+    /// Runs `body` unless the attempt was withdrawn.
     private func whileCurrent(_ body: (inout TapSeam.State) -> Void) {
         seam.state.withLockedValue { state in if state.attempt == attempt { body(&state) } }
     }
@@ -78,7 +78,7 @@ final class LinkSide: EnvelopeSink, TapObserver {
     func attached(_ attachment: TapAttachment) {
         whileCurrent { state in
             let isContinued = attachment.start == .continued && attachment.loss == nil
-            // The two readings then differ in more than their start.
+            // Otherwise the two readings differ in more than their start.
             if state.phase == .joining, state.attachment != nil, !isContinued { return seam.fail(&state) }
             state.attachment = attachment
         }
@@ -116,7 +116,7 @@ extension TapSeam {
         } else {
             intake.command(.tap(.resumed(attachment.position)))
         }
-        // Another process: the next envelopes go into another segment.
+        // With another process the next envelopes go into another segment.
         if attachment.loss != nil || before?.server?.identity != subscription.server?.identity {
             intake.subscribed(subscription.with(attachment, after: state.subscription))
         }
@@ -130,7 +130,7 @@ extension TapAttachment.Loss {
 }
 
 extension Subscription {
-    /// A link that carries the channels as if it were a subscription.
+    /// The attachment of a link, described like a subscription.
     ///
     /// - Parameter last: the subscription before it, which knows more of the same server.
     func with(_ attachment: TapAttachment, after last: Subscription?) -> Subscription {

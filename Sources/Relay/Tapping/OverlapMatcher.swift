@@ -22,7 +22,7 @@ struct OverlapMatcher {
 
     /// Maximum number of envelopes on each side.
     static let limit = 1 << 20
-    /// Of the polynomial by which parts of a reading are compared; odd, so that no factor vanishes.
+    /// Base of the polynomial hash by which parts of a reading are compared; odd, so that no power is 0.
     private static let base: UInt64 = 0x9E37_79B9_7F4A_7C15
 
     /// Hash of the first `index` envelopes, by index.
@@ -118,7 +118,7 @@ enum EnvelopeFingerprint {
         return mix(hash ^ rest)
     }
 
-    /// Of a large payload, which one reading may have kept and the other not.
+    /// For a large payload, which one reading may have kept and the other not.
     static func large(channel: Int) -> UInt64 { mix(start(channel) ^ .max) }
 
     private static func start(_ channel: Int) -> UInt64 { mix(UInt64(truncatingIfNeeded: channel) &+ 1) }

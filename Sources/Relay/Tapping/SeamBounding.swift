@@ -3,7 +3,7 @@ import Redis
 
 /// Asks the server where a subscription and a link meet, while a ``TapSeam`` does not know it.
 ///
-/// Messages alone often tell, but not if nothing is published, or only equal ones.
+/// Messages alone often suffice, but not if nothing is published, or only equal ones.
 struct SeamBounding: Sendable {
     private static let questions = 20
     private static let firstPause = Duration.milliseconds(50)
@@ -15,7 +15,7 @@ struct SeamBounding: Sendable {
 
     /// Begin directly after the link has attached.
     ///
-    /// - Returns: true if the server was asked often enough without success.
+    /// - Returns: true if the server was asked as often as allowed, without success.
     func run() async -> Bool {
         // What was published before the link's first envelope has passed the subscription by then.
         _ = await subscriber.fence { seam.bound(subscription: nil, link: 0) }

@@ -1,10 +1,10 @@
 import Redis
 
-/// Decides what carries the channels, the subscription or the link to the replication stream. A value without I/O.
+/// Decides what receives the channels, the subscription or the link to the replication stream. A value without I/O.
 ///
-/// The subscription carries them until the link has taken over, and again when the link must be given up.
+/// The subscription receives them until the link has taken over, and again when the link must be given up.
 struct TapCourse {
-    /// What carries the channels.
+    /// What receives the channels.
     enum State: Equatable {
         /// The subscription, which is not confirmed; then the link attaches.
         case subscribing
@@ -25,7 +25,7 @@ struct TapCourse {
         case unusable
         /// Several places where they may meet remain.
         case ambiguous
-        /// Hubs were attached or left.
+        /// Hubs were attached or detached.
         case namesChanged
         ///   - isPermanent: the same attempt fails again until an operator has changed something.
         case failed(isPermanent: Bool, after: Duration)
@@ -37,18 +37,18 @@ struct TapCourse {
         case stopLink
         case startSubscription
         case stopSubscription
-        /// At the last place that is possible.
+        /// Takes over at the last possible place.
         case takeOverAnyway
         case retry(after: Duration)
         /// The relay must not run without the link.
         case fail
-        /// The operator must know that the subscription carries the channels.
+        /// The operator must know that the relay subscribes instead.
         case reportFallback
     }
 
-    /// How often the two are tried to be brought together before it takes a pause.
+    /// Attempts to take over before a pause.
     static let attempts = 3
-    /// The pause after failures without a time of their own.
+    /// The pause after failures that do not say how long to wait.
     static let pause = Duration.seconds(60)
 
     private(set) var state = State.subscribing

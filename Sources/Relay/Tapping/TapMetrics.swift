@@ -5,10 +5,10 @@ import Time
 
 /// Metrics of the link to the replication stream; registered only for a relay that uses it.
 struct TapMetrics: Sendable {
-    /// Longest time shown for which the backlog holds: a server without writes has no rate.
+    /// Longest time shown for what the backlog holds: a server without writes has no rate.
     static let longestBacklog = 604_800.0
 
-    /// What was counted until now; a new link counts from 0.
+    /// The figures at the last call; a new link counts from 0.
     private struct Counted {
         var figures = TapFigures()
         var lost = 0
@@ -34,7 +34,8 @@ struct TapMetrics: Sendable {
                 "1 while the channels come from the replication stream; 0 while they come from a subscription instead, or not at all: see signalr_backplane_up."
         )
         offset = registry.gaugeFamily(
-            "backplane_relay_tap_offset_bytes", help: "Offset in the replication stream up to which all was received.",
+            "backplane_relay_tap_offset_bytes",
+            help: "Offset in the replication stream up to which everything was received.",
             labels: [])
         lagBytes = registry.gaugeFamily(
             "backplane_relay_tap_lag_bytes",
@@ -56,13 +57,13 @@ struct TapMetrics: Sendable {
         syncs = registry.counterFamily(
             "backplane_relay_tap_syncs_total",
             help:
-                "Times that the link attached: partial continues or joins the stream and costs the server nothing, for full it forked.",
+                "Attachments to the replication stream by kind: partial continues or joins it and costs the server nothing; for full the server forked.",
             labels: ["kind"])
         for kind in ["partial", "full"] { _ = syncs.with(kind) }
         commands = registry.counterFamily(
             "backplane_relay_tap_commands_total",
             help:
-                "Commands in the replication stream; of all but publish, which is on the watched channels, nothing is kept.",
+                "Commands in the replication stream by class: publish is PUBLISH on the watched channels; of the others nothing is kept.",
             labels: ["class"])
         for kind in TapFigures.CommandClass.allCases { _ = commands.with(kind.rawValue) }
         streamBytes = registry.counter(
@@ -106,7 +107,7 @@ struct TapMetrics: Sendable {
         if let position { offset.with().set(Double(position.offset)) } else { offset.remove() }
     }
 
-    /// - Parameter reading: nil if the server did not tell.
+    /// - Parameter reading: nil if the server did not answer.
     func show(_ reading: TapHeadroom.Reading?) {
         Self.set(lagBytes, reading.map { Double($0.lagBytes) })
         Self.set(lagSeconds, reading.map(\.lagSeconds))
@@ -119,7 +120,7 @@ struct TapMetrics: Sendable {
     }
 }
 
-/// How far a link is behind, and for how long the server's backlog bridges an outage, from successive answers of the
+/// How far a link is behind, and how long an outage the server's backlog covers, from successive answers of the
 /// server. A value without I/O; times are nanoseconds on the monotonic clock.
 struct TapHeadroom {
     struct Reading: Equatable {
@@ -139,7 +140,7 @@ struct TapHeadroom {
     private var outstandingSince: (at: UInt64, offset: Int64)?
 
     /// - Parameters:
-    ///   - report: what the server says now.
+    ///   - report: the server's current report.
     ///   - position: up to which all has been received; nil without a link.
     /// - Returns: nil if the report lacks something.
     mutating func look(_ report: ReplicationReport, position: ReplicationPosition?, at now: UInt64) -> Reading? {

@@ -5,9 +5,9 @@ import Time
 
 /// The place where a replication link takes over from a subscription: passes each envelope to the intake once.
 ///
-/// While the link attaches, the subscription's envelopes go to the intake and the link's are held; when the
-/// ``OverlapMatcher`` knows where they meet, the held ones that the subscription has delivered are left out, the others
-/// follow, and whatever the subscription still brings is ignored.
+/// While the link attaches, the subscription's envelopes go to the intake and the link's are buffered. When the
+/// ``OverlapMatcher`` knows where they meet, the buffered ones that the subscription has delivered are dropped, the
+/// others follow, and whatever the subscription still delivers is ignored.
 final class TapSeam: Sendable {
     /// What happened, for ``RelayTap``.
     enum Event: Sendable, Equatable {
@@ -50,13 +50,13 @@ final class TapSeam: Sendable {
         /// Of this attempt.
         var attachment: TapAttachment?
         var link: Subscription?
-        /// Fingerprints of envelopes that the subscription has delivered and the link will bring.
+        /// Fingerprints of envelopes that the subscription has delivered and the link will deliver again.
         var expected: Deque<UInt64> = []
         /// Reported once an attempt.
         var isUnusable = false
         /// Where the link ended, if what follows is missing.
         var lostAt: ReplicationPosition?
-        /// Which attempt it is: what an earlier one still brings is ignored.
+        /// Which attempt it is: what an earlier one still delivers is ignored.
         var attempt = 0
         var syncedAt: UInt64?
         /// The last one.
@@ -234,7 +234,7 @@ final class TapSeam: Sendable {
         intake.command(.tap(.lost(bytes: bytes)))
     }
 
-    /// It will not reach the intake.
+    /// Releases memory for an item that will not reach the intake.
     func release(_ item: Held) {
         if case .batch(let batch, _) = item, batch.isAdmitted { intake.abandoned(payloadOf: batch.byteCount) }
     }

@@ -2,8 +2,7 @@ import Logging
 import Prometheus
 import Redis
 
-/// What the connections to Redis tell of themselves: how long it takes to answer, and whether it accepts changed
-/// passwords.
+/// Metrics of the connections to Redis: how long it takes to answer, and whether it accepts changed passwords.
 struct ConnectionMetrics: Sendable {
     /// For a command that is not in the list.
     private static let other = "other"
@@ -20,7 +19,7 @@ struct ConnectionMetrics: Sendable {
         let seconds = registry.histogramFamily(
             "backplane_relay_redis_command_seconds",
             help:
-                "Time from sending a command to its reply, for what the relay asks of the Redis that it watches: over separate connections, not over the subscription. By command, named as in INFO commandstats.",
+                "Time from sending a command to its reply, by command, named as in INFO commandstats. Only commands to the watched Redis over separate connections, not over the subscription.",
             labels: ["command"], buckets: Self.buckets)
         durations = Dictionary(
             uniqueKeysWithValues: (AskedCommand.allCases.map(\.rawValue) + [Self.other]).map { ($0, seconds.with($0)) })

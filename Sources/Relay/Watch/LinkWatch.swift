@@ -15,7 +15,7 @@ struct LinkWatch: Sendable {
     private let context: RelayContext
     private let eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
 
-    /// - Parameter context: its status must be told of the subscription.
+    /// - Parameter context: its status must be notified of the subscription.
     init(redis: RedisConfiguration, subscription: AuditedSubscription, context: RelayContext) {
         var redis = redis
         redis.clientName += "-watch"
@@ -31,7 +31,7 @@ struct LinkWatch: Sendable {
         var role = RoleWatch(redis: redis, metrics: metrics, subscription: subscription, context: context)
         while !Task.isCancelled {
             if let server = subscription.server {
-                // The subscription tells why Redis cannot be reached.
+                // The subscription logs why Redis cannot be reached.
                 try? await watch(server, &role)
             }
             // On cancellation the loop condition ends it.

@@ -5,7 +5,7 @@ import Time
 
 /// A connection to the master of the replica subscribed to, for what only the master can answer: nodes subscribe there.
 ///
-/// If it cannot be reached, or refuses the login, that is logged once, and tried again at a slow pace.
+/// If it cannot be reached or refuses the login, this is logged once and retried slowly.
 struct MasterLine {
     /// Time between two attempts, in nanoseconds.
     private static let pause: UInt64 = 30_000_000_000
@@ -35,7 +35,7 @@ struct MasterLine {
             let client = try await search.connect(toMasterOf: replica)
             self.client = client
             logger.notice(
-                "the master of the replica is asked for subscribers and counters",
+                "subscribers and counters are queried at the master of the replica",
                 metadata: ["redis": "\(replica.endpoint)", "master": "\(client.endpoint)"])
             told = nil
             return client
@@ -44,7 +44,7 @@ struct MasterLine {
             retryAt = Moment.now().monotonic + Self.pause
             if told != error.description {
                 logger.warning(
-                    "the master of the replica cannot be asked: its nodes are not counted, and the counters are those of the replica",
+                    "the master of the replica cannot be queried: its nodes are not counted, and the counters are those of the replica",
                     metadata: ["cause": "\(error)"])
             }
             told = error.description

@@ -50,7 +50,7 @@ struct RedisWatch: Sendable {
         while !Task.isCancelled {
             // The subscription already logs why Redis cannot be reached.
             do {
-                // What is asked must be about the server subscribed to.
+                // The queries must be about the server subscribed to.
                 let client = try await RedisClient.connect(
                     to: subscription.server.map { redis.pinned(to: $0) } ?? redis, eventLoopGroup: eventLoopGroup)
                 wait = Self.firstRetry
@@ -92,7 +92,7 @@ struct RedisWatch: Sendable {
         }
         if !report.missingFields.isEmpty {
             logger.info(
-                "INFO lacks some fields; what they tell is left out",
+                "INFO lacks some fields; what depends on them is unknown",
                 metadata: ["fields": "\(report.missingFields.map(\.rawValue).joined(separator: ", "))"])
         }
     }
@@ -143,7 +143,7 @@ struct RedisWatch: Sendable {
         let nodes: RedisClient?
     }
 
-    /// What nodes feel immediately is queried between the rounds too; a replica loses its link without a sign on our
+    /// What affects nodes immediately is queried between the rounds too; a replica loses its link without a sign on our
     /// connection, so it is asked each second.
     private func pause(_ client: RedisClient, _ line: inout MasterLine, _ role: inout RoleWatch) async throws {
         guard !role.isReplica else {
@@ -214,7 +214,7 @@ struct RedisWatch: Sendable {
         }
     }
 
-    /// Of a replica the master's, which is ahead; the replica's own if that is not to be had.
+    /// Of a replica the master's, which is ahead; the replica's own if that is unavailable.
     private func counter(_ channel: Int, _ asked: Asked) async throws -> RESPValue {
         if let nodes = asked.nodes, nodes !== asked.own {
             do { return try await nodes.send(["GET", .text(keys[channel])]) } catch let error as RedisError

@@ -13,7 +13,7 @@ struct ReplicaLag {
         var time: UInt64
     }
 
-    /// Samples that are kept: one each second for four minutes. A longer lag is told as at least that.
+    /// Samples that are kept: one each second for four minutes. A longer lag is reported as at least that.
     private static let most = 240
 
     /// Offsets of the master, ascending.

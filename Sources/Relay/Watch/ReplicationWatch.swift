@@ -82,7 +82,7 @@ struct ReplicationWatch: Sendable {
             subscription.heard(report, from: client.endpoint)
             observe(report, at: client.endpoint)
             guard report.isReplica else { return }
-            // After the replica: a lag is rather told too long than too short.
+            // After the replica, so that a lag is overestimated rather than underestimated.
             let lag = await lag(of: report, behind: master)
             metrics.show(lag)
             status.replica?.lag = lag.map { Double($0.nanoseconds) * 1e-9 }
@@ -107,7 +107,7 @@ struct ReplicationWatch: Sendable {
             subscriptions = status.subscriptions
             detector = ResyncDetector()
             (history, master) = (nil, nil)
-            // Between the subscription and the first look it may have got all data anew.
+            // Between the subscription and the first query it may have made a full resync.
             if let first = status.firstReport { look(first, at: endpoint) }
         }
         look(report, at: endpoint)
@@ -139,7 +139,7 @@ struct ReplicationWatch: Sendable {
         subscription.tell(news)
     }
 
-    /// Another history or master is news for whoever must not publish there.
+    /// Reports another history or master to those that must not publish there.
     private mutating func follow(_ report: ReplicationReport, at endpoint: String) {
         if let master, let now = report.master, now != master {
             logger.notice(
@@ -188,12 +188,12 @@ struct ReplicaMetrics: Sendable {
         lagSeconds = registry.gaugeFamily(
             "backplane_relay_replica_lag_seconds",
             help:
-                "Time since the master was where the replica subscribed to is now; at most four minutes. Messages arrive this much later.",
+                "Time since the master was at the current offset of the replica subscribed to; at most four minutes. Messages arrive this much later.",
             labels: [])
         masterAnswers = registry.gaugeFamily(
             "backplane_relay_replica_master_answers",
             help:
-                "1 while the master of the replica subscribed to answers the relay's questions about subscribers and counters, 0 while only the replica does: then its nodes are not counted.",
+                "1 while the master of the replica subscribed to answers the relay's queries for subscribers and counters, 0 while only the replica does: then its nodes are not counted.",
             labels: [])
         silence = registry.gaugeFamily(
             "backplane_relay_replica_silence_seconds",

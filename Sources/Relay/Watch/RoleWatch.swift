@@ -117,7 +117,7 @@ struct RoleWatch: Sendable {
     private func observe(_ role: WatchedRole?, at endpoint: String) {
         let now = Moment.now().realtime
         if let role { metrics.setIsMaster(role == .master) }
-        // What it was when the relay subscribed is known only then.
+        // The role when the relay subscribed is known only once it has subscribed.
         if redis.use == .watch, !status.isSubscribed { return }
         if status.isReplicaChosen { return observeChosen(role, at: endpoint) }
         let change = MasterLoss.change(from: status.masterLoss, by: role, at: now)
@@ -151,7 +151,7 @@ extension RoleWatch {
             metadata: ["redis": "\(endpoint)"])
     }
 
-    /// Whether a demoted master will do: the operator prefers replicas, and names where the nodes' master may be.
+    /// Whether a demoted master is acceptable: the operator prefers replicas, and names where the nodes' master may be.
     private var isReplicaWelcome: Bool { redis.use == .watch && redis.hasChoice && redis.preference != .master }
 
     private func stay(at endpoint: String, _ loss: MasterLoss) {

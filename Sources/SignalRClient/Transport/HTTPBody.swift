@@ -68,7 +68,7 @@ struct HTTPBody: AsyncSequence, Sendable {
     struct Reader: NIOAsyncSequenceProducerDelegate {
         let channel: any Channel
         let handler: NIOLoopBound<HTTPConnectionHandler>
-        /// Of this response on its connection, which may have the next one when the consumer is heard.
+        /// Number of this response on its connection, which may already carry the next one when the consumer calls.
         let number: Int
 
         func produceMore() {

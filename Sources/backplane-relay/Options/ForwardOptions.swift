@@ -54,7 +54,8 @@ struct ForwardOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "File with the password of the forward target, read again like --redis-password-file.", valueName: "file"))
+            "File with the password of the forward target. It is read again like --redis-password-file.",
+            valueName: "file"))
     var forwardPasswordFile: String?
 
     @Option(
@@ -131,7 +132,7 @@ struct ForwardOptions: ParsableArguments {
     }
 
     /// - Parameters:
-    ///   - source: the relay's; its observer is told of the target's logins too.
+    ///   - source: the relay's; its observer is notified of the target's logins too.
     ///   - context: of the relay that provides the events.
     /// - Returns: nil if nothing is forwarded.
     func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {

@@ -9,7 +9,7 @@ enum MissingOption {
         let first = message.prefix { $0 != "\n" }
         let option = first.dropFirst(start.count - 2).prefix { $0 != "'" }
         let variable = EnvironmentOptions.variable(of: String(option.prefix { $0 != " " }))
-        return "Error: \(option) is missing; write it here, or set the environment variable \(variable)"
+        return "Error: \(option) is missing; pass it, or set the environment variable \(variable)"
             + message.dropFirst(first.count)
     }
 }

@@ -8,8 +8,8 @@ struct PreferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Which server to watch, if --redis names sentinels or several servers: a replica whose link to its master is \
-            up, else the master (replica); the master only (master); the first that answers (any).
+            Which server to watch if --redis names sentinels or several servers. replica: one whose link to its master is \
+            up, else the master; master: only the master; any: the first that answers.
             """, valueName: "server"))
     var prefer = ServerPreference.replica
 }

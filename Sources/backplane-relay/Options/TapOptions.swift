@@ -7,17 +7,18 @@ struct TapOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Read the replication stream of Redis instead of subscribing: a lost connection then loses nothing, and the \
-            relay is no subscriber. --tap alone fails where that is refused; --tap=prefer subscribes there; --tap=force \
-            overrides what can be overridden. --check-only says what it costs. Needs the rights +psync +replconf +ping.
+            Read the replication stream of Redis instead of subscribing: a lost connection loses nothing while the backlog \
+            of Redis covers it, and the relay is no subscriber. If the stream is refused, --tap fails and --tap=prefer \
+            subscribes; --tap=force overrides what can be overridden. --check-only shows what it costs. Needs the \
+            rights +psync +replconf +ping.
             """, valueName: "on|prefer|force"))
     var tap: TapMode?
 
     @Option(
         help: ArgumentHelp(
             """
-            With --tap, the most memory that Redis may use when it must fork for a full sync, which is rarely needed: \
-            see --check-only.
+            With --tap, refuse a full sync, for which Redis forks, if Redis uses more memory than this. It is rarely \
+            needed: see --check-only.
             """, valueName: "size"))
     var tapFullSyncLimit = ByteSize(bytes: Int(TapLimits.defaultFullSyncBytes))
 
@@ -35,7 +36,7 @@ struct TapOptions: ParsableArguments {
 enum TapMode: String, ExpressibleByArgument, CaseIterable {
     /// Fails where the stream is refused.
     case on
-    /// Subscribes there.
+    /// Subscribes where the stream is refused.
     case prefer
     /// Overrides the objections that can be overridden.
     case force

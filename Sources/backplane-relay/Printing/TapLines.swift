@@ -30,7 +30,7 @@ struct TapLines {
         let memory = facts.memoryBytes.map { Format.bytes(Int(clamping: $0)) + " used memory" } ?? "memory unknown"
         let limit = facts.backlog == nil ? "at most " : ""
         let rate = report.bytesPerSecond.map {
-            "all that Redis writes comes along, now \(limit)\(Format.bytes(Int($0)))/s"
+            "all that Redis writes is sent to the relay, now \(limit)\(Format.bytes(Int($0)))/s"
         }
         guard report.plan.way == .fullSync else { return ["no fork (\(memory))", rate].joined }
         let fork = facts.forkMicroseconds.flatMap { $0 > 0 ? $0 : nil }
@@ -45,7 +45,7 @@ struct TapLines {
         guard let seconds = report.backlogSeconds else {
             return text + (report.bytesPerSecond == nil ? "" : ", nothing is written now")
         }
-        return text + ", bridges an outage of \(Format.seconds(seconds)) at this rate"
+        return text + ", covers an outage of \(Format.seconds(seconds)) at this rate"
     }
 
     private var appearance: String {

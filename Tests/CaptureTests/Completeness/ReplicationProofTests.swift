@@ -50,7 +50,8 @@ import Testing
             "given up, with a subscription after it",
             [.subscribed, .link(10), .envelope, .lost, .gap(nil), .subscribed, .envelope, .stopped], false),
         Case(
-            "given up without a word", [.subscribed, .link(10), .envelope, .lost, .subscribed, .envelope, .stopped], nil
+            "given up without an event", [.subscribed, .link(10), .envelope, .lost, .subscribed, .envelope, .stopped],
+            nil
         ),
         Case("the subscription was lost before", [.subscribed, .lost, .subscribed, .link(10), .envelope], nil),
         Case(
@@ -76,7 +77,7 @@ import Testing
         #expect(account.verdict(isDamaged: false).exitStatus == (test.isComplete == false ? 3 : 0))
     }
 
-    @Test("the ids of event keys tell what a lost part of the stream contained")
+    @Test("the ids of event keys show what a lost part of the stream contained")
     func eventKeys() {
         var account = RecordingAccount()
         for event: CaptureEvent in [

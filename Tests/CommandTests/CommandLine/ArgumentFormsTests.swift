@@ -24,7 +24,7 @@ import Testing
             let variable = option == "--to" ? "BACKPLANE_RELAY_TO" : "BACKPLANE_RELAY_REDIS"
             #expect(
                 message.hasPrefix(
-                    "Error: \(option) <url> is missing; write it here, or set the environment variable \(variable)\nHelp:"
+                    "Error: \(option) <url> is missing; pass it, or set the environment variable \(variable)\nHelp:"
                 ),
                 "\(message)")
             #expect(MissingOption.improved("Error: other\nx") == "Error: other\nx")

@@ -3,8 +3,8 @@ import NIOPosix
 import Synchronization
 import TestSupport
 
-/// A Redis whose logins expire, like one with a cloud's identity service: a proxy that knows with which token each
-/// connection has logged in last, and ends those of an expired token.
+/// A Redis whose logins expire, like one with a cloud's identity service: a proxy that records the last token of each
+/// connection, and closes those of an expired token.
 final class ExpiringRedis: Sendable {
     let port: Int
     private let lines: Lines

@@ -22,7 +22,7 @@ struct TapTests {
             .map(\.integer).filter { $0 != nil } ?? []
     }
 
-    @Test("its link is killed again and again in traffic: nothing is missing or twice, which the offset proves")
+    @Test("its link is killed again and again in traffic: nothing is missing or recorded twice, as the offset proves")
     func killed() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -102,7 +102,7 @@ struct TapTests {
         }
     }
 
-    @Test("the backlog is overrun while the relay stands still: a gap with the bytes, and exit status 3")
+    @Test("the backlog is overrun while the relay is frozen: a gap with the bytes, and exit status 3")
     func overrun() async throws {
         try await RedisServer.with(["--repl-backlog-size", "16kb"]) { redis in
             try await TemporaryDirectory.with { folder in
@@ -164,7 +164,7 @@ struct TapTests {
                     ["--record", folder, "--tap=prefer"] + base, environment: environment
                 ) { relay in
                     try await relay.waitForMetrics("it has fallen back") { _ in
-                        relay.child.errors.contains("a subscription carries the channels")
+                        relay.child.errors.contains("the relay subscribes instead")
                     }
                     try await redis.withClient { client in
                         let receivers = try await traffic.publish(3, client)

@@ -13,7 +13,9 @@ import Testing
         ReceivedEnvelope(0, "9 end"),
     ]
 
-    @Test(arguments: GoldenStream.all) func `a server's stream is read as it wrote it`(golden: GoldenStream) throws {
+    @Test(arguments: GoldenStream.all) func `a server's stream yields the envelopes it contains`(golden: GoldenStream)
+        throws
+    {
         let reading = StreamReading(of: try golden.bytes)
         #expect(reading.problem == nil)
         #expect(reading.envelopes == Self.envelopes)
@@ -26,7 +28,7 @@ import Testing
             ])
     }
 
-    @Test(arguments: GoldenStream.all) func `however it is cut`(golden: GoldenStream) async throws {
+    @Test(arguments: GoldenStream.all) func `in pieces of any size`(golden: GoldenStream) async throws {
         let bytes = try golden.bytes
         let whole = StreamReading(of: bytes)
         for cut in 0...bytes.count {
@@ -52,7 +54,7 @@ import Testing
     // MARK: - Positions
 
     /// Where a connection may be cut: what follows the offset is what was not passed on.
-    @Test(arguments: GoldenStream.all) func `after a cut everywhere nothing is missing and nothing comes twice`(
+    @Test(arguments: GoldenStream.all) func `after a cut at any byte nothing is missing and nothing is read twice`(
         golden: GoldenStream
     ) async throws {
         let bytes = try golden.bytes
@@ -92,8 +94,8 @@ import Testing
 
     // MARK: - Memory
 
-    /// 600 MB in pieces of 64 KiB: of each piece only its length is looked at.
-    @Test func `the value of a key is never held`() {
+    /// 600 MB in pieces of 64 KiB: only the length of each piece is read.
+    @Test func `the value of a key is never kept`() {
         let piece = [UInt8](repeating: 42, count: 64 * 1024)
         let length = 600 << 20
         var stream = ReplicationStream(offset: 0, names: StreamReading.names)
@@ -165,7 +167,7 @@ import Testing
         #expect(reading.counts == CommandCounts([.ping: 3, .other: 2]))
     }
 
-    @Test func `a PUBLISH in another form is no PUBLISH`() {
+    @Test func `a PUBLISH with another number of arguments, or a similar name, yields no envelope`() {
         let text =
             "*2\r\n$7\r\nPUBLISH\r\n$4\r\nchat\r\n*4\r\n$7\r\nPUBLISH\r\n$4\r\nchat\r\n$1\r\na\r\n$1\r\nb\r\n"
             + "*3\r\n$8\r\nPUBLISHX\r\n$4\r\nchat\r\n$20\r\naaaaaaaaaaaaaaaaaaaa\r\n"
@@ -222,7 +224,7 @@ import Testing
         "+CONTINUE\r\n*1\r\n$-1\r\n", "+CONTINUE\r\n*1\r\n$1000000000000000\r\n", "+CONTINUE\r\n*1\r\n$4\rx",
         "+CONTINUE\r\n*3\r\n$7\r\nPUBLISH\r\n$4\r\nchat\r\n$1\r\nabc", "+CONTINUE\r\n-ERR\r\n",
     ])
-    func `what no server sends ends the stream`(text: String) {
+    func `bytes that no server sends end the stream`(text: String) {
         #expect(StreamReading(of: Array(text.utf8)).problem != nil)
     }
 

@@ -87,7 +87,7 @@ struct ReplicationTapTests {
     }
 
     /// What the tap had read of the master is what the new master continues.
-    @Test func `another server of the same history goes on where the tap was`() async throws {
+    @Test func `another server of the same history continues where the tap was`() async throws {
         try await RedisServer.with(Self.quiet + ["--repl-diskless-sync-delay", "0"]) { master in
             try await RedisServer.with(["--replicaof", "127.0.0.1", "\(master.port)"]) { replica in
                 try await replica.waitForLink()
@@ -135,7 +135,7 @@ struct ReplicationTapTests {
     // MARK: - Losing the connection
 
     @Test(.needs(editions: .redis6, .redis7, .valkey9), arguments: RedisEdition.allCases)
-    func `killed again and again it misses nothing and takes nothing twice`(edition: RedisEdition) async throws {
+    func `killed again and again it misses nothing and delivers nothing twice`(edition: RedisEdition) async throws {
         let count = 3_000
         try await RedisServer.with(
             ["--repl-diskless-sync", "yes", "--repl-backlog-size", "64mb"], edition: edition
@@ -160,7 +160,7 @@ struct ReplicationTapTests {
 
     /// In one transaction, so that the tap cannot be back before the backlog is overrun.
     @Test(.needs(editions: .redis6, .redis7, .valkey9), arguments: RedisEdition.allCases)
-    func `an overrun backlog is told in bytes, and needs no full sync`(edition: RedisEdition) async throws {
+    func `an overrun backlog is reported in bytes, and needs no full sync`(edition: RedisEdition) async throws {
         try await RedisServer.with(
             Self.quiet + ["--repl-diskless-sync", "yes", "--repl-backlog-size", "16kb"], edition: edition
         ) { server in
@@ -186,8 +186,8 @@ struct ReplicationTapTests {
         }
     }
 
-    /// The server cuts a replica that does not read fast enough. Here within one command, before anybody can read.
-    @Test func `cut at the output buffer limit it accounts for every byte`() async throws {
+    /// The server disconnects a replica that reads too slowly. Here within one command, before it can read.
+    @Test func `disconnected at the output buffer limit it accounts for every byte`() async throws {
         let script =
             "for i = 1, 400 do redis.call('publish', 'chat', i .. ' ' .. string.rep('x', 20000)) end return redis.status_reply('done')"
         try await RedisServer.with(
@@ -251,7 +251,7 @@ struct ReplicationTapTests {
         }
     }
 
-    /// As a replica is whose master is away. The server is asked, and has nothing more.
+    /// Like a replica whose master is down. The server is queried, and has nothing more.
     @Test func `a silent server is not given up while it answers`() async throws {
         let timing = ReplicationTap.Timing(ackInterval: .milliseconds(20), silence: .milliseconds(60))
         try await RedisServer.with(Self.quiet) { server in

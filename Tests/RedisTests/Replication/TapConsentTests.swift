@@ -174,7 +174,7 @@ struct TapConsentTests {
         }
     }
 
-    @Test func `the facts are told before anything is done`() async throws {
+    @Test func `the facts are reported before anything is done`() async throws {
         try await RedisServer.with(["--repl-backlog-size", "2mb", "--rename-command", "PSYNC", ""]) { server in
             let facts = try await server.withClient { try await TapFacts.ask($0) }
             #expect(facts.server?.product == "Redis")

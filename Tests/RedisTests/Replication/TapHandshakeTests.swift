@@ -2,7 +2,7 @@ import Testing
 
 @testable import Redis
 
-/// What a tap says first, and what it makes of the answers.
+/// The first commands of a tap, and what it concludes from the replies.
 @Suite struct TapHandshakeTests {
     private static let info = """
         redis_version:7.0.15\r
@@ -104,7 +104,7 @@ import Testing
         #expect(handshake.received(.error(reply)) == .fail(failure))
     }
 
-    @Test func `a sentinel is none`() {
+    @Test func `a sentinel is refused`() {
         var handshake = handshake()
         _ = handshake.received(.status("OK"))
         _ = handshake.received(.integer(1))

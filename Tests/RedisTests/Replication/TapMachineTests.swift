@@ -47,7 +47,7 @@ import Testing
         if case .attached(let attachment)? = actions.first { attachment } else { nil }
     }
 
-    @Test func `joins at the end, and is told a new name`() {
+    @Test func `joins at the end, and takes a new history from the reply`() {
         var machine = Self.machine()
         #expect(greet(&machine) == [.request(Self.at(99))])
         let before = machine.wasAttached
@@ -65,7 +65,7 @@ import Testing
         #expect(machine.handle(.inactive).isEmpty)
     }
 
-    @Test func `goes on where it was`() {
+    @Test func `continues where it was`() {
         var machine = Self.machine(.init(resumeAt: Self.at(60), delivered: Self.at(60)))
         #expect(greet(&machine) == [.request(Self.at(60))])
         let attached = attachment(machine.handle(.event(.continued(history: nil))))
@@ -75,7 +75,7 @@ import Testing
         #expect(machine.handle(.inactive) == [.ended(.detached(.closedByServer))])
     }
 
-    @Test func `what the backlog no longer has is told`() {
+    @Test func `what the backlog no longer has is reported`() {
         var machine = Self.machine(.init(resumeAt: Self.at(20), delivered: Self.at(20)))
         #expect(greet(&machine) == [.request(Self.at(99))])
         let attached = attachment(machine.handle(.event(.continued(history: nil))))
@@ -123,7 +123,7 @@ import Testing
     }
 
     /// The backlog moved on between the question and PSYNC.
-    @Test func `an unexpected full sync is one too many`() {
+    @Test func `an unexpected full sync within the interval is abandoned`() {
         var machine = Self.machine(.init(resumeAt: Self.at(60), sinceFullSync: .seconds(540)))
         #expect(greet(&machine) == [.request(Self.at(60))])
         #expect(machine.handle(.event(.fullSync(Self.at(120)))) == [.close])

@@ -69,7 +69,7 @@ import Testing
         #expect(way { $0.answersReplication = false } == .resume(Self.at(5_000)))
     }
 
-    /// It cannot be known whether it becomes a full sync.
+    /// Whether it becomes a full sync is unknown.
     @Test func `a server that says nothing needs consent`() {
         var facts = TapFacts(endpoint: "redis:6379")
         facts.omitsData = true

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-/// A server that is told to stop waits for its replicas, since Redis 7 for 10 s (`shutdown-timeout`): not for the tap.
+/// A server that is told to stop waits for its replicas, since Redis 7 for up to 10 s (`shutdown-timeout`), but not for the tap.
 @Suite(.needs(.redisServer), .timeLimit(.minutes(3)))
 struct TapStopTests {
     /// Far below the server's 10 s, far above what it takes.
@@ -51,7 +51,7 @@ struct TapStopTests {
         try await RedisServer.with { server in
             try await TapProbe.running(server.configuration, timing: timing) { tap, events in
                 _ = try await events.nextAttachment()
-                // Long enough for the patience to end meanwhile.
+                // Long enough for `stopPatience` to end meanwhile.
                 let replies = try await server.ask(["PUBLISH", "chat", "1"], ["WAIT", "1", "600"])
                 #expect(replies == [.integer(0), .integer(0)])
                 try await server.ask(["PUBLISH", "chat", "2"])

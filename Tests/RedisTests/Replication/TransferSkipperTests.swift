@@ -3,7 +3,7 @@ import Testing
 
 @testable import Redis
 
-/// The end of a full sync's data is found however it is cut.
+/// The end of a full sync's data is found however it is split.
 @Suite struct TransferSkipperTests {
     private static let mark = "00112233445566778899aabbccddeeff01234567"
 

@@ -70,7 +70,7 @@ import Testing
         #expect(matcher.look() == .none)
     }
 
-    @Test("in random streams of few payloads, read in any order, the place is never missed")
+    @Test("in random streams of few different payloads, read in any order, the place is never missed")
     func random() {
         var random = SplitMix64.announced()
         for _ in 0..<400 {
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test("the fingerprints are those that were read, for what the link still has to bring")
+    @Test("the fingerprints of what the link still has to deliver are those that the subscription read")
     func fingerprints() {
         let matcher = Self.matcher("abcd", "")
         #expect(matcher.subscriptionFingerprints(from: 2) == [99, 100])

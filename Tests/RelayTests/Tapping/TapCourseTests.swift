@@ -3,7 +3,7 @@ import Testing
 
 @testable import Relay
 
-/// What carries the channels, and when that changes.
+/// What receives the channels, and when that changes.
 @Suite struct TapCourseTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
@@ -62,7 +62,7 @@ import Testing
                 (.retry, []), (.subscribed, [.startLink]),
             ], .joining(attempt: 1)),
         Case(
-            "hubs come while the link attaches: it begins again with their names",
+            "hubs are found while the link attaches: it begins again with their names",
             [
                 (.subscribed, [.startLink]), (.namesChanged, [.stopLink, .startLink]),
                 (.takenOver, [.stopSubscription]), (.namesChanged, []),

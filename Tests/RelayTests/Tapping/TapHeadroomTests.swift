@@ -3,7 +3,7 @@ import Testing
 
 @testable import Relay
 
-/// How far a link is behind, and for how long the backlog bridges an outage.
+/// How far a link is behind, and how long an outage the backlog covers.
 @Suite struct TapHeadroomTests {
     private static let second: UInt64 = 1_000_000_000
 

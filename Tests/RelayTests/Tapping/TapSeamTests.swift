@@ -6,7 +6,7 @@ import Testing
 
 @testable import Relay
 
-/// The intake gets each envelope once, whichever of the two brings it.
+/// The intake receives each envelope once, whichever of the two delivers it.
 @Suite struct TapSeamTests {
     /// A seam with both sides, and what came out of it.
     private final class Scene {
@@ -78,7 +78,7 @@ import Testing
         #expect(scene.takeEvents() == [.subscribed, .attached])
         scene.deliver([2], by: scene.link)
         scene.seam.bound(subscription: nil, link: 0)
-        // The link may have begun behind all that was heard.
+        // The link may have begun after everything that was received.
         #expect(!scene.seam.isLinked)
         scene.deliver([4, 5], by: scene.subscription)
         #expect(scene.seam.isLinked && scene.takeEvents() == [.takenOver])
@@ -103,7 +103,7 @@ import Testing
         #expect(scene.received() == ["subscribed", "replication h:100", "1"])
     }
 
-    @Test("equal payloads: the subscription carries them until the server's answers leave one place")
+    @Test("equal payloads: the subscription delivers them until the server's answers leave one place")
     func equal() {
         let scene = Scene()
         scene.deliver([1, 1, 1], by: scene.subscription)
@@ -119,7 +119,7 @@ import Testing
         #expect(scene.received() == ["subscribed", "1", "1", "1", "1", "replication h:100", "1"])
     }
 
-    @Test("equal payloads without an answer: rather twice than never")
+    @Test("equal payloads without an answer: recorded twice rather than lost")
     func ambiguous() {
         let scene = Scene()
         scene.deliver([1, 1], by: scene.subscription)
