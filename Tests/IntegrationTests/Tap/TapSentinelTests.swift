@@ -45,7 +45,11 @@ struct TapSentinelTests {
                 try await sentinel.waitForReplica()
                 try await TemporaryDirectory.with { folder in
                     var traffic = TapTraffic()
-                    let before = try await master.withClient { try await traffic.publish(1, $0) }
+                    let before = try await master.withClient { client in
+                        let receivers = try await traffic.publish(1, client)
+                        try await client.send(["WAIT", "1", "20000"])
+                        return receivers
+                    }
                     let arguments = ["--redis", sentinel.url, "--record", folder, "--tap"] + Self.watched
                     try await RelayProcess.with(arguments) { relay in
                         try await TapTraffic.waitUntilCarrying(relay)
@@ -53,7 +57,7 @@ struct TapSentinelTests {
                         #expect(direct.count == 1, "the master sees its replica only: \(direct)")
                         let tap = try await Self.replicas(replica)
                         #expect(tap.count == 1 && tap[0].contains("port=0,"), "\(tap)")
-                        // Heard by nobody.
+                        // What was published before it came is in nobody's account.
                         traffic = TapTraffic()
                         try await master.withClient { client in
                             let receivers = try await traffic.publish(20, client)
