@@ -30,6 +30,9 @@ extension AskedCommand {
             "signalr_backplane_issued_id, signalr_backplane_unseen_ids, signalr_backplane_silent, and whether the last envelopes before a lost connection or a stop were lost"
         case .select:
             "which databases hold the counters, if two publish in turn; if the address names a database other than 0, all that is asked over a connection of its own"
+        case .psync:
+            "the tap: the replication stream cannot be read; a relay that subscribes instead misses what is published while its connection is lost, and cannot prove that hubs of ASP.NET Core are complete"
+        case .replconf: "the tap, like PSYNC: its link would not stay"
         case .publish: "pings of nodes: backplane_relay_core_ping_seconds"
         case .clusterInfo: "whether it is a cluster, where neither INFO nor HELLO tells it"
         case .hello:

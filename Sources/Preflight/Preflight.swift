@@ -154,7 +154,9 @@ package struct Preflight {
         for channel in channels { report.channels.append(try await look(at: channel, &report)) }
         report.clients = try await subscribedClients(&report)
         if let tap {
-            report.tap = try await TapReport.ask(client, tap, configuration: configuration, user: report.user)
+            let looked = try await TapReport.ask(client, tap, configuration: configuration, user: report.user)
+            for command in looked.refusedCommands { report.refused([.text(command)]) }
+            report.tap = looked
         }
         return report
     }

@@ -62,7 +62,8 @@ struct PreflightPrinter {
         if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
         for command in report.notPermitted {
-            lines.append(line("not permitted", "\(command.title) (not needed to record); lost: \(command.loss)"))
+            let use = [.psync, .replconf].contains(command) ? "only for the tap" : "not needed to record"
+            lines.append(line("not permitted", "\(command.title) (\(use)); lost: \(command.loss)"))
         }
         for field in report.missingFields {
             lines.append(line("INFO lacks", "\(field.rawValue) (section \(field.section)); lost: \(field.loss)"))

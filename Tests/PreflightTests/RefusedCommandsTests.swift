@@ -17,15 +17,17 @@ struct RefusedCommandsTests {
         Set(optional.map { $0.title.prefix { $0 != " " }.description }).sorted()
     }
 
-    private static func check(_ redis: RedisServer, login: (user: String, file: String)? = nil) async -> PreflightReport
-    {
+    private static func check(
+        _ redis: RedisServer, login: (user: String, file: String)? = nil, tap: TapPolicy? = nil
+    ) async -> PreflightReport {
         var configuration = redis.configuration
         if let login {
             configuration.username = login.user
             configuration.passwordFile = PasswordFile(path: login.file)
         }
         return await Preflight.run(
-            redis: configuration, channels: ["chat"], core: CoreAttachment(findsHubs: true), directory: nil,
+            redis: configuration, channels: ["chat"], core: CoreAttachment(findsHubs: true), tap: tap,
+            directory: nil,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
     }
 
@@ -66,6 +68,17 @@ struct RefusedCommandsTests {
                     #expect(report.notPermitted == [command])
                 }
             }
+        }
+    }
+
+    @Test(arguments: [AskedCommand.psync, .replconf])
+    func `what only the tap needs is named if it is wanted`(command: AskedCommand) async throws {
+        try await RedisServer.with(["--rename-command", command.title, ""]) { redis in
+            let subscribing = await Self.check(redis)
+            #expect(subscribing.notPermitted == [])
+            let tapping = await Self.check(redis, tap: TapPolicy(mayFallBack: true))
+            #expect(tapping.notPermitted == [command])
+            #expect(tapping.findings().contains { $0.severity == .warning && $0.text.contains(command.title) })
         }
     }
 

@@ -61,6 +61,20 @@ package struct Sentinel: Sendable {
         }
     }
 
+    /// Until it names this server as the master.
+    package func waitForMaster(_ server: RedisServer) async throws {
+        try await eventually("the sentinel names the new master", within: .seconds(40)) {
+            let answer = try await ask(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self.master])
+            return answer.split(separator: "\n").last.map(String.init) == "\(server.port)" ? true : nil
+        }
+    }
+
+    /// The ports of the replicas that it lists; 0 for one that does not listen.
+    package func listedReplicas() async throws -> [Int] {
+        let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")
+        return fields.indices.dropLast().compactMap { fields[$0] == "port" ? Int(fields[$0 + 1]) : nil }
+    }
+
     /// From now on a master that is silent for a second is down.
     package func shortenPatience() async throws {
         _ = try await ask(["SENTINEL", "SET", Self.master, "down-after-milliseconds", "1000"])

@@ -26,7 +26,7 @@ package struct TapReport: Sendable, Equatable {
     }
 
     /// The command that grants what is needed.
-    package var accessRule: String { "ACL SETUSER \(user) +psync +replconf +ping" }
+    package var accessRule: String { "ACL SETUSER \(user) \(AccessRule.granting(AskedCommand.tapping))" }
 
     /// The rights that the server refuses.
     package var refusedCommands: [String] { facts.refusedCommands.keys.sorted() }
@@ -45,9 +45,9 @@ extension TapReport {
         let facts = try await TapFacts.ask(client)
         let rate = try await rate(client)
         return TapReport(
-            policy: policy, facts: facts, plan: TapPlan(facts: facts, limits: policy.limits), bytesPerSecond: rate,
-            hasChoice: configuration.sentinelMaster != nil || configuration.servers.count > 1,
-            user: user ?? configuration.aclUser)
+            policy: policy, facts: facts,
+            plan: TapPlan(facts: facts, limits: policy.limits, hasChoice: configuration.hasChoice),
+            bytesPerSecond: rate, hasChoice: configuration.hasChoice, user: user ?? configuration.aclUser)
     }
 
     private static func rate(_ client: RedisClient) async throws -> Double? {
@@ -113,7 +113,7 @@ extension TapReport {
                 "this Redis refuses its replication stream (\(replies))"
                 + (isACL ? "; an administrator can grant it with: \(accessRule)" : "; a managed service often does")
             setting = .tapFallback
-        case .allowed: return nil
+        case .allowed, .passedOver: return nil
         case .needsConsent, .tooSoon, .refused:
             guard let error = TapError(plan.verdict, facts: facts, limits: policy.limits) else { return nil }
             text = error.description
@@ -131,7 +131,8 @@ extension TapError {
     /// - Returns: nil if the verdict allows to attach.
     init?(_ verdict: TapPlan.Verdict, facts: TapFacts, limits: TapLimits) {
         switch verdict {
-        case .allowed: return nil
+        // Passed over is only who comes after another server.
+        case .allowed, .passedOver: return nil
         case .needsConsent(let bytes):
             self = .consentNeeded(endpoint: facts.endpoint, bytes: bytes, limit: limits.fullSyncBytes)
         case .refused(let reasons): self = .refused(endpoint: facts.endpoint, reasons)

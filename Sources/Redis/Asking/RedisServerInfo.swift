@@ -20,6 +20,9 @@ package struct RedisServerInfo: Sendable, Equatable {
     package var history: String?
     /// Clients disconnected because of a full output buffer since the start; nil if unknown.
     package var outputBufferDisconnections: Int?
+    /// True for a master whose process began without any key: it found nothing on its disk. False also if unknown, as
+    /// before Redis 7, or with an append-only file.
+    package var beganEmpty: Bool
     /// The end of its replication stream; nil if unknown.
     package var replication: ReplicationPosition?
 
@@ -55,6 +58,8 @@ package struct RedisServerInfo: Sendable, Equatable {
         isLinked = fields["master_link_status"].map { $0 == "up" } ?? true
         history = fields["master_replid"].map { String($0) }
         outputBufferDisconnections = fields["client_output_buffer_limit_disconnections"].flatMap { Int($0) }
+        beganEmpty =
+            role == "master" && fields["rdb_last_load_keys_loaded"] == "0" && fields["aof_enabled"] == "0"
         if let history = fields["master_replid"], let offset = fields["master_repl_offset"].flatMap({ Int64($0) }) {
             replication = ReplicationPosition(history: String(history), offset: offset)
         }

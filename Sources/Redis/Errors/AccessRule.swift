@@ -1,5 +1,5 @@
 /// The ACL rule missing according to a `NOPERM`.
-enum AccessRule {
+package enum AccessRule {
     /// - Parameter names: channels or keys of the command.
     /// - Returns: `+subscribe`, `&chat` or `~chat`; nil if unknown.
     static func missing(reply: String, command: String, names: [String]) -> String? {
@@ -26,6 +26,11 @@ enum AccessRule {
     /// The command for redis-cli.
     static func command(adding rules: String, to user: String) -> String {
         "ACL SETUSER \(user) \(rules)"
+    }
+
+    /// - Returns: `+psync +replconf`.
+    package static func granting(_ commands: [AskedCommand]) -> String {
+        commands.map { "+\($0.rawValue)" }.joined(separator: " ")
     }
 
     private static func quoted(in reply: String) -> String? {

@@ -14,10 +14,12 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     case info
     case ping
     case psubscribe
+    case psync
     case publish
     case pubsubChannels = "pubsub|channels"
     case pubsubNumSub = "pubsub|numsub"
     case punsubscribe
+    case replconf
     case role
     case select
     case subscribe
@@ -53,6 +55,8 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     ]
     /// What reading the counters of event keys uses in addition.
     package static let counting: [AskedCommand] = [.get, .select]
+    /// What reading the replication stream needs in addition.
+    package static let tapping: [AskedCommand] = [.psync, .replconf, .ping]
     /// What pinging nodes uses in addition.
     package static let pinging: [AskedCommand] = [.publish]
 }

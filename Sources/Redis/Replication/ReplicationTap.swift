@@ -212,7 +212,7 @@ package final class ReplicationTap: Sendable {
             sink: sink, observer: observer, progress: progress, suspectStop: { suspectStop.yield() },
             suspectSilence: { suspectSilence.yield() }, attached: loop.makePromise(), ended: loop.makePromise())
         let channel: any Channel
-        defer { progress.closed() }
+        defer { progress.closed(at: .now()) }
         do {
             channel = try await connect(to: server, asked, on: loop, outputs: outputs)
         } catch {
@@ -265,10 +265,12 @@ package final class ReplicationTap: Sendable {
         let dialer = Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
             readsByItself: false)
+        let hasChoice = self.configuration.hasChoice
         return try await dialer.connect { [wanted, limits, timing, progress] channel in
             progress.opened(channel)
             let machine = TapMachine(
-                handshake: handshake, request: progress.request(limits: limits, at: .now()),
+                handshake: handshake,
+                request: progress.request(limits: limits, hasChoice: hasChoice, at: .now()),
                 tls: TLSWatch(configuration, server: server),
                 handshakeSeconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
             try channel.pipeline.syncOperations.addHandler(

@@ -18,6 +18,9 @@ package enum TapError: Error, Sendable, Equatable {
         case .refused, .consentNeeded, .notOffered, .unexpected: false
         }
     }
+
+    /// True if only a replica is missing, which may come: who may wait for it needs no change by the operator.
+    package var awaitsReplica: Bool { if case .refused(_, [.masterOfSeveral]) = self { true } else { false } }
 }
 
 /// A reason not to attach a tap to a server.
@@ -28,6 +31,8 @@ package enum TapRefusal: Sendable, Equatable, Hashable {
     case writesFile
     /// The master counts the tap among the replicas that `min-replicas-to-write` requires.
     case minReplicas(Int)
+    /// A master counts the tap as a replica; the address names several servers, so that it can be a replica's.
+    case masterOfSeveral
 
     /// Whether ``TapLimits/isForced`` overrides it.
     package var isOverridable: Bool { self != .cluster }
@@ -39,6 +44,8 @@ extension TapRefusal: CustomStringConvertible {
         case .cluster: "it runs in cluster mode, where the replication stream contains no PUBLISH"
         case .writesFile:
             "it has no backlog yet, and without 'repl-diskless-sync yes' the first replica makes it write its RDB file"
+        case .masterOfSeveral:
+            "it is a master, which counts the tap as one of its replicas, and no replica that has a link to it is known or wanted"
         case .minReplicas(let count):
             "it is a master with 'min-replicas-to-write \(count)', and would count the tap as a replica that has the data"
         }

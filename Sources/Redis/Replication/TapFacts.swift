@@ -90,6 +90,15 @@ package struct TapFacts: Sendable, Equatable {
         return position.history == previousHistory && position.offset < previousHistoryEnd
     }
 
+    /// Where what it has executed branches off from the history of this position, which its former master continued
+    /// alone: the last place that both have. nil if its histories are not known to meet there.
+    package func fork(of position: ReplicationPosition) -> ReplicationPosition? {
+        guard let history, let previousHistoryEnd, position.history == previousHistory,
+            position.offset >= previousHistoryEnd
+        else { return nil }
+        return ReplicationPosition(history: history, offset: previousHistoryEnd - 1)
+    }
+
     /// Whether its backlog has everything after this position.
     package func keeps(_ position: ReplicationPosition) -> Bool {
         guard let backlog, continues(position) else { return false }
@@ -105,7 +114,9 @@ package struct TapFacts: Sendable, Equatable {
     /// What is missing between two positions, if the sink has received everything up to the first and receives everything after
     /// the second, which is of this server.
     func loss(since last: ReplicationPosition?, at position: ReplicationPosition) -> TapAttachment.Loss? {
-        guard let last else { return nil }
+        guard var last else { return nil }
+        // What was read after the fork is of the other branch, and nothing of this one.
+        if let fork = fork(of: last), fork.offset <= position.offset { last = fork }
         guard last.history == position.history || continues(last), last.offset <= position.offset else {
             return .otherHistory
         }

@@ -19,7 +19,7 @@ struct TapHandshake {
     }
 
     /// The rights that a tap needs beside those of a subscriber.
-    private static let rights = "+psync +replconf +ping"
+    private static let rights = AccessRule.granting(AskedCommand.tapping)
 
     private let configuration: RedisConfiguration
     private let credentials: RedisCredentials?

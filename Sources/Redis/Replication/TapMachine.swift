@@ -11,6 +11,10 @@ struct TapMachine: ~Copyable {
         var sinceFullSync: Duration?
         /// False if opening the backlog was tried in vain.
         var mayOpenBacklog = true
+        /// Whether the address names several servers.
+        var hasChoice = false
+        /// Whether it is worth to look for a server that goes on at ``resumeAt``.
+        var mayWait = false
         /// ``resumeAt`` is from a full sync whose data was not read.
         var followsFullSync = false
         /// Reads the data of a full sync even if it has all keys, instead of disconnecting and continuing after it.
@@ -135,7 +139,7 @@ struct TapMachine: ~Copyable {
         let facts = handshake.facts
         let plan = TapPlan(
             facts: facts, last: request.resumeAt, limits: request.limits, sinceFullSync: request.sinceFullSync,
-            mayOpenBacklog: request.mayOpenBacklog)
+            mayOpenBacklog: request.mayOpenBacklog, hasChoice: request.hasChoice, mayWait: request.mayWait)
         switch plan.verdict {
         case .allowed: break
         case .needsConsent(let bytes):
@@ -143,6 +147,8 @@ struct TapMachine: ~Copyable {
             return leave(.failure(.tap(.consentNeeded(endpoint: facts.endpoint, bytes: bytes, limit: limit))))
         case .refused(let reasons): return leave(.failure(.tap(.refused(endpoint: facts.endpoint, reasons))))
         case .tooSoon(let left): return leave(.failure(tooSoon(left, facts)))
+        case .passedOver(let detour):
+            return leave(.failure(.redis(.passedOver(endpoint: facts.endpoint, reason: detour.description))))
         }
         state = .requested(handshake, plan.way)
         switch plan.way {

@@ -34,6 +34,28 @@ package enum TapWay: Sendable, Equatable {
     case fullSync
 }
 
+extension TapWay {
+    /// Whether the stream continues where the tap was.
+    fileprivate var goesOn: Bool { if case .resume = self { true } else { false } }
+}
+
+/// Why a tap looks for another server before it attaches to this one.
+package enum TapDetour: Sendable, Equatable {
+    /// A replica that has not got so much yet.
+    case behind(bytes: Int64)
+    /// It does not continue the stream.
+    case otherHistory
+}
+
+extension TapDetour: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .behind(let bytes): "it lacks \(bytes) bytes of the replication stream that were read from another server"
+        case .otherHistory: "it does not continue the replication stream that was read until now"
+        }
+    }
+}
+
 /// Decides how a tap attaches, if it may: decision logic without I/O.
 package struct TapPlan: Sendable, Equatable {
     /// What may be done.
@@ -45,39 +67,65 @@ package struct TapPlan: Sendable, Equatable {
         case refused([TapRefusal])
         /// The last full sync was too recent.
         case tooSoon(left: Duration)
+        /// Another server, or this one in a moment, continues the stream where it ended.
+        case passedOver(TapDetour)
     }
 
     /// How it would attach.
     package let way: TapWay
     /// Whether it may.
     package let verdict: Verdict
+
     /// - Parameters:
     ///   - facts: of the server.
     ///   - last: where to continue, if anywhere.
     ///   - limits: what is allowed.
     ///   - sinceFullSync: how long ago the last full sync began; nil for never.
     ///   - mayOpenBacklog: false if ``TapWay/openBacklog`` was tried, and there still is none.
+    ///   - hasChoice: whether the address names several servers: the tap then belongs at a replica, and a master is
+    ///     only good to go on where it ended, as after a promotion.
+    ///   - mayWait: whether it is worth to look for a server that continues the stream.
     package init(
         facts: TapFacts, last: ReplicationPosition? = nil, limits: TapLimits = TapLimits(),
-        sinceFullSync: Duration? = nil, mayOpenBacklog: Bool = true
+        sinceFullSync: Duration? = nil, mayOpenBacklog: Bool = true, hasChoice: Bool = false, mayWait: Bool = false
     ) {
         let way = Self.way(facts, last, mayOpenBacklog)
+        let prefersReplica = hasChoice && !limits.isForced
         self.way = way
-        verdict = Self.verdict(facts, way, limits, sinceFullSync)
+        if mayWait, let last, !way.goesOn, let detour = Self.detour(facts, last, hasChoice, prefersReplica) {
+            verdict = .passedOver(detour)
+        } else {
+            verdict = Self.verdict(facts, way, limits, sinceFullSync, prefersReplica)
+        }
+    }
+
+    /// Whether another server, or this one in a moment, is better to go on.
+    private static func detour(
+        _ facts: TapFacts, _ last: ReplicationPosition, _ hasChoice: Bool, _ prefersReplica: Bool
+    ) -> TapDetour? {
+        guard facts.isReplica else { return prefersReplica ? .otherHistory : nil }
+        if facts.history == last.history {
+            guard let offset = facts.offset, offset < last.offset else { return nil }
+            return .behind(bytes: last.offset - offset)
+        }
+        // A replica that had to copy everything knows less of the past than the server that it copied.
+        return hasChoice && facts.fork(of: last) == nil && !facts.continues(last) ? .otherHistory : nil
     }
 
     private static func way(_ facts: TapFacts, _ last: ReplicationPosition?, _ mayOpenBacklog: Bool) -> TapWay {
         // Without an answer only the attempt can tell.
         if let last, facts.keeps(last) || !facts.answersReplication { return .resume(last) }
+        if let last, let fork = facts.fork(of: last), facts.keeps(fork) { return .resume(fork) }
         if let end = facts.end { return .join(end) }
         return mayOpenBacklog && facts.delaysSyncs ? .openBacklog : .fullSync
     }
 
     private static func verdict(
-        _ facts: TapFacts, _ way: TapWay, _ limits: TapLimits, _ sinceFullSync: Duration?
+        _ facts: TapFacts, _ way: TapWay, _ limits: TapLimits, _ sinceFullSync: Duration?, _ prefersReplica: Bool
     ) -> Verdict {
         var reasons: [TapRefusal] = []
         if facts.isCluster == true { reasons.append(.cluster) }
+        if prefersReplica, !facts.isReplica, !way.goesOn { reasons.append(.masterOfSeveral) }
         if !facts.isReplica, let count = facts.minReplicasToWrite, count > 0 { reasons.append(.minReplicas(count)) }
         let mayFork = way == .fullSync || !facts.answersReplication
         if mayFork, facts.isDiskless != true, !facts.omitsData { reasons.append(.writesFile) }

@@ -16,7 +16,12 @@ final class TapProgress: Sendable {
         var channel: (any Channel)?
         /// The server of the attachment.
         var server: RedisEndpoint?
+        /// When the last attachment ended.
+        var lostAt: NIODeadline?
     }
+
+    /// How long after a lost connection a server is looked for that goes on where it ended.
+    private static let patience = TimeAmount.seconds(10)
 
     private let state: NIOLockedValueBox<State>
 
@@ -32,20 +37,25 @@ final class TapProgress: Sendable {
 
     func opened(_ channel: any Channel) { state.withLockedValue { $0.channel = channel } }
 
-    func closed() {
+    func closed(at now: NIODeadline) {
         state.withLockedValue {
+            if $0.server != nil { $0.lostAt = now }
             ($0.channel, $0.server) = (nil, nil)
             $0.figures.isAttached = false
         }
     }
 
     /// What the next connection is for.
-    func request(limits: TapLimits, at now: NIODeadline) -> TapMachine.Request {
+    ///
+    /// - Parameter hasChoice: whether the address names several servers.
+    func request(limits: TapLimits, hasChoice: Bool, at now: NIODeadline) -> TapMachine.Request {
         state.withLockedValue { state in
             TapMachine.Request(
                 resumeAt: state.resumeAt, delivered: state.delivered, limits: limits,
                 sinceFullSync: state.fullSyncAt.map { .nanoseconds((now - $0).nanoseconds) },
-                mayOpenBacklog: !state.hasTriedToOpenBacklog, followsFullSync: state.followsFullSync)
+                mayOpenBacklog: !state.hasTriedToOpenBacklog, hasChoice: hasChoice,
+                mayWait: state.lostAt.map { now - $0 < Self.patience } ?? false,
+                followsFullSync: state.followsFullSync)
         }
     }
 

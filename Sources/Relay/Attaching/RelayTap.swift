@@ -182,7 +182,7 @@ final class RelayTap: Sendable {
             guard attempt == tasks.attempt else { return nil }
             tasks.lastError = error
             return TapCourse.Input(
-                failure: error, fullSyncInterval: policy.limits.fullSyncInterval,
+                failure: error, mayFallBack: policy.mayFallBack, fullSyncInterval: policy.limits.fullSyncInterval,
                 sinceFullSync: seam.syncedAt.map { .nanoseconds(Int64(clamping: Moment.now().monotonic - $0)) })
         }
     }

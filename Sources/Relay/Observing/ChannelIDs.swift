@@ -1,73 +1,5 @@
 import Backplane
 import Capture
-import Redis
-
-/// Connection events, for determining the cause of a gap. Shared by all channels of a subscription.
-struct Disruptions {
-    /// 1 for the time before this run, incremented by each event.
-    private(set) var count = 1
-    /// The cause of the last event in this run.
-    private(set) var cause: GapCause?
-    private var server: RedisServerInfo?
-    private var endpoint: String?
-    /// Before the last lost connection.
-    private var before: (count: Int, cause: GapCause?)?
-
-    mutating func disconnected(_ cause: DisconnectCause) {
-        // Deliberate: whatever comes from now on is not ours.
-        guard cause != .stopped else { return }
-        before = (count, self.cause)
-        disrupt(cause == .failover ? .failover : .connectionLost)
-    }
-
-    /// The link to the replication stream continued where it ended: as if it had not been lost.
-    mutating func resumed() {
-        guard let before, count == before.count + 1 else { return }
-        (count, cause) = before
-        self.before = nil
-    }
-
-    /// Part of the replication stream was not received.
-    mutating func streamLost() { disrupt(.backlogLost) }
-
-    mutating func dropped() {
-        disrupt(.dropped)
-    }
-
-    /// The server is a replica and has lost its master, or has skipped part of its stream.
-    mutating func replicaBroke() {
-        disrupt(.replicaResync)
-    }
-
-    /// The server after a (re)connect tells more about why the connection was lost.
-    mutating func subscribed(_ subscription: Subscription) {
-        let info = subscription.server
-        defer {
-            if info != nil { server = info }
-            endpoint = subscription.endpoint
-        }
-        guard cause == .connectionLost else { return }
-        // Another server took over before we were notified.
-        if let endpoint, endpoint != subscription.endpoint {
-            cause = .failover
-            return
-        }
-        guard let before = server, let info else { return }
-        // A sentinel ends the subscriptions of a replica that it promotes.
-        if before.role == "slave", info.role == "master", before.runID == info.runID {
-            cause = .failover
-        } else if before.runID != info.runID {
-            cause = .redisRestart
-        } else if let then = before.outputBufferDisconnections, let now = info.outputBufferDisconnections, now > then {
-            cause = .outputBufferLimit
-        }
-    }
-
-    private mutating func disrupt(_ cause: GapCause) {
-        count += 1
-        self.cause = cause
-    }
-}
 
 /// The ids of one channel of SignalR 2: determines from ids and counter what is missing and why. A value without I/O,
 /// shared by recording and observing.
@@ -161,7 +93,14 @@ struct ChannelIDs {
     ) -> Finding? {
         let why = settle(disruptions)
         switch sequence {
-        case nil, .one(.inOrder): return nil
+        // As if nothing had happened: but the counter began again, and has just reached the last id.
+        case .one(.inOrder), .one(.duplicate):
+            guard let id, let why, !why.isEarlier, disruptions.beganEmpty else {
+                return sequence == .one(.inOrder) ? nil : deviation(.one(.duplicate), id: id ?? 0, isTwin: isTwin, why)
+            }
+            let last = sequence == .one(.inOrder) ? id - 1 : id
+            return .counterReset(from: last, to: id, isOfThisRun: true, isSure: true)
+        case nil: return nil
         case .one(.first):
             // After a lost connection: the counter's first reading may reveal ids before it.
             guard let why, !why.isEarlier, let ids = comparison.missing(before: id ?? 0) else { return nil }
@@ -242,6 +181,12 @@ struct ChannelIDs {
                 isDisrupted: isDisrupted, isStopping: look.isLast))
         switch outcome {
         case .nothing: return (nil, nil)
+        // The counter began again, and has just reached the last id.
+        case .accounted(let id) where isDisrupted && disruptions.beganEmpty && id == lastID && id > 0:
+            guard doubted != disruptions.count || look.isLast else { return (nil, nil) }
+            doubted = disruptions.count
+            let cause = disruptions.cause?.rawValue
+            return (.doubt(RecordingDoubt(after: id, reason: .counterReset, cause: cause)), nil)
         case .accounted(let id):
             if isDisrupted { _ = settle(disruptions) }
             return (nil, look.isLast ? id : nil)

@@ -124,15 +124,18 @@ extension TapCourse.Input {
     ///
     /// - Parameters:
     ///   - error: why: a `TapError` or a `RedisError`.
+    ///   - mayFallBack: whether the relay may run by subscription meanwhile: it then waits for a replica to read from.
     ///   - fullSyncInterval: the least time between two full syncs.
     ///   - sinceFullSync: how long ago the last one was; nil for never.
-    init(failure error: any Error, fullSyncInterval: Duration, sinceFullSync: Duration?) {
+    init(
+        failure error: any Error, mayFallBack: Bool = false, fullSyncInterval: Duration, sinceFullSync: Duration?
+    ) {
         var pause = TapCourse.pause
         if case TapError.tooSoon(_, let seconds) = error { pause = max(pause, .seconds(seconds)) }
         if let sinceFullSync { pause = max(pause, fullSyncInterval - sinceFullSync) }
         let isPermanent =
             switch error {
-            case let error as TapError: !error.isTransient
+            case let error as TapError: !error.isTransient && !(mayFallBack && error.awaitsReplica)
             case let error as RedisError: !error.isTransient
             default: false
             }

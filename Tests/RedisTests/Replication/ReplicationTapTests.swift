@@ -114,6 +114,31 @@ struct ReplicationTapTests {
         }
     }
 
+    /// A master that is about to be demoted still executes, and the tap reads it.
+    @Test func `what was read after the fork costs nothing at the promoted replica`() async throws {
+        try await RedisServer.with(Self.quiet + ["--repl-diskless-sync-delay", "0"]) { master in
+            try await RedisServer.with(["--replicaof", "127.0.0.1", "\(master.port)"]) { replica in
+                try await replica.waitForLink()
+                var last: ReplicationPosition?
+                try await TapProbe.running(master.configuration) { tap, events in
+                    _ = try await events.nextAttachment()
+                    try await master.ask(["PUBLISH", "chat", "1"], ["WAIT", "1", "20000"])
+                    try await replica.ask(["REPLICAOF", "NO", "ONE"], ["PUBLISH", "chat", "2"])
+                    try await master.ask(["PUBLISH", "chat", "old"])
+                    try await events.next(text: "old")
+                    last = tap.position
+                }
+                try await TapProbe.running(replica.configuration, last: last) { _, events in
+                    let after = try await events.nextAttachment()
+                    #expect(after.start == .continued)
+                    #expect(after.loss == nil)
+                    try await events.next(text: "2")
+                    #expect(events.probe.texts == ["2"])
+                }
+            }
+        }
+    }
+
     @Test func `wanted names change at a point of the stream`() async throws {
         try await RedisServer.with(Self.quiet + ["--repl-diskless-sync-delay", "0"]) { server in
             try await TapProbe.running(server.configuration, names: SubscribedName.plain(["chat"])) { tap, events in

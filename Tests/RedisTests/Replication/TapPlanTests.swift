@@ -41,7 +41,7 @@ import Testing
     /// A promoted replica: up to its offset of that moment the histories are the same.
     @Test(
         arguments: [
-            (4_500, TapWay.resume(at(4_500, before))), (4_799, .resume(at(4_799, before))), (4_800, .join(at(5_000))),
+            (4_500, TapWay.resume(at(4_500, before))), (4_799, .resume(at(4_799, before))),
         ] as [(Int64, TapWay)])
     func `of the previous history`(offset: Int64, way: TapWay) {
         let facts = Self.facts {
@@ -49,6 +49,61 @@ import Testing
             $0.previousHistoryEnd = 4_800
         }
         #expect(TapPlan(facts: facts, last: Self.at(offset, Self.before)).way == way)
+    }
+
+    /// The former master went on alone, and the tap with it: what it read there is not in this stream.
+    @Test(
+        arguments: [
+            (4_800, TapWay.resume(at(4_799)), nil), (6_000, .resume(at(4_799)), nil),
+            (4_799, .resume(at(4_799, before)), nil),
+        ] as [(Int64, TapWay, TapAttachment.Loss?)])
+    func `after a fork it goes on where the branches meet`(offset: Int64, way: TapWay, loss: TapAttachment.Loss?) {
+        let facts = Self.facts {
+            $0.previousHistory = Self.before
+            $0.previousHistoryEnd = 4_800
+        }
+        let last = Self.at(offset, Self.before)
+        #expect(TapPlan(facts: facts, last: last, hasChoice: true, mayWait: true).way == way)
+        #expect(facts.loss(since: last, at: Self.at(4_799)) == loss)
+        // Its backlog no longer has that place: so many bytes of this branch are missing.
+        let late = Self.facts {
+            $0.previousHistory = Self.before
+            $0.previousHistoryEnd = 3_000
+        }
+        #expect(TapPlan(facts: late, last: last).way == .join(Self.at(5_000)))
+        #expect(late.loss(since: last, at: Self.at(5_000)) == .backlogLost(bytes: 2_001))
+    }
+
+    @Test func `of several servers one that goes on is looked for first`() {
+        func verdict(
+            _ last: ReplicationPosition?, hasChoice: Bool = true, mayWait: Bool = true, isForced: Bool = false,
+            isReplica: Bool = true
+        ) -> TapPlan.Verdict {
+            TapPlan(
+                facts: Self.facts { $0.isReplica = isReplica }, last: last, limits: TapLimits(isForced: isForced),
+                hasChoice: hasChoice, mayWait: mayWait
+            ).verdict
+        }
+        let (ahead, overrun, other) = (Self.at(5_100), Self.at(3_000), Self.at(4_500, Self.before))
+        // A replica that lags a moment has it soon: joined now, it would bring much twice.
+        #expect(verdict(ahead) == .passedOver(.behind(bytes: 100)))
+        #expect(verdict(ahead, hasChoice: false) == .passedOver(.behind(bytes: 100)))
+        #expect(verdict(ahead, mayWait: false) == .allowed)
+        #expect(verdict(Self.at(5_000)) == .allowed)
+        // No other server can help.
+        #expect(verdict(overrun) == .allowed)
+        #expect(verdict(other) == .passedOver(.otherHistory))
+        #expect(verdict(other, hasChoice: false) == .allowed)
+        #expect(verdict(other, mayWait: false) == .allowed)
+        #expect(verdict(nil) == .allowed)
+        // A master only to go on.
+        #expect(verdict(Self.at(4_500), isReplica: false) == .allowed)
+        #expect(verdict(overrun, isReplica: false) == .passedOver(.otherHistory))
+        #expect(verdict(overrun, mayWait: false, isReplica: false) == .refused([.masterOfSeveral]))
+        #expect(verdict(nil, isReplica: false) == .refused([.masterOfSeveral]))
+        #expect(verdict(nil, hasChoice: false, isReplica: false) == .allowed)
+        #expect(verdict(nil, isForced: true, isReplica: false) == .allowed)
+        #expect(verdict(overrun, isForced: true, isReplica: false) == .allowed)
     }
 
     @Test func `without a backlog`() {
@@ -130,7 +185,7 @@ import Testing
     }
 
     @Test func `the errors say what to do, and never an option`() {
-        for reason in [TapRefusal.cluster, .writesFile, .minReplicas(3)] {
+        for reason in [TapRefusal.cluster, .writesFile, .minReplicas(3), .masterOfSeveral] {
             let text = TapError.refused(endpoint: "redis:6379", [reason]).description
             #expect(text.contains("redis:6379"))
             #expect(text.contains("override") == reason.isOverridable)

@@ -9,6 +9,8 @@ import Testing
 @Suite struct ChannelIDsTests {
     enum Step {
         case lost
+        /// Another process serves now, with or without the keys of the last one.
+        case restarted(isEmpty: Bool)
         case arrives(UInt64?)
         case drops(ClosedRange<UInt64>)
         case counter(CounterReading, isLast: Bool = false)
@@ -24,6 +26,18 @@ import Testing
 
     private static func hole(_ ids: ClosedRange<UInt64>, _ cause: GapCause) -> ChannelIDs.Hole {
         ChannelIDs.Hole(ids: ids, cause: cause)
+    }
+
+    private static func subscription(_ runID: String, isEmpty: Bool) -> Subscription {
+        let text =
+            "run_id:\(runID)\r\nrole:master\r\naof_enabled:0\r\nrdb_last_load_keys_loaded:\(isEmpty ? 0 : 3)\r\n"
+        return Subscription(server: RedisServerInfo(infoText: text), connectionID: nil, endpoint: "redis:6379")
+    }
+
+    private static func doubt(
+        after id: UInt64, _ reason: RecordingDoubt.Reason, _ cause: GapCause
+    ) -> ChannelIDs.Finding {
+        .doubt(RecordingDoubt(after: id, reason: reason, cause: cause.rawValue))
     }
 
     static let stories: [Story] = [
@@ -76,16 +90,67 @@ import Testing
             testDescription: "the counter cannot be read at the stop",
             steps: [.arrives(4), .counter(.unreadable(.counterNotPermitted), isLast: true)],
             findings: [.doubt(RecordingDoubt(after: 4, reason: .counterNotPermitted, cause: nil))]),
+        Story(
+            testDescription: "set back in a disruption, its first ids unseen: the envelope comes first",
+            steps: [.arrives(5), .lost, .arrives(2), .counter(.value(2)), .arrives(3), .counter(.value(3))],
+            findings: [
+                .counterReset(from: 5, to: 2, isOfThisRun: true),
+                doubt(after: 5, .counterInconsistent, .connectionLost),
+            ]),
+        Story(
+            testDescription: "the same: the reading comes first",
+            steps: [.arrives(5), .lost, .counter(.value(2)), .arrives(3), .counter(.value(3))],
+            findings: [
+                doubt(after: 5, .counterInconsistent, .connectionLost),
+                .counterReset(from: 5, to: 3, isOfThisRun: true),
+            ]),
+        Story(
+            testDescription: "set back, but from its first id on",
+            steps: [.arrives(5), .lost, .arrives(1), .counter(.value(1))],
+            findings: [.counterReset(from: 5, to: 1, isOfThisRun: true)]),
+        Story(
+            testDescription: "each disruption is a doubt of its own",
+            steps: [.arrives(5), .lost, .counter(.value(2)), .lost, .counter(.value(3))],
+            findings: [
+                doubt(after: 5, .counterInconsistent, .connectionLost),
+                doubt(after: 5, .counterInconsistent, .connectionLost),
+            ]),
+        Story(
+            testDescription: "a server without its keys has reached the last id again",
+            steps: [.arrives(5), .restarted(isEmpty: true), .arrives(6), .arrives(7)],
+            findings: [.counterReset(from: 5, to: 6, isOfThisRun: true, isSure: true)]),
+        Story(
+            testDescription: "the same with the last id itself",
+            steps: [.arrives(5), .restarted(isEmpty: true), .arrives(5), .arrives(6)],
+            findings: [.counterReset(from: 5, to: 5, isOfThisRun: true, isSure: true)]),
+        Story(
+            testDescription: "the same, and the reading comes first",
+            steps: [.arrives(5), .restarted(isEmpty: true), .counter(.value(5)), .counter(.value(5)), .arrives(6)],
+            findings: [
+                doubt(after: 5, .counterReset, .redisRestart),
+                .counterReset(from: 5, to: 6, isOfThisRun: true, isSure: true),
+            ]),
+        Story(
+            testDescription: "a server that kept its keys goes on",
+            steps: [.arrives(5), .restarted(isEmpty: false), .counter(.value(5)), .arrives(6), .counter(.value(6))],
+            findings: []),
+        Story(
+            testDescription: "a server that has had no keys all the time is no news",
+            steps: [.arrives(5), .lost, .arrives(6), .counter(.value(6))], findings: []),
     ]
 
     @Test(arguments: stories) func tells(_ story: Story) {
         var disruptions = Disruptions()
+        disruptions.subscribed(Self.subscription("a", isEmpty: true))
         var ids = ChannelIDs(earlierID: story.earlierID, cause: .notRecording)
         var findings: [ChannelIDs.Finding] = []
         var checkedID: UInt64?
         for step in story.steps {
             switch step {
             case .lost: disruptions.disconnected(.closedByServer)
+            case .restarted(let isEmpty):
+                disruptions.disconnected(.closedByServer)
+                disruptions.subscribed(Self.subscription("b", isEmpty: isEmpty))
             case .arrives(let id):
                 let sequence = ids.observe(id)
                 let isInLine = ids.isInLine(sequence, disruptions: disruptions.count)

@@ -87,6 +87,15 @@ import Testing
         #expect(input(consent) == .failed(isPermanent: true, after: .seconds(60)))
         #expect(input(consent, since: .seconds(200)) == .failed(isPermanent: true, after: .seconds(400)))
         #expect(input(consent, since: .seconds(590)) == .failed(isPermanent: true, after: .seconds(60)))
+        let awaited = TapError.refused(endpoint: "r", [.masterOfSeveral])
+        #expect(input(awaited) == .failed(isPermanent: true, after: .seconds(60)))
+        // Who may subscribe meanwhile waits for a replica.
+        for (error, isPermanent) in [(awaited, false), (.refused(endpoint: "r", [.minReplicas(1)]), true)] {
+            #expect(
+                TapCourse.Input(
+                    failure: error, mayFallBack: true, fullSyncInterval: .seconds(600), sinceFullSync: nil)
+                    == .failed(isPermanent: isPermanent, after: .seconds(60)))
+        }
         let soon = TapError.tooSoon(endpoint: "r", secondsLeft: 321)
         #expect(input(soon) == .failed(isPermanent: false, after: .seconds(321)))
         let away = RedisError.connectionClosed(endpoint: "r")
