@@ -30,7 +30,8 @@ extension AskedCommand {
             "signalr_backplane_issued_id, signalr_backplane_unseen_ids, signalr_backplane_silent, and whether the last envelopes before a lost connection or a stop were lost"
         case .select:
             "which databases hold the counters, if two publish in turn; if the address names a database other than 0, all that is asked over a connection of its own"
-        case .publish: "pings of nodes: backplane_relay_core_ping_seconds"
+        case .publish: "pings of nodes: backplane_relay_core_ping_seconds; markers: backplane_relay_marker_*"
+        case .multi, .exec: "markers: backplane_relay_marker_*"
         case .clusterInfo: "whether it is a cluster, where neither INFO nor HELLO tells it"
         case .hello:
             "with a password file: the renewal of a subscription's login; when the server ends the connection after a change of the password, the relay reconnects"
