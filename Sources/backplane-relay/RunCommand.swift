@@ -197,7 +197,8 @@ struct RunCommand: AsyncParsableCommand {
         let printer = PreflightPrinter(
             report: report,
             findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))
-                + [marking?.finding].compactMap(\.self) + problems.map { .problem($0) } + web.warnings().map { .warning($0) },
+                + [marking?.finding].compactMap(\.self) + problems.map { .problem($0) }
+                + web.warnings().map { .warning($0) },
             forward: forward.map { "\($0.endpoint)\($0.server.map { ", \($0.title), \($0.mode)" } ?? "")" },
             listen: web.listen.defaultValueDescription, ping: ping?.description,
             markers: markers?.description)

@@ -30,8 +30,10 @@ struct MarkerAccount: Sendable {
         var unseen: Int { max(0, published - received) }
     }
 
-    /// The end of an interval.
     enum Outcome: Sendable, Equatable {
+        /// The first marker was answered and seen: the first interval begins.
+        case began
+        /// The end of an interval.
         case counted(Interval)
         /// Nothing can be said about the interval.
         case void(VoidReason)
@@ -98,7 +100,7 @@ struct MarkerAccount: Sendable {
         let whole = Whole(number: number, reading: reading, seen: seen)
         guard let last else {
             take(whole)
-            return nil
+            return .began
         }
         guard number > last.number else { return nil }
         defer { take(whole) }

@@ -28,6 +28,8 @@ final class MarkerWatch: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let name: SubscribedName
+    /// Whether the last failure was logged.
+    private let hasFailed = NIOLockedValueBox(false)
     private let messages: AsyncStream<Message>
     private let inbox: AsyncStream<Message>.Continuation
     /// Wakes the publisher before its time: there is a new subscription.
@@ -68,18 +70,13 @@ final class MarkerWatch: Sendable {
     private func follow(_ subscriber: RedisSubscriber) async {
         var account = MarkerAccount()
         var unseen: Int?
-        var isRefused = false
         for await message in messages {
             switch message {
             case .stream(.subscribed):
                 // Each time anew: with the other names, a refusal of this one would be a refusal of all.
                 switch await subscriber.add([name]) {
-                case .refused(let reason):
-                    if !isRefused { logRefusal("\(reason)") }
-                    isRefused = true
-                case .confirmed, .later:
-                    isRefused = false
-                    wake.yield()
+                case .refused(let reason): logFailure(reason)
+                case .confirmed, .later: wake.yield()
                 }
             case .stream(.interrupted):
                 account.interrupted()
@@ -95,8 +92,10 @@ final class MarkerWatch: Sendable {
 
     /// - Parameter before: PUBLISHes not seen in the last interval without an interruption.
     private func tell(_ outcome: MarkerAccount.Outcome?, _ before: inout Int?) {
+        guard let outcome else { return }
+        hasFailed.withLockedValue { $0 = false }
         switch outcome {
-        case nil: metrics.began()
+        case .began: metrics.began()
         case .void(let reason):
             metrics.void(reason)
             logger.warning(
@@ -125,7 +124,6 @@ final class MarkerWatch: Sendable {
 
     private func publish() async {
         var number: UInt64 = 0
-        var isFailing = false
         var wakes = wakes.makeAsyncIterator()
         while !Task.isCancelled {
             var delay = Self.retryDelay
@@ -137,7 +135,6 @@ final class MarkerWatch: Sendable {
                         number += 1
                         let reading = try await self.publish(number, client)
                         inbox.yield(.answered(number, reading))
-                        isFailing = false
                         await pause(interval, &wakes)
                     }
                     await client.close()
@@ -150,8 +147,7 @@ final class MarkerWatch: Sendable {
                 return
             } catch {
                 if (error as? RedisError)?.isRefusalOfCommand == true { delay = Self.refusedDelay }
-                if !isFailing { logRefusal("\(error)") }
-                isFailing = true
+                logFailure("\(error)")
                 // On cancellation the loop condition ends it.
                 try? await Task.sleep(for: delay)
             }
@@ -172,7 +168,13 @@ final class MarkerWatch: Sendable {
         timer.cancel()
     }
 
-    private func logRefusal(_ cause: String) {
+    /// Once, until there is a figure again.
+    private func logFailure(_ cause: String) {
+        let isNews = hasFailed.withLockedValue { failed in
+            defer { failed = true }
+            return !failed
+        }
+        guard isNews else { return }
         logger.warning(
             "what the server publishes cannot be counted by markers, trying again; the relay goes on without",
             metadata: ["cause": "\(cause)"])
