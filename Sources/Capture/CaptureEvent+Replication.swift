@@ -45,7 +45,7 @@ extension CaptureEvent {
     }
 
     /// The subscription was interrupted between two markers: at most this many envelopes of all channels together are
-    /// missing, by the server's count of PUBLISHes, which includes those into channels that are not watched.
+    /// missing, by the server's count of PUBLISHes, which includes those into channels that are not watched; none if 0.
     package static func unseen(envelopes: Int) -> CaptureEvent {
         var event = CaptureEvent(event: "unseen")
         event.envelopes = envelopes

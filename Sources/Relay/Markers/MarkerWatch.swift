@@ -21,6 +21,9 @@ final class MarkerWatch: Sendable {
     /// The same while the server refuses.
     private static let refusedDelay = Duration.seconds(60)
 
+    /// Far more than can wait: there are a few for each marker.
+    private static let mostMessages = 10_000
+
     private let redis: RedisConfiguration
     private let interval: Duration
     private let metrics: MarkerMetrics
@@ -48,7 +51,7 @@ final class MarkerWatch: Sendable {
         intake = parts.intake
         logger = parts.context.logger
         name = SubscribedName(aside: MarkerChannel.random())
-        (messages, inbox) = AsyncStream.makeStream()
+        (messages, inbox) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.mostMessages))
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -110,8 +113,11 @@ final class MarkerWatch: Sendable {
                 return
             }
             intake.command(.note(.unseen(envelopes: interval.unseen)))
-            logger.warning(
-                "the subscription was interrupted between two markers: at most this many envelopes are missing; what was published into other channels is among them",
+            logger.log(
+                level: interval.unseen == 0 ? .notice : .warning,
+                interval.unseen == 0
+                    ? "the subscription was interrupted between two markers; nothing is missing, by the server's count"
+                    : "the subscription was interrupted between two markers: at most this many envelopes are missing; what was published into other channels is among them",
                 metadata: [
                     "missing_at_most": "\(interval.unseen)", "published": "\(interval.published)",
                     "received": "\(interval.received)",
@@ -131,11 +137,16 @@ final class MarkerWatch: Sendable {
                 // What is published at a replica stays there.
                 let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
                 do {
-                    while !Task.isCancelled {
-                        number += 1
-                        let reading = try await self.publish(number, client)
-                        inbox.yield(.answered(number, reading))
-                        await pause(interval, &wakes)
+                    try await withTaskCancellationHandler {
+                        while !Task.isCancelled {
+                            number += 1
+                            let reading = try await self.publish(number, client)
+                            inbox.yield(.answered(number, reading))
+                            await pause(interval, &wakes)
+                        }
+                    } onCancel: {
+                        // A server that does not answer must not delay the end.
+                        Task { await client.close() }
                     }
                     await client.close()
                 } catch {

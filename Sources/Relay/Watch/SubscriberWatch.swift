@@ -57,7 +57,9 @@ struct SubscriberWatch {
             let lines = (reply.text ?? "").split(whereSeparator: \.isNewline)
             let subscribers = lines.compactMap { SubscriberClient(line: String($0)) }
             table.look(subscribers, at: answered)
-            tell(returns.look(subscribers, of: client.endpoint, at: answered))
+            // Before the call: it is made on a copy of what there is then.
+            let returned = returns.look(subscribers, of: client.endpoint, at: answered)
+            tell(returned)
             metrics.show(table, interval: pace.interval)
         } catch let error as RedisError where error.isRefusalOfCommand {
             isPermitted = false
