@@ -89,7 +89,10 @@ struct ManagedServiceTests {
                 let listed = Set(AskedCommand.allCases.map(\.rawValue))
                 #expect(names.subtracting(listed) == ["config|resetstat"])
                 // As seen by the server: the test proves something.
-                #expect(names.isSuperset(of: ["pubsub|channels", "client|list", "hello", "psubscribe", "acl|whoami", "exec"]))
+                #expect(
+                    names.isSuperset(of: [
+                        "pubsub|channels", "client|list", "hello", "psubscribe", "acl|whoami", "exec",
+                    ]))
             }
         }
     }
