@@ -44,6 +44,14 @@ extension CaptureEvent {
         return event
     }
 
+    /// The subscription was interrupted between two markers: at most this many envelopes of all channels together are
+    /// missing, by the server's count of PUBLISHes, which includes those into channels that are not watched; none if 0.
+    package static func unseen(envelopes: Int) -> CaptureEvent {
+        var event = CaptureEvent(event: "unseen")
+        event.envelopes = envelopes
+        return event
+    }
+
     private static func at(_ name: String, _ replid: String, _ offset: Int64) -> CaptureEvent {
         var event = CaptureEvent(event: name)
         event.replid = replid

@@ -9,7 +9,7 @@ package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`,
     /// `promoted`, `interleaved`, `erased`, `attached`, `detached`, `replica_link_lost`, `replica_link_restored`,
-    /// `replica_resync`, `resumed`, `replicated`.
+    /// `replica_resync`, `resumed`, `replicated`, `unseen`.
     package var event: String
     /// The Redis channel; nil for all channels.
     package var channel: String?

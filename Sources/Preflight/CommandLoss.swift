@@ -33,7 +33,8 @@ extension AskedCommand {
         case .psync:
             "the tap: the replication stream cannot be read; a relay that subscribes instead misses what is published while its connection is lost, and cannot prove that hubs of ASP.NET Core are complete"
         case .replconf: "the tap, like PSYNC: its link would not stay"
-        case .publish: "pings of nodes: backplane_relay_core_ping_seconds"
+        case .publish: "pings of nodes: backplane_relay_core_ping_seconds; markers: backplane_relay_marker_*"
+        case .multi, .exec: "markers: backplane_relay_marker_*"
         case .clusterInfo: "whether it is a cluster, where neither INFO nor HELLO tells it"
         case .hello:
             "with a password file: the renewal of a subscription's login; when the server ends the connection after a change of the password, the relay reconnects"

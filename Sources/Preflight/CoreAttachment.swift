@@ -77,14 +77,18 @@ package struct RelayAccess: Sendable {
     private let channels: [String]
     private let hasReadOnlyKeys: Bool
     private let pings: Bool
+    private let marks: Bool
 
     /// - Parameters:
     ///   - channels: event keys of SignalR 2.
     ///   - pings: whether it pings nodes, which publishes on channels that it subscribes to anyway.
+    ///   - marks: whether it publishes markers, on a channel of its own.
     ///   - server: from INFO; nil if not permitted.
     package init(
-        hubs: [CoreHub], includesConnections: Bool, channels: [String], pings: Bool = false, server: RedisServerInfo?
+        hubs: [CoreHub], includesConnections: Bool, channels: [String], pings: Bool = false, marks: Bool = false,
+        server: RedisServerInfo?
     ) {
+        self.marks = marks
         self.pings = pings
         self.hubs = hubs
         self.includesConnections = includesConnections
@@ -101,12 +105,15 @@ package struct RelayAccess: Sendable {
         let rules =
             keys + names.map { "&" + $0 }
             + hubs.map { CoreWatch($0, connections: includesConnections).aclRules }
+            + (marks ? [MarkerChannel.aclRule] : [])
         return
             "ACL SETUSER relay on >SECRET resetkeys resetchannels \(rules.joined(separator: " ")) -@all \(commands)"
     }
 
     private var commands: String {
-        (AskedCommand.watching + (channels.isEmpty ? [] : AskedCommand.counting) + (pings ? AskedCommand.pinging : []))
+        // Markers include what pings need.
+        (AskedCommand.watching + (channels.isEmpty ? [] : AskedCommand.counting)
+            + (marks ? AskedCommand.marking : pings ? AskedCommand.pinging : []))
             .map { "+" + $0.rawValue }.joined(separator: " ")
     }
 }

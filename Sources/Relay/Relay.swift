@@ -254,6 +254,8 @@ package struct RelayConfiguration: Sendable {
     package var pingInterval: Duration?
     /// Whether to read the replication stream instead of subscribing; nil to subscribe.
     package var tap: TapPolicy?
+    /// How often to publish a marker, by which to count what the server publishes; nil for never. Not with a tap.
+    package var markerInterval: Duration?
     /// Whether to compare the counters with the received ids when stopping too, which may take seconds.
     package var looksAtStop = true
     /// The relay's version, for metrics, captures and the live page.

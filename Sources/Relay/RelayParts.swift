@@ -25,6 +25,8 @@ package struct RelayParts: Sendable {
     let ping: PingMetrics?
     /// nil if the relay only subscribes.
     let tap: TapMetrics?
+    /// nil if no markers are published.
+    let markers: MarkerMetrics?
     let intake: Intake
 
     /// Opens nothing and starts nothing.
@@ -45,6 +47,7 @@ package struct RelayParts: Sendable {
         storage = StorageMetrics(registry)
         ping = configuration.pingInterval == nil ? nil : PingMetrics(registry)
         tap = configuration.tap == nil ? nil : TapMetrics(registry)
+        markers = configuration.markerInterval == nil ? nil : MarkerMetrics(registry)
         watch = WatchMetrics(registry, channels: observing.channels)
         if configuration.core != nil { Self.countHubs(context) }
         registry.registerProcess(version: configuration.version)
@@ -152,7 +155,8 @@ struct RelayServices {
             redis: configuration.redis, attached: context.attached,
             includesConnections: configuration.core?.includesConnections ?? false, reader: reader, intake: intake,
             eventLoopGroup: eventLoopGroup, looksAtStop: configuration.looksAtStop,
-            tap: RelayTap(parts, eventLoopGroup: eventLoopGroup), logger: context.logger)
+            tap: RelayTap(parts, eventLoopGroup: eventLoopGroup),
+            markers: MarkerWatch(parts, eventLoopGroup: MultiThreadedEventLoopGroup.singleton), logger: context.logger)
         follower = Self.follower(parts)
         watch = RedisWatch(
             redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)

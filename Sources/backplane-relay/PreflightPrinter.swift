@@ -14,6 +14,8 @@ struct PreflightPrinter {
     var listen: String?
     /// How often nodes are pinged; nil for never.
     var ping: String?
+    /// How often a marker is published; nil for never.
+    var markers: String?
 
     var passed: Bool { !findings.contains { $0.severity == .problem } }
 
@@ -58,6 +60,10 @@ struct PreflightPrinter {
                 line("subscribers", "of all channels of this server: \(text(of: clients))"))
         }
         if let tap = report.tap { lines += TapLines(report: tap).lines.map { line($0.label, $0.text) } }
+        if let markers {
+            lines.append(
+                line("markers", "every \(markers): INFO and PUBLISH on \(MarkerChannel.beginning)..., at the master"))
+        }
         if let forward { lines.append(line("forward", forward)) }
         if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
@@ -157,7 +163,8 @@ struct PreflightPrinter {
                     : "not watched: the result of PUBLISH for nodes is unchanged"))
         let access = RelayAccess(
             hubs: core.hubs.map(\.hub), includesConnections: attachment.includesConnections,
-            channels: report.channels.map(\.name), pings: ping != nil, server: report.server)
+            channels: report.channels.map(\.name), pings: ping != nil, marks: markers != nil,
+            server: report.server)
         if let ping {
             lines.append(
                 line("ping", "every \(ping): PUBLISH to the nodes of each hub, which needs +publish on its channels"))

@@ -28,9 +28,9 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --redis redis.example,channelPrefix=app: --core
               backplane-relay run --redis redis.example --channel chat --tap
 
-            It subscribes and reads; with --tap it reads the replication stream instead. It publishes nothing into the Redis that it watches, except with --ping. SIGTERM \
-            or SIGINT stops it; it first writes what was received, and reads the counters so that the capture shows \
-            what was lost.
+            It subscribes and reads; with --tap it reads the replication stream instead. It publishes nothing into \
+            the Redis that it watches, except with --ping and --markers. SIGTERM or SIGINT stops it; it first writes \
+            what was received, and reads the counters so that the capture shows what was lost.
 
             SIGHUP starts a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 writes \
             pending envelopes and syncs them to disk.
@@ -59,6 +59,16 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            """
+            Publish a marker at this interval, 1s or longer, on a channel of the relay's own, and compare what the \
+            server counts between two of them with what was received: at most how many envelopes an interruption \
+            lost, of both backplanes. Where --tap is not to be had. Needs the rights +multi +exec +info +publish. Off \
+            by default.
+            """, valueName: "duration"))
+    var markers: TimeSpan?
+
+    @Option(
+        help: ArgumentHelp(
             "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more.",
             valueName: "size"))
     var buffer = ByteSize(bytes: 64 << 20)
@@ -80,6 +90,7 @@ struct RunCommand: AsyncParsableCommand {
     func validate() throws {
         try watched.validate()
         try validatePing()
+        try validateMarkers()
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
@@ -100,6 +111,16 @@ struct RunCommand: AsyncParsableCommand {
         guard scan.maxChannelScan > 0 else {
             throw ValidationError(
                 "--ping: finds connections by the names of their channels, which --max-channel-scan 0 does not ask for")
+        }
+    }
+
+    private func validateMarkers() throws {
+        guard let markers else { return }
+        try markers.require(.milliseconds(1_000)...(.hours(24)), "--markers")
+        guard tap.policy == nil else {
+            throw ValidationError(
+                "--markers: the replication stream proves by its offsets what was received; use --markers only without --tap"
+            )
         }
     }
 
@@ -133,6 +154,7 @@ struct RunCommand: AsyncParsableCommand {
             maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current())
         configuration.tap = tap.policy
         configuration.pingInterval = ping.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
+        configuration.markerInterval = markers.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
         let parts = RelayParts(configuration, logger: log.logger)
         let forwarder = try forwarding.forwarder(from: parts.configuration.redis, context: parts.context)
         let page = LivePage(
@@ -168,12 +190,18 @@ struct RunCommand: AsyncParsableCommand {
             from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
+        var marking: MarkerReport?
+        if markers != nil, report.unreachable == nil, report.objection == nil {
+            marking = await MarkerReport.ask(redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        }
         let printer = PreflightPrinter(
             report: report,
             findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))
-                + problems.map { .problem($0) } + web.warnings().map { .warning($0) },
+                + [marking?.finding].compactMap(\.self) + problems.map { .problem($0) }
+                + web.warnings().map { .warning($0) },
             forward: forward.map { "\($0.endpoint)\($0.server.map { ", \($0.title), \($0.mode)" } ?? "")" },
-            listen: web.listen.defaultValueDescription, ping: ping?.description)
+            listen: web.listen.defaultValueDescription, ping: ping?.description,
+            markers: markers?.description)
         try StandardOutput.print(lines: printer.lines)
         guard printer.passed else { throw ExitCode.failure }
     }

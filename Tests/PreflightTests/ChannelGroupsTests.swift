@@ -24,7 +24,9 @@ import Testing
             [":all", ":internal:groups", ":internal:ack:web1_0af3", ":internal:return:web1_0af3", ":user:ann"].map {
                 hub + $0
             }
-            + (0..<3_000).map { "\(hub):connection:c\($0)" } + ["chat", "orc__Booksleeve_MasterChanged"]
+            + (0..<3_000).map { "\(hub):connection:c\($0)" } + [
+                "chat", "orc__Booksleeve_MasterChanged", "backplane-relay:marker:0f",
+            ]
         let groups = ChannelGroups(names)
         #expect(Self.rows(groups) == [Self.hub(hub, 3_005, hub + ":all")])
         #expect(groups.others == ["chat", "orc__Booksleeve_MasterChanged"])

@@ -26,7 +26,7 @@ package struct ChannelGroups: Equatable {
 
     /// - Parameter names: the reply of `PUBSUB CHANNELS`.
     package init(_ names: some Sequence<String>) {
-        let names = names.sorted()
+        let names = names.filter { !$0.hasPrefix(MarkerChannel.beginning) }.sorted()
         let known = Self.hubNames(in: names)
         let prefixes = Self.prefixes(in: names)
         var counts: [String: (channels: Int, everyNode: String?, found: FoundHub)] = [:]

@@ -17,6 +17,8 @@ package protocol EnvelopeSink: AnyObject, Sendable {
     func abandoned(payloadOf bytes: Int)
     /// A payload that was not admitted has passed.
     func skipped(_ payload: SkippedPayload)
+    /// A message of a name that is not for batches: see ``SubscribedName/init(aside:)``. What precedes it was delivered.
+    func aside(_ payload: [UInt8])
     /// All channels are confirmed.
     func subscribed(_ subscription: Subscription)
     /// A subscription that had been confirmed has ended.
@@ -30,6 +32,8 @@ extension EnvelopeSink {
     package func abandoned(payloadOf bytes: Int) {}
     /// Ignored by default.
     package func skipped(_ payload: SkippedPayload) {}
+    /// Ignored by default.
+    package func aside(_ payload: [UInt8]) {}
 }
 
 /// The decision about a large payload.

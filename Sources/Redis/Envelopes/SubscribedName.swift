@@ -10,6 +10,9 @@ package struct SubscribedName: Sendable, Equatable {
         package let isPattern: Bool
     }
 
+    /// As ``channel``: its messages are no envelopes.
+    static let aside = -3
+
     /// What Redis is asked for.
     package let key: Key
     /// The index of its messages in ``EnvelopeBatch``.
@@ -31,6 +34,12 @@ package struct SubscribedName: Sendable, Equatable {
         channel = index
         self.keepsName = keepsName
         beginning = []
+    }
+
+    /// A channel whose messages go to ``EnvelopeSink/aside(_:)`` instead of a batch, in their place in the stream. For
+    /// rare messages.
+    package init(aside name: [UInt8]) {
+        self.init(channel: name, index: Self.aside, keepsName: false)
     }
 
     /// - Parameters:

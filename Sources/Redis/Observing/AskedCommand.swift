@@ -9,9 +9,11 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     case clientSetName = "client|setname"
     case clusterInfo = "cluster|info"
     case configGet = "config|get"
+    case exec
     case get
     case hello
     case info
+    case multi
     case ping
     case psubscribe
     case psync
@@ -59,4 +61,6 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     package static let tapping: [AskedCommand] = [.psync, .replconf, .ping]
     /// What pinging nodes uses in addition.
     package static let pinging: [AskedCommand] = [.publish]
+    /// What counting by markers uses in addition.
+    package static let marking: [AskedCommand] = [.multi, .exec, .publish]
 }

@@ -132,7 +132,7 @@ struct ReplyState: ~Copyable {
     @inline(__always)
     private mutating func take(payload: UnsafeRawBufferPointer) {
         guard messageChannel >= 0, let unretainedBatch else {
-            passedOver()
+            if messageChannel == SubscribedName.aside { setAside(payload) } else { passedOver() }
             return
         }
         if keepsName, let header {
@@ -144,6 +144,18 @@ struct ReplyState: ~Copyable {
         } else {
             unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: messageChannel, payload: payload) }
         }
+    }
+
+    /// A message that is no envelope: the sink gets it after the envelopes before it.
+    @inline(never)
+    private mutating func setAside(_ payload: UnsafeRawBufferPointer) {
+        guard let sink else { return }
+        if let before = batch, before.count > 0 {
+            batch = sink.nextBatch()
+            batch?.receivedAt = before.receivedAt
+            sink.deliver(before)
+        }
+        sink.aside(Array(payload))
     }
 
     /// A message that is not kept has ended.

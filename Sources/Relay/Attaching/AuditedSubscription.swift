@@ -21,6 +21,8 @@ struct AuditedSubscription: Sendable {
     private let subscriber: RedisSubscriber
     /// nil if the relay only subscribes.
     private let tap: RelayTap?
+    /// nil if no markers are published.
+    private let markers: MarkerWatch?
     private let attached: AttachedChannels
     private let includesConnections: Bool
     private let looksAtStop: Bool
@@ -32,12 +34,14 @@ struct AuditedSubscription: Sendable {
     ///   - eventLoopGroup: for the subscription alone, so that nothing else delays its socket.
     ///   - looksAtStop: whether to compare the counters when stopping too, which may take seconds.
     ///   - tap: carries the channels instead as soon as it can.
+    ///   - markers: count what the server publishes; not with a tap.
     init(
         redis: RedisConfiguration, attached: AttachedChannels, includesConnections: Bool, reader: CounterReader,
         intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, tap: RelayTap? = nil,
-        logger: Logger
+        markers: MarkerWatch? = nil, logger: Logger
     ) {
         self.tap = tap
+        self.markers = markers
         self.includesConnections = includesConnections
         self.attached = attached
         self.looksAtStop = looksAtStop
@@ -51,7 +55,7 @@ struct AuditedSubscription: Sendable {
             configuration: redis,
             names: attached.all.enumerated().flatMap { $1.names(index: $0, connections: includesConnections) },
             header: .coreRecord, title: { attached.title }, eventLoopGroup: eventLoopGroup,
-            sink: tap?.subscriptionSink ?? intake, logger: logger,
+            sink: tap?.subscriptionSink ?? markers?.sink ?? intake, logger: logger,
             onSubscribed: { subscribed.yield() })
         tap?.onAttached { subscribed.yield() }
     }
@@ -135,6 +139,7 @@ struct AuditedSubscription: Sendable {
         let auditing = Task {
             for await _ in subscriptions { _ = await look(through: subscriber, isLast: false) }
         }
+        let marking = Task { await markers?.run(subscriber) }
         let finishing = NIOLockedValueBox<Task<[CounterReading]?, Never>?>(nil)
         let outcome = await withTaskCancellationOrGracefulShutdownHandler {
             await reading.result
@@ -145,6 +150,8 @@ struct AuditedSubscription: Sendable {
             }
         }
         auditing.cancel()
+        marking.cancel()
+        await marking.value
         subscribed.finish()
         // After everything from the subscription.
         if let task = finishing.withLockedValue({ $0 }), let counters = await task.value {

@@ -6,7 +6,7 @@ import Redis
 
 /// Pings nodes of the watched hubs of ASP.NET Core to measure the round trip through the backplane.
 ///
-/// The only part of a relay that publishes into the Redis that it watches; it runs only on request.
+/// Publishes into the Redis that it watches, as otherwise only ``MarkerWatch`` does; it runs only on request.
 struct CorePinger: Sendable {
     /// The longest wait for an ack. Nodes themselves wait 30 s.
     static let longestWait = Duration.seconds(10)

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import Preflight
 import Redis
+import Time
 
 /// Polls Redis over a separate connection for what the subscription cannot show: subscribers, counters, and the output
 /// buffer. It also performs the pre-flight once.
@@ -229,6 +230,7 @@ struct RedisWatch: Sendable {
         let channels = metrics.watched
         let names = channels.map { $0.channel.namesOfEveryNode }
         guard !names.isEmpty else { return }
+        let own = status.isSubscribed ? status.connectionID : -1
         var counts = try await subscribers(asked.own, of: names)
         if let nodes = asked.nodes, nodes !== asked.own {
             counts = zip(counts, try await subscribers(nodes, of: names)).map { own, master in
@@ -237,10 +239,15 @@ struct RedisWatch: Sendable {
         }
         // The relay counts as one, also where Redis does not count it.
         let uncounted = status.isTapped ? 1 : 0
+        // Its own subscription is no node's.
+        let isOwnSteady = status.isSubscribed && status.connectionID == own
+        let now = Moment.now().monotonic
         for (index, (names, counts)) in zip(channels.map { $0.index }, zip(names, counts)) {
-            metrics.setSubscribers(
-                counts.count == names.count ? counts.min().map { $0 + uncounted } : nil, channel: index,
-                countsNodes: asked.nodes != nil)
+            let count = counts.count == names.count ? counts.min().map { $0 + uncounted } : nil
+            metrics.setSubscribers(count, channel: index, countsNodes: asked.nodes != nil)
+            if asked.nodes != nil {
+                metrics.lookForDip(isOwnSteady ? count : nil, channel: index, at: now)
+            }
         }
     }
 

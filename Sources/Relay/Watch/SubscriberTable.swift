@@ -3,6 +3,10 @@ import Redis
 
 /// The used fields of one row of `CLIENT LIST TYPE pubsub`.
 struct SubscriberClient: Sendable, Equatable {
+    static let unnamed = "unnamed"
+
+    /// Of the connection, new for each; nil if unknown.
+    var id: Int?
     /// The client's name without control characters; `unnamed` if it has none.
     var name: String
     /// Without the port, which changes with each connection; `unix` for a socket.
@@ -21,7 +25,8 @@ struct SubscriberClient: Sendable, Equatable {
         let fields = InfoFields(client: line)
         guard let address = fields["addr"], let waiting = fields["omem"].flatMap({ Int($0) }) else { return nil }
         name = PrintableText.line(String((fields["name"] ?? "").unicodeScalars.prefix(Self.longestName)))
-        if name.isEmpty { name = "unnamed" }
+        if name.isEmpty { name = Self.unnamed }
+        id = fields["id"].flatMap { Int($0) }
         self.address = Self.withoutPort(address)
         channels = fields["sub"].flatMap { Int($0) } ?? 0
         self.waiting = waiting

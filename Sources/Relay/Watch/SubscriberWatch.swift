@@ -11,6 +11,7 @@ struct SubscriberWatch {
     private let logger: Logger
     private var pace = ClientListPace()
     private var table = SubscriberTable()
+    private var returns = SubscriberReturns()
     private var isPermitted = true
 
     init(metrics: SubscriberMetrics, logger: Logger) {
@@ -54,7 +55,11 @@ struct SubscriberWatch {
                     ])
             }
             let lines = (reply.text ?? "").split(whereSeparator: \.isNewline)
-            table.look(lines.lazy.compactMap { SubscriberClient(line: String($0)) }, at: answered)
+            let subscribers = lines.compactMap { SubscriberClient(line: String($0)) }
+            table.look(subscribers, at: answered)
+            // Before the call: it is made on a copy of what there is then.
+            let returned = returns.look(subscribers, of: client.endpoint, at: answered)
+            tell(returned)
             metrics.show(table, interval: pace.interval)
         } catch let error as RedisError where error.isRefusalOfCommand {
             isPermitted = false
@@ -68,7 +73,20 @@ struct SubscriberWatch {
     /// Redis does not answer.
     mutating func forget() {
         table = SubscriberTable()
+        returns.interrupted()
         metrics.forget(isSuspended: pace.isSuspended)
+    }
+
+    private func tell(_ returned: [SubscriberReturns.Return]) {
+        metrics.count(returned, of: returns.keys)
+        for node in returned {
+            logger.warning(
+                "a node was without its subscription, so it missed what was published meanwhile: its connection broke, or its process was restarted",
+                metadata: [
+                    "name": "\(node.key.name)", "ip": "\(node.key.address)", "connections": "\(node.connections)",
+                    "seconds_at_most": "\(node.awayAtMost / 1_000_000_000 + 1)",
+                ])
+        }
     }
 
     /// - Returns: nil if INFO is not permitted.
@@ -128,6 +146,8 @@ package struct SubscriberMetrics: Sendable {
     private let memory: Family<Gauge>
     private let slow: Family<Gauge>
     private let interval: Gauge
+    private let reconnects: Family<Counter>
+    private let counted = NIOLockedValueBox<Set<SubscriberTable.Key>>([])
     private let shown = NIOLockedValueBox<SubscriberTable?>(nil)
 
     init(_ registry: Registry) {
@@ -150,6 +170,11 @@ package struct SubscriberMetrics: Sendable {
             help:
                 "1 while 1 MiB or more waits for the subscriber in two checks 5 s apart: it reads too slowly or not at all. Detected late: the kernel buffers a few megabytes before Redis does.",
             labels: Self.labels)
+        reconnects = registry.counterFamily(
+            "signalr_backplane_subscriber_reconnects_total",
+            help:
+                "Subscribed connections of a node that took the place of others, by client name and address: in between, for at most the time between two listings or since it was last listed, the node was without them and missed what was published. Because its connection broke, or its process was restarted. Only for clients with a name.",
+            labels: Self.labels, limit: ChildLimit(maximumChildren: SubscriberReturns.limit))
         interval = registry.gauge(
             "backplane_relay_subscriber_poll_interval_seconds",
             help:
@@ -175,6 +200,17 @@ package struct SubscriberMetrics: Sendable {
             }
         }
         interval.set(Double(nanoseconds) * 1e-9)
+    }
+
+    /// - Parameter keys: all known nodes; the others have been gone for long.
+    func count(_ returned: [SubscriberReturns.Return], of keys: Set<SubscriberTable.Key>) {
+        let gone = counted.withLockedValue { counted in
+            defer { counted = keys }
+            return counted.subtracting(keys)
+        }
+        for key in gone { reconnects.remove(key.name, key.address) }
+        for key in keys { _ = reconnects.with(key.name, key.address) }
+        for node in returned { reconnects.with(node.key.name, node.key.address).increment(by: node.connections) }
     }
 
     /// Redis does not answer, or must not be asked.

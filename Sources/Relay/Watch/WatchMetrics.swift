@@ -13,6 +13,7 @@ package struct WatchMetrics: Sendable {
         let metrics: ChannelMetrics
         /// nil until Redis has answered.
         var subscribers: Int?
+        var dip = SubscriberDip()
         /// A similar channel name, if this one has no other subscribers.
         var meant: String?
         /// Payload bytes already counted as egress.
@@ -29,6 +30,7 @@ package struct WatchMetrics: Sendable {
     /// By channel index.
     private let attached: NIOLockedValueBox<[Channel]>
     private let subscribers: Family<Gauge>
+    private let dips: Family<Counter>
     private let nodes: Family<Gauge>
     private let issuedID: Family<Gauge>
     private let unseenIDs: Family<Gauge>
@@ -51,6 +53,11 @@ package struct WatchMetrics: Sendable {
             "signalr_backplane_subscribers",
             help:
                 "Subscribers of the channel, this relay included (also while it reads the replication stream); fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes.",
+            labels: ChannelMetrics.labels)
+        dips = registry.counterFamily(
+            "signalr_backplane_subscriber_dips_total",
+            help:
+                "Times that the number of subscribers of the channel fell and rose again within ten minutes: a node was without its subscription meanwhile, or nodes were replaced. Shorter absences than 5 s are seen by chance only; subscriber_reconnects_total names the node.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",
@@ -139,6 +146,7 @@ package struct WatchMetrics: Sendable {
     /// - Parameter countsNodes: false for the number of a replica alone, to which nodes do not subscribe.
     func setSubscribers(_ count: Int?, channel index: Int, countsNodes: Bool = true) {
         let (metrics, fresh) = attached.withLockedValue { attached in
+            if count == nil || !countsNodes { attached[index].dip = SubscriberDip() }
             attached[index].subscribers = attached[index].isLeft || !countsNodes ? nil : count
             let metrics = attached[index].metrics
             guard count != nil else { return (metrics, 0) }
@@ -149,6 +157,15 @@ package struct WatchMetrics: Sendable {
         set(subscribers, index, count.map { Double($0) })
         guard let count, metrics.dialect == .signalR2 else { return }
         egressBytes.with(metrics.channel, metrics.dialect.label).increment(by: fresh * (count + Self.otherCopies))
+    }
+
+    /// - Parameter count: nil if unknown, or if it may lack this relay.
+    func lookForDip(_ count: Int?, channel index: Int, at now: UInt64) {
+        let (metrics, isBack) = attached.withLockedValue { attached in
+            (attached[index].metrics, attached[index].dip.look(attached[index].isLeft ? nil : count, at: now))
+        }
+        let counter = dips.with(metrics.channel, metrics.dialect.label)
+        if isBack { counter.increment() }
     }
 
     func setNodes(_ count: Int?, channel: Int) { set(nodes, channel, count.map { Double($0) }) }

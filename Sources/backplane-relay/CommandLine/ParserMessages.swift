@@ -15,7 +15,7 @@ enum ArgumentForms {
         "size": size, "bytes": size, "tap-full-sync-limit": size,
         "min-free-disk": "a size such as 1GiB, or 0 for no limit",
         "duration": span, "interval": span, "ping": span, "horizon": span, "cap-gap": span, "retain-age": span,
-        "segment-age": span,
+        "segment-age": span, "markers": span,
         "segment-duration": span, "archive-timeout": span, "store-size": size, "max-envelope": size,
         "seconds": "seconds above 0, such as 5 or 0.5",
         "listen": "an address and its port, such as 127.0.0.1:9464, [::1]:9464 or :9464 (all addresses)",

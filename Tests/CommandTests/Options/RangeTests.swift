@@ -31,6 +31,9 @@ import Testing
             (["hub", "--channel", "c", "--max-connections", "0"] + redis, "from 1 to 1000000"),
             (["hub", "--channel", "c", "--store-size", "1"] + redis, "64KiB or more"),
             (["check", "--channel", "c", "--interval", "1ms"] + redis, "from 1s to"),
+            (["run", "--channel", "c", "--markers", "500ms"] + redis, "--markers"),
+            (["run", "--channel", "c", "--markers", "500ms"] + redis, "from 1s to"),
+            (["run", "--channel", "c", "--markers", "5s", "--tap=prefer"] + redis, "only without --tap"),
             (["check", "--core", "--ping", "--core-hub", "H", "--ping-count", "0"] + redis, "from 1 to 100"),
             (["check", "--core", "--ping", "--core-hub", "H", "--ping-connections", "101"] + redis, "from 1 to 100"),
         ])
@@ -47,6 +50,7 @@ import Testing
     @Test(arguments: [
         ["run", "--channel", "c", "--buffer", "1MiB"] + redis, ["cat", "x", "--limit", "1"],
         ["run", "--channel", "c", "--record", "d", "--segment-size", "64KiB"] + redis,
+        ["run", "--channel", "c", "--markers", "1s"] + redis,
         ["replay", "x", "--to", "redis://h", "--speed", "0.001"],
         ["replay", "x", "--to", "redis://h", "--speed", "1000x"],
         ["replay", "x", "--to", "redis://h", "--speed", "max"],

@@ -68,7 +68,7 @@ struct ManagedServiceTests {
                 ]
                 let watched = ["--channel", "chat", "--core"]
                 try await redis.withCoreNode(CoreHub(type: "Chat.ChatHub"), also: [(.connection, "c1")]) {
-                    try await RelayProcess.with(connection + watched + ["--ping", "1s"]) { relay in
+                    try await RelayProcess.with(connection + watched + ["--ping", "1s", "--markers", "1s"]) { relay in
                         for arguments in [
                             ["run", "--check-only", "--listen", "127.0.0.1:0"] + connection + watched,
                             ["tail", "--duration", "1s"] + connection + watched,
@@ -79,6 +79,7 @@ struct ManagedServiceTests {
                         }
                         let asked = #"backplane_relay_redis_command_seconds_count{command="publish"}"#
                         try await relay.waitForMetric(asked, atLeast: 1)
+                        try await relay.waitForMetric("backplane_relay_marker_published_total", atLeast: 1)
                         let other = #"backplane_relay_redis_command_seconds_count{command="other"}"#
                         #expect(try await relay.metric(other) == 0)
                     }
@@ -88,7 +89,10 @@ struct ManagedServiceTests {
                 let listed = Set(AskedCommand.allCases.map(\.rawValue))
                 #expect(names.subtracting(listed) == ["config|resetstat"])
                 // As seen by the server: the test proves something.
-                #expect(names.isSuperset(of: ["pubsub|channels", "client|list", "hello", "psubscribe", "acl|whoami"]))
+                #expect(
+                    names.isSuperset(of: [
+                        "pubsub|channels", "client|list", "hello", "psubscribe", "acl|whoami", "exec",
+                    ]))
             }
         }
     }
