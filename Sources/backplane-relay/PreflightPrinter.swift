@@ -35,6 +35,7 @@ struct PreflightPrinter {
                     replica.asked.map { "\($0), the master, for subscribers, channels and counters" }
                         ?? "only the replica, which does not count the nodes: its master cannot be asked"))
         }
+        if let cluster = report.cluster { lines += ClusterLines(report: cluster).lines.map { line($0.label, $0.text) } }
         if let user = report.user { lines.append(line("user", user)) }
         if let difference = report.clockDifferenceNanoseconds {
             let amount = Format.seconds(seconds(difference.magnitude))
@@ -55,7 +56,9 @@ struct PreflightPrinter {
             report.core != nil || report.channels.contains(where: { !isShared($0, clients) })
         {
             lines.append(
-                line("subscribers", "of all channels of this server: \(text(of: clients))"))
+                line(
+                    "subscribers",
+                    "of all channels of this \(report.cluster == nil ? "server" : "cluster"): \(text(of: clients))"))
         }
         if let tap = report.tap { lines += TapLines(report: tap).lines.map { line($0.label, $0.text) } }
         if let forward { lines.append(line("forward", forward)) }
