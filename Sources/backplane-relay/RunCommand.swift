@@ -168,6 +168,11 @@ struct RunCommand: AsyncParsableCommand {
             from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
+        if ping != nil, report.cluster != nil {
+            problems.append(
+                "--ping: the nodes of an application are not pinged through a cluster, where PUBLISH does not tell whether one of them listens; leave it out"
+            )
+        }
         let printer = PreflightPrinter(
             report: report,
             findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))

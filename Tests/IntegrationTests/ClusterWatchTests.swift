@@ -140,6 +140,11 @@ struct ClusterWatchTests {
                         "+cluster|info +cluster|shards +cluster|myid",
                         "SignalR 2 does not support Redis Cluster",
                     ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
+                    let refused = try await Finished.relay(arguments + ["--ping", "30s", "--tap"])
+                    #expect(refused.exit == .code(1))
+                    for part in ["problem       --ping: ", "it runs in cluster mode, where the replication stream"] {
+                        #expect(refused.output.contains(part), "\(part) in:\n\(refused.output)")
+                    }
                     let list = try await Finished.relay(["channels", "--redis", other.url])
                     #expect(list.output.contains(#/chat +SignalR 2 +2 +7/#), "\(list.output)\(list.errors)")
                     #expect(list.output.contains(#/ChatHub +ASP.NET Core +2/#), "\(list.output)")
