@@ -207,5 +207,5 @@ package struct ClusterHealth: Sendable, Equatable {
 
     /// For `/-/ready` and the log, while it is not.
     static let reason =
-        "the cluster is down as the node subscribed to sees it (cluster_state:fail): what is published at nodes that it cannot reach does not arrive"
+        "the cluster is down as the node subscribed to sees it (cluster_state:fail): it is cut off from other nodes, whose messages then do not arrive, or a slot has no node"
 }
