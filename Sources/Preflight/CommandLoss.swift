@@ -35,7 +35,11 @@ extension AskedCommand {
         case .replconf: "the tap, like PSYNC: its link would not stay"
         case .publish: "pings of nodes: backplane_relay_core_ping_seconds; markers: backplane_relay_marker_*"
         case .multi, .exec: "markers: backplane_relay_marker_*"
-        case .clusterInfo: "whether it is a cluster, where neither INFO nor HELLO tells it"
+        case .clusterInfo:
+            "whether it is a cluster, where neither INFO nor HELLO tells it; of a cluster backplane_relay_cluster_state_ok, and whether the node subscribed to is cut off"
+        case .clusterShards:
+            "of a cluster what is asked of all its nodes (signalr_backplane_subscribers, signalr_backplane_nodes, the discovery of hubs, the counters at other nodes), and which nodes to try when the configured ones go"
+        case .clusterMyID: "of a cluster what is asked of all its nodes: one would be counted twice"
         case .hello:
             "with a password file: the renewal of a subscription's login; when the server ends the connection after a change of the password, the relay reconnects"
         case .auth: "the login"

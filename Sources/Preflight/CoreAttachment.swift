@@ -76,6 +76,7 @@ package struct RelayAccess: Sendable {
     private let includesConnections: Bool
     private let channels: [String]
     private let hasReadOnlyKeys: Bool
+    private let isCluster: Bool
     private let pings: Bool
     private let marks: Bool
 
@@ -93,6 +94,7 @@ package struct RelayAccess: Sendable {
         self.hubs = hubs
         self.includesConnections = includesConnections
         self.channels = channels
+        isCluster = server?.mode == "cluster"
         // Read-only key patterns exist since Redis 7 and in every version of Valkey.
         let major = server.flatMap { $0.version.split(separator: ".").first }.flatMap { Int($0) }
         hasReadOnlyKeys = server?.product == "Valkey" || major ?? 7 >= 7
@@ -113,6 +115,7 @@ package struct RelayAccess: Sendable {
     private var commands: String {
         // Markers include what pings need.
         (AskedCommand.watching + (channels.isEmpty ? [] : AskedCommand.counting)
+            + (isCluster ? AskedCommand.spanning : [])
             + (marks ? AskedCommand.marking : pings ? AskedCommand.pinging : []))
             .map { "+" + $0.rawValue }.joined(separator: " ")
     }

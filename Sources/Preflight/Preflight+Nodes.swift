@@ -44,9 +44,10 @@ extension Preflight {
         of client: RedisClient, _ configuration: RedisConfiguration, _ eventLoopGroup: any EventLoopGroup,
         _ body: (NodesPlace) async throws -> Value
     ) async throws -> Value {
-        guard configuration.use == .watch, case .replica? = try await client.role() else {
-            return try await body(.here)
-        }
+        // A node of a cluster answers for all of them.
+        guard configuration.use == .watch, try await !client.spanCluster(eventLoopGroup),
+            case .replica? = try await client.role()
+        else { return try await body(.here) }
         let master: RedisClient
         do {
             master = try await MasterSearch(configuration, eventLoopGroup: eventLoopGroup).connect(toMasterOf: client)

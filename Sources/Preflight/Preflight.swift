@@ -125,7 +125,7 @@ package struct Preflight {
             report.server = server
             report.missingFields = InfoField.missing(in: text)
             report.objection = configuration.objection(to: server, at: client.endpoint)?.description
-            report.replica = try await replica(text)
+            report.replica = client.answersForCluster ? nil : try await replica(text)
             // A replica gets the counters from its master, whose settings decide; unknown if that cannot be asked.
             var keeper: String? = text
             if report.replica != nil {
@@ -139,9 +139,10 @@ package struct Preflight {
                 report.persistence = fields["aof_enabled"].map { RedisPersistence(appendOnlyFile: $0 == "1") }
             }
         }
-        if report.objection == nil, try await client.isCluster(report.server) == true {
+        if report.objection == nil, configuration.use == .publish, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
         }
+        report.cluster = try await cluster(&report)
         // Such a server refuses most of the following commands, or its replies mean nothing.
         guard report.objection == nil else { return report }
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
@@ -205,7 +206,11 @@ package struct Preflight {
             report.core = core.map { CoreReport($0) }
             return
         }
-        switch try await ChannelDirectory(client: place).names(&policy) {
+        let listed: Result<[String], ChannelsUnknown>
+        do { listed = try await ChannelDirectory(client: place).names(&policy) } catch let error as RedisError
+            where error.isAboutCluster
+        { listed = .failure(ChannelsUnknown(error.description)) }
+        switch listed {
         case .success(let names):
             groups = ChannelGroups(names)
             if let core { covered = CoreDiscovery.covered(in: names.map { Array($0.utf8) }, prefix: core.prefix) }
@@ -271,6 +276,8 @@ package struct Preflight {
         do {
             return try await (place ?? client).send(command)
         } catch let error as RedisError {
+            // The report of the cluster says why.
+            if error.isAboutCluster { return nil }
             guard error.isRefusalOfCommand || error.isUnspecific else { throw error }
             report.refused(command)
             return nil

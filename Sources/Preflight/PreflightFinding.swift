@@ -69,7 +69,8 @@ extension PreflightReport {
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
-            + replicaFindings + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
+            + replicaFindings + clusterFindings + channels.flatMap(findings(of:))
+            + (core?.findings(clients: clients) ?? [])
             + (tap?.findings ?? []) + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 

@@ -45,8 +45,10 @@ package struct PreflightReport: Sendable {
     package var roundTripNanoseconds: UInt64 = 0
     /// nil if INFO is not permitted.
     package var server: RedisServerInfo?
-    /// nil for a master, and if INFO is not permitted.
+    /// nil for a master, a node of a cluster, and if INFO is not permitted.
     package var replica: ReplicaReport?
+    /// nil if the server is no node of a cluster.
+    package var cluster: ClusterReport?
     /// nil if INFO is not permitted.
     package var memory: RedisMemory?
     /// nil if INFO is not permitted.

@@ -37,6 +37,7 @@ struct PreflightPrinter {
                     replica.asked.map { "\($0), the master, for subscribers, channels and counters" }
                         ?? "only the replica, which does not count the nodes: its master cannot be queried"))
         }
+        if let cluster = report.cluster { lines += ClusterLines(report: cluster).lines.map { line($0.label, $0.text) } }
         if let user = report.user { lines.append(line("user", user)) }
         if let difference = report.clockDifferenceNanoseconds {
             let amount = Format.seconds(seconds(difference.magnitude))
@@ -57,7 +58,9 @@ struct PreflightPrinter {
             report.core != nil || report.channels.contains(where: { !isShared($0, clients) })
         {
             lines.append(
-                line("subscribers", "of all channels of this server: \(text(of: clients))"))
+                line(
+                    "subscribers",
+                    "of all channels of this \(report.cluster == nil ? "server" : "cluster"): \(text(of: clients))"))
         }
         if let tap = report.tap { lines += TapLines(report: tap).lines.map { line($0.label, $0.text) } }
         if let markers {

@@ -190,8 +190,16 @@ struct RunCommand: AsyncParsableCommand {
             from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
+        if ping != nil, report.cluster != nil {
+            problems.append(
+                "--ping: the nodes of an application are not pinged through a cluster, where PUBLISH does not tell whether one of them listens; leave it out"
+            )
+        }
         var marking: MarkerReport?
-        if markers != nil, report.unreachable == nil, report.objection == nil {
+        if markers != nil, report.cluster != nil {
+            problems.append(
+                "--markers: each node of a cluster counts only what was published through it; leave it out")
+        } else if markers != nil, report.unreachable == nil, report.objection == nil {
             marking = await MarkerReport.ask(redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         }
         let printer = PreflightPrinter(

@@ -28,6 +28,7 @@ import Testing
             (.replica(endpoint: endpoint, master: nil), false),
             (.clusterMode(endpoint: endpoint), false),
             (.clusterUnknown(endpoint: endpoint), false),
+            (.cutOff(endpoint: endpoint), true), (.clusterIncomplete(reason: "r"), true),
             (.sentinelWantsLogin(endpoint: endpoint), false),
             (.sentinelRefusedLogin(endpoint: endpoint, reply: "x", isOwn: true), false),
             (.sentinel(endpoint: endpoint), false),

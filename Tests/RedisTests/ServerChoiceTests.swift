@@ -67,11 +67,12 @@ import Testing
         #expect(
             named.objection(to: Self.linked, at: Self.endpoint)
                 == .demotedMaster(endpoint: Self.endpoint, name: "mymaster"))
-        // A cluster is refused for either.
-        let cluster = RedisServerInfo(infoText: "redis_mode:cluster\r\nrole:master\r\n")
-        for use in [RedisUse.watch, .publish] {
+        // A cluster is watched, whatever the role of the node; nobody publishes there.
+        for role in ["master", "slave"] {
+            let cluster = RedisServerInfo(infoText: "redis_mode:cluster\r\nrole:\(role)\r\n")
+            #expect(Self.configuration(.watch).objection(to: cluster, at: Self.endpoint) == nil)
             #expect(
-                Self.configuration(use).objection(to: cluster, at: Self.endpoint)
+                Self.configuration(.publish).objection(to: cluster, at: Self.endpoint)
                     == .clusterMode(endpoint: Self.endpoint))
         }
     }

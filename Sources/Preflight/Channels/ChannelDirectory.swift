@@ -169,7 +169,7 @@ package struct ChannelDirectory: Sendable {
         do {
             return try await client.send(["GET", .text(key)]).text.flatMap { UInt64($0) }
         } catch let error as RedisError {
-            if case .serverError = error { return nil }
+            if error.concernsOneAnswer { return nil }
             if error.isRefusalOfCommand { return nil }
             throw error
         }

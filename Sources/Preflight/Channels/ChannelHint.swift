@@ -42,7 +42,7 @@ package struct ChannelHint {
                 isRefusalTold = true
                 return nil
             }
-        } catch RedisError.serverError {
+        } catch let error as RedisError where error.concernsOneAnswer {
             return nil
         }
         var meant: [String?] = channels.map { _ in nil }

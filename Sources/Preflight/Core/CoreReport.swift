@@ -133,7 +133,7 @@ struct CoreLook {
                 guard let parts, parts.count == 4 else { continue }
                 report.hubs[index].subscribers = parts[1].integer.map { Int($0) }
                 report.hubs[index].listeners = parts[3].integer.map { Int($0) }
-            } catch let error as RedisError where error.isRefusalOfCommand {
+            } catch let error as RedisError where error.isRefusalOfCommand || error.isAboutCluster {
                 return report
             }
         }

@@ -16,7 +16,9 @@ package final class RedisClient: Sendable {
     package let server: RedisEndpoint
     /// The same as `host:port`.
     package var endpoint: String { server.description }
-    private let configuration: RedisConfiguration
+    let configuration: RedisConfiguration
+    /// Answers what the server alone cannot; nil if it answers for itself.
+    let router = Mutex<(any CommandRouter)?>(nil)
     private let observer: RedisObserver?
     private let channel: any Channel
     private let handler: NIOLoopBound<ClientHandler>
@@ -199,13 +201,34 @@ package final class RedisClient: Sendable {
 
     /// Closes the connection without waiting.
     func abandon() {
+        router.withLock { $0 }?.abandon()
         channel.eventLoop.execute { [handler, endpoint] in
             handler.value.giveUp(.connectionClosed(endpoint: endpoint))
         }
     }
 
+    /// Makes a first use of the connection; closes it if that fails.
+    @discardableResult
+    func first(
+        isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void
+    ) async throws -> RedisClient {
+        do { try await body() } catch {
+            await close()
+            throw error
+        }
+        return self
+    }
+
     /// Sends one command; returns error replies as values.
     package func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
+        if let router = router.withLock({ $0 }), let reply = try await router.answer(arguments, askedOf: self) {
+            return reply
+        }
+        return try await askServer(arguments)
+    }
+
+    /// The same, answered by this server whatever the command is.
+    func askServer(_ arguments: [RESPArgument]) async throws -> RESPValue {
         var buffer = channel.allocator.buffer(capacity: 128)
         RESPEncoder.encode(arguments, into: &buffer)
         let command = AskedCommand(arguments)
@@ -275,53 +298,5 @@ extension [RESPArgument] {
             default: dropFirst().prefix(1)
             }
         return arguments.compactMap { if case .text(let text) = $0 { text } else { nil } }
-    }
-}
-
-extension RedisClient {
-    /// Whether the server runs in cluster mode, by `INFO`, `HELLO` and `CLUSTER INFO`.
-    ///
-    /// - Parameter info: the server's INFO; nil if not permitted.
-    /// - Returns: nil if unknown.
-    /// - Throws: ``RedisError``, except for denied commands.
-    package func isCluster(_ info: RedisServerInfo?) async throws -> Bool? {
-        if let mode = info?.mode, !mode.isEmpty { return mode == "cluster" }
-        // Some servers omit sections of INFO unless requested.
-        if let text = try await ifPermitted(["INFO", "cluster"])?.text {
-            let mode = RedisServerInfo(infoText: text).mode
-            if !mode.isEmpty { return mode == "cluster" }
-        }
-        if let fields = try await ifPermitted(["HELLO"])?.array {
-            for (name, value) in zip(fields, fields.dropFirst()) where name.text == "mode" {
-                if let mode = value.text, !mode.isEmpty { return mode == "cluster" }
-            }
-        }
-        do {
-            guard let text = try await ifPermitted(["CLUSTER", "INFO"])?.text else { return nil }
-            // A standalone server that emulates a cluster replies too; its size decides.
-            return text.contains("cluster_state") ? true : nil
-        } catch RedisError.serverError(_, let reply) where reply.contains("cluster support disabled") {
-            return false
-        }
-    }
-
-    /// - Throws: ``RedisError`` if the server is a cluster or a replica, or may be one: publishing there is not
-    ///   supported.
-    /// - Returns: the server's INFO; nil if not permitted.
-    package func requirePublishable(of configuration: RedisConfiguration) async throws -> RedisServerInfo? {
-        var info: RedisServerInfo?
-        do { info = try await serverInfo() } catch let error as RedisError where error.isRefusalOfCommand {}
-        if let info, let objection = configuration.objection(to: info, at: endpoint) { throw objection }
-        switch try await isCluster(info) {
-        case true?: throw RedisError.clusterMode(endpoint: endpoint)
-        case false?: return info
-        case nil: throw RedisError.clusterUnknown(endpoint: endpoint)
-        }
-    }
-
-    private func ifPermitted(_ command: [RESPArgument]) async throws -> RESPValue? {
-        do { return try await send(command) } catch let error as RedisError where error.isRefusalOfCommand {
-            return nil
-        }
     }
 }

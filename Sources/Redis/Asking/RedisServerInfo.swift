@@ -150,7 +150,8 @@ extension RedisConfiguration {
     /// The same by INFO, which also reports cluster mode, and if ROLE is denied.
     package func objection(to info: RedisServerInfo, at endpoint: String) -> RedisError? {
         switch (info.mode, info.role) {
-        case ("cluster", _): .clusterMode(endpoint: endpoint)
+        // Each node delivers what is published at any other, whatever its role.
+        case ("cluster", _): use == .watch ? nil : .clusterMode(endpoint: endpoint)
         case ("sentinel", _): .sentinel(endpoint: endpoint)
         case (_, "slave"), (_, "replica"):
             objectionToReplica(at: endpoint, of: info.master, isLinked: info.isLinked)

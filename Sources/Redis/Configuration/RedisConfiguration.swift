@@ -48,8 +48,13 @@ public struct RedisConfiguration: Sendable, Equatable {
     package var use = RedisUse.publish
     /// Which of several servers to watch.
     package var preference = ServerPreference.replica
-    /// Whether to watch a replica without a link to its master, if there is nothing better.
+    /// Whether to watch a replica without a link to its master, or a node cut off from its cluster, if there is nothing
+    /// better.
     package var acceptsBrokenLink = true
+    /// The cluster that the servers belong to, if they do; nil if they are not watched, or sentinels name them.
+    package var learned: LearnedServers?
+    /// Whether only the servers of the address are tried, even if more were learned.
+    var isPinned = false
     /// What a server must be in this round of a search; nil for what ``use`` needs.
     var demand: ServerDemand?
     /// Settings that were recognized but have no effect, as sentences for the operator.

@@ -28,13 +28,14 @@ enum ServerDemand: Sendable, Equatable {
 }
 
 extension RedisConfiguration {
-    /// The same configuration for observing: replicas are accepted.
+    /// The same configuration for observing: replicas and nodes of a cluster are accepted.
     ///
     /// - Parameter preference: of several servers; a single address is used as it is.
     package func watching(_ preference: ServerPreference = .replica) -> RedisConfiguration {
         var watching = self
         watching.use = .watch
         watching.preference = preference
+        if sentinelMaster == nil { watching.learned = LearnedServers() }
         return watching
     }
 
@@ -43,11 +44,25 @@ extension RedisConfiguration {
         var pinned = self
         pinned.servers = [server]
         pinned.sentinelMaster = nil
+        pinned.isPinned = true
         return pinned
+    }
+
+    /// The servers to try, in order: those of the address, then others of their cluster.
+    var candidates: [RedisEndpoint] {
+        isPinned ? servers : servers + (learned?.servers(besides: servers) ?? [])
     }
 
     /// Whether there may be several servers to choose from.
     package var hasChoice: Bool { sentinelMaster != nil || servers.count > 1 }
+
+    /// The same, for the rounds of a search that may end at any node of a cluster: each delivers what is published at
+    /// any other, whatever its role and its link.
+    var demandsOfCluster: [ServerDemand] {
+        let demands = demands
+        guard use == .watch, learned?.isCluster == true, demands.last != .any else { return demands }
+        return demands + [.any]
+    }
 
     /// What a server must be, in the order of the rounds of a search among the servers of the address.
     var demands: [ServerDemand] {

@@ -18,6 +18,7 @@ struct RedisRoute: Sendable {
     ) async throws -> Value {
         var tried: [RedisEndpoint] = []
         var failures: [RedisEndpoint: RedisError] = [:]
+        var cutOff: [(server: RedisEndpoint, asked: RedisConfiguration)] = []
         for (demand, servers) in try await rounds() {
             // A server that failed for a reason other than its role fails again.
             for server in servers where failures[server]?.isAboutRole ?? true {
@@ -26,23 +27,34 @@ struct RedisRoute: Sendable {
                 var asked = configuration
                 asked.demand = demand
                 do {
-                    if probes, configuration.use == .watch, configuration.hasChoice {
+                    if probes || avoidsCutOff, hasChoice {
                         try await ServerProbe(eventLoopGroup: eventLoopGroup).look(at: server, asked)
                     }
                     return try await use(server, asked)
                 } catch let error as RedisError {
                     failures[server] = error
+                    if case .cutOff = error { cutOff.append((server, asked)) }
                 }
             }
+        }
+        // Better than nothing: it still delivers what is published on its side.
+        for (server, asked) in cutOff where configuration.acceptsBrokenLink {
+            do { return try await use(server, asked) } catch let error as RedisError { failures[server] = error }
         }
         let reasons = tried.compactMap { failures[$0] }
         if reasons.count == 1 { throw reasons[0] }
         throw RedisError.noneOf(reasons)
     }
 
+    private var hasChoice: Bool {
+        configuration.use == .watch && (configuration.hasChoice || configuration.candidates.count > 1)
+    }
+
+    private var avoidsCutOff: Bool { !configuration.acceptsBrokenLink && configuration.learned?.isCluster == true }
+
     private func rounds() async throws -> [(demand: ServerDemand, servers: [RedisEndpoint])] {
         guard configuration.sentinelMaster != nil else {
-            return configuration.demands.map { ($0, configuration.servers) }
+            return configuration.demandsOfCluster.map { ($0, configuration.candidates) }
         }
         let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)
         guard configuration.use == .watch, configuration.preference != .master else {

@@ -131,6 +131,8 @@ package struct Subscription: Sendable, Equatable {
     package var master: String? { if case .replica(let master) = role { master } else { nil } }
     /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
+    /// Whether the server is a node of a cluster; false if INFO is not permitted.
+    package var isCluster: Bool { server?.mode == "cluster" }
     /// What the same INFO says of replication; nil if it does not.
     package var replication: ReplicationReport?
     /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.

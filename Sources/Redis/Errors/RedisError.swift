@@ -35,9 +35,14 @@ package enum RedisError: Error, Equatable, Sendable {
 
     /// `master` is the replica's master, if known.
     case replica(endpoint: String, master: String?)
+    /// The caller wants to publish to a cluster.
     case clusterMode(endpoint: String)
     /// It is unknown whether the server is a cluster, and the caller wants to publish.
     case clusterUnknown(endpoint: String)
+    /// A node of a cluster says `cluster_state:fail`, and another may be better.
+    case cutOff(endpoint: String)
+    /// Not every node of a cluster can be asked, so an answer for all of them is unknown.
+    case clusterIncomplete(reason: String)
     /// A sentinel instead of a server.
     case sentinel(endpoint: String)
     /// None of several servers can be used.
@@ -71,7 +76,7 @@ package enum RedisError: Error, Equatable, Sendable {
     package var isTransient: Bool {
         switch self {
         case .cannotConnect, .connectionClosed, .noAnswer, .noSentinel, .demotedMaster, .passedOver, .masterAway,
-            .loading, .cannotPersist, .outOfMemory, .readOnly:
+            .cutOff, .clusterIncomplete, .loading, .cannotPersist, .outOfMemory, .readOnly:
             true
         case .notRedis, .tlsFile, .passwordFile, .authenticationRequired, .authenticationFailed, .notPermitted,
             .sentinelWantsLogin, .sentinelRefusedLogin, .clusterUnknown, .wrongDatabase, .replica, .clusterMode,
@@ -91,6 +96,14 @@ package enum RedisError: Error, Equatable, Sendable {
     var isAboutRole: Bool {
         switch self {
         case .replica, .demotedMaster, .passedOver: true
+        default: false
+        }
+    }
+
+    /// True if the connection is usable: only this answer is not to be had, and may be the next time.
+    package var concernsOneAnswer: Bool {
+        switch self {
+        case .serverError, .clusterIncomplete: true
         default: false
         }
     }
@@ -145,9 +158,13 @@ extension RedisError: CustomStringConvertible {
         case .replica(let endpoint, let master):
             "Redis at \(endpoint) is a replica\(master.map { " of \($0)" } ?? ""); name the master, or let Sentinel find it: redis+sentinel://host:26379/mymaster"
         case .clusterMode(let endpoint):
-            "Redis at \(endpoint) runs in cluster mode, which is not supported, neither for SignalR 2 nor for ASP.NET Core SignalR; name a Redis without cluster mode"
+            "Redis at \(endpoint) runs in cluster mode: a cluster can be watched, but publishing there is not supported, neither for SignalR 2 nor for ASP.NET Core SignalR; name a Redis without cluster mode"
         case .clusterUnknown(let endpoint):
             "cannot determine whether Redis at \(endpoint) runs in cluster mode, where publishing is not supported; permit INFO, HELLO or CLUSTER INFO"
+        case .cutOff(let endpoint):
+            "Redis at \(endpoint) is cut off from its cluster (cluster_state:fail)"
+        case .clusterIncomplete(let reason):
+            "not every node of the cluster can be asked: \(reason)"
         case .sentinel(let endpoint):
             "the server at \(endpoint) is a sentinel, not a Redis server; write redis+sentinel://\(endpoint)/mymaster, or add serviceName=mymaster"
         case .noneOf(let errors):

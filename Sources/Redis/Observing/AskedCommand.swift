@@ -8,6 +8,8 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     case clientList = "client|list"
     case clientSetName = "client|setname"
     case clusterInfo = "cluster|info"
+    case clusterMyID = "cluster|myid"
+    case clusterShards = "cluster|shards"
     case configGet = "config|get"
     case exec
     case get
@@ -49,8 +51,8 @@ package enum AskedCommand: String, CaseIterable, Sendable {
 
     /// What a watching relay needs or uses, in the order of the line that grants it.
     ///
-    /// Not in it: AUTH and HELLO, which need no permission, and CLUSTER INFO, which is asked only if INFO does not tell
-    /// the mode.
+    /// Not in it: AUTH and HELLO, which need no permission, and what only a cluster is asked; CLUSTER INFO also if INFO
+    /// does not tell the mode.
     package static let watching: [AskedCommand] = [
         .subscribe, .psubscribe, .unsubscribe, .punsubscribe, .ping, .info, .role, .pubsubNumSub, .pubsubChannels,
         .clientSetName, .clientID, .clientList, .configGet, .time, .whoAmI,
@@ -59,6 +61,8 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     package static let counting: [AskedCommand] = [.get, .select]
     /// What reading the replication stream needs in addition.
     package static let tapping: [AskedCommand] = [.psync, .replconf, .ping]
+    /// What watching a cluster uses in addition, at each of its nodes.
+    package static let spanning: [AskedCommand] = [.clusterInfo, .clusterShards, .clusterMyID]
     /// What pinging nodes uses in addition.
     package static let pinging: [AskedCommand] = [.publish]
     /// What counting by markers uses in addition.

@@ -16,18 +16,21 @@ package struct MasterSearch: Sendable {
         self.eventLoopGroup = eventLoopGroup
     }
 
-    /// Connects to the master of what is watched.
+    /// Connects to the master of what is watched, or to a node of a cluster, which then answers for all its nodes.
     ///
     /// - Throws: ``RedisError`` if what is watched cannot be reached; ``RedisError/masterAway(replica:master:reason:)``
     ///   if it is a replica whose master cannot be asked; `CancellationError`.
     package func connect() async throws -> RedisClient {
         if configuration.hasChoice {
             // Sentinels, or the address, name the master.
-            do { return try await RedisClient.connect(to: direct, eventLoopGroup: eventLoopGroup) } catch is RedisError
-            {}
+            do {
+                let client = try await RedisClient.connect(to: direct, eventLoopGroup: eventLoopGroup)
+                return try await client.first { try await client.spanCluster(eventLoopGroup) }
+            } catch is RedisError {}
         }
         let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
         do {
+            if try await client.spanCluster(eventLoopGroup) { return client }
             guard case .replica? = try await client.role() else { return client }
             let master = try await connect(toMasterOf: client)
             await client.close()
@@ -119,10 +122,15 @@ struct ServerProbe: Sendable {
     let eventLoopGroup: any EventLoopGroup
 
     /// - Parameter configuration: with what the server must be.
-    /// - Throws: ``RedisError`` if it is not that, or cannot be reached.
+    /// - Throws: ``RedisError`` if it is not that, cannot be reached, or is cut off from its cluster.
     func look(at server: RedisEndpoint, _ configuration: RedisConfiguration) async throws {
         let client = try await RedisClient.connect(
             to: server, of: configuration, purpose: .server, on: eventLoopGroup.next())
+        try await client.first {
+            if try await client.isCluster(nil) == true, try await client.clusterState()?.isOK == false {
+                throw RedisError.cutOff(endpoint: client.endpoint)
+            }
+        }
         await client.close()
     }
 }

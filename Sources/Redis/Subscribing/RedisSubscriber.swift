@@ -232,6 +232,7 @@ package final class RedisSubscriber: Sendable {
         return try await withTaskCancellationHandler {
             let subscription = try await subscribed.futureResult.get()
             place.withLockedValue { $0 = server }
+            if subscription.isCluster { configuration.learned?.foundCluster() }
             onSubscribed()
             self.onSubscribed()
             log(subscription, at: server)
@@ -246,9 +247,10 @@ package final class RedisSubscriber: Sendable {
     private func log(_ subscription: Subscription, at server: RedisEndpoint) {
         var metadata: Logger.Metadata = ["redis": "\(server)", "channels": "\(title())"]
         if case .replica(let master) = subscription.role { metadata["replica_of"] = "\(master ?? "unknown")" }
+        if subscription.isCluster { metadata["mode"] = "cluster" }
         logger.info("subscribed", metadata: metadata)
         guard configuration.use == .watch, configuration.hasChoice, configuration.preference == .replica,
-            subscription.role == .master
+            subscription.role == .master, !subscription.isCluster
         else { return }
         logger.notice(
             "no replica with a link to its master was found, so the master is watched", metadata: ["redis": "\(server)"]

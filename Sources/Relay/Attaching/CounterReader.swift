@@ -7,20 +7,24 @@ import Redis
 struct CounterReader: Sendable {
     /// The longest time for one reading, from the connection to the last reply.
     static let timeout = Duration.seconds(2)
+    /// How long another node of a cluster may take to pass on what it has published: messages come over the cluster's
+    /// own links, usually within a millisecond.
+    private static let busTime = Duration.seconds(1)
 
     let redis: RedisConfiguration
     let channels: [String]
     let eventLoopGroup: any EventLoopGroup
 
-    /// Never fails, and takes at most ``timeout``: unreadable counters are marked per channel.
+    /// Never fails, and takes at most ``timeout``, of a cluster a second more: unreadable counters are marked per channel.
     ///
     /// - Parameter server: the server subscribed to; nil to search for one.
     func read(at server: RedisEndpoint? = nil) async -> [CounterReading] {
         let redis = server.map { self.redis.pinned(to: $0) } ?? self.redis
+        let timeout = Self.timeout + (redis.learned?.isCluster == true ? Self.busTime : .zero)
         return await withTaskGroup(of: [CounterReading]?.self) { group in
             group.addTask { try? await ask(redis) }
             group.addTask {
-                try? await Task.sleep(for: Self.timeout)
+                try? await Task.sleep(for: timeout)
                 return nil
             }
             let first = await group.next() ?? nil
@@ -31,6 +35,13 @@ struct CounterReader: Sendable {
 
     private func ask(_ redis: RedisConfiguration) async throws -> [CounterReading] {
         let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+        let isCluster = redis.learned?.isCluster == true
+        if isCluster {
+            do { try await client.spanCluster(eventLoopGroup) } catch {
+                await client.close()
+                throw error
+            }
+        }
         let readings = await withTaskCancellationHandler {
             await withTaskGroup(of: (Int, CounterReading).self) { group in
                 // All at once: a thousand channels take one round trip.
@@ -45,6 +56,8 @@ struct CounterReader: Sendable {
             Task { await client.close() }
         }
         await client.close()
+        // The ids are then in front of what follows on the subscription.
+        if isCluster { try await Task.sleep(for: Self.busTime) }
         return readings
     }
 

@@ -127,7 +127,7 @@ struct HubFollower: Sendable {
     ) async -> (any Error)? {
         while !Task.isCancelled {
             do {
-                if case .replica? = try await client.role() { throw NodesElsewhere() }
+                if !client.answersForCluster, case .replica? = try await client.role() { throw NodesElsewhere() }
                 switch try await search.discovery.find(client: client) {
                 case .success(let hubs):
                     search.isUnknown = false

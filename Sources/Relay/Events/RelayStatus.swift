@@ -16,6 +16,7 @@ package final class RelayStatus: Sendable {
     private let lastBeat = Atomic<UInt64>(0)
     private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
     private let watchedReplica = NIOLockedValueBox<ReplicaHealth?>(nil)
+    private let seenCluster = NIOLockedValueBox<ClusterHealth?>(nil)
     private let chosen = Atomic(false)
     private let first = NIOLockedValueBox<ReplicationReport?>(nil)
     private let records: Bool
@@ -66,6 +67,12 @@ package final class RelayStatus: Sendable {
         set { chosen.store(newValue, ordering: .relaxed) }
     }
 
+    /// The cluster of the node subscribed to, as it sees it; nil for another server, or if unknown.
+    package var cluster: ClusterHealth? {
+        get { seenCluster.withLockedValue { $0 } }
+        set { seenCluster.withLockedValue { $0 = newValue } }
+    }
+
     /// The link of the server subscribed to, while it is a replica; nil for a master, or if unknown.
     package var replica: ReplicaHealth? {
         get { watchedReplica.withLockedValue { $0 } }
@@ -101,6 +108,7 @@ package final class RelayStatus: Sendable {
         }
         if let masterLoss { return masterLoss.reason }
         if let replica, !replica.isLinked { return replica.reason }
+        if let cluster, !cluster.isOK { return ClusterHealth.reason }
         if records, isDiskLow { return "disk space is low" }
         if records, !isWriting { return "the capture is not being written" }
         return nil
@@ -112,7 +120,9 @@ package final class RelayStatus: Sendable {
             connectionID = subscription.connectionID
             masterLoss = nil
             replica = nil
-            isReplicaChosen = subscription.role != .master
+            cluster = nil
+            // In a cluster the role of a node does not matter.
+            isReplicaChosen = subscription.role != .master && !subscription.isCluster
             first.withLockedValue { $0 = subscription.replication }
             count.add(1, ordering: .relaxed)
             tapped.store(subscription.streamPosition != nil, ordering: .relaxed)
@@ -179,4 +189,22 @@ package struct ReplicaHealth: Sendable, Equatable {
     var reason: String {
         "the replica has lost its master" + (master.map { " \($0)" } ?? "") + ": nothing that nodes publish arrives"
     }
+}
+
+/// The cluster of the node that the relay is subscribed to, as that node sees it.
+package struct ClusterHealth: Sendable, Equatable {
+    /// `cluster_state:ok`
+    package var isOK: Bool
+    /// Since when; nanoseconds since 1970.
+    package var since: UInt64
+
+    /// - Parameters: as the properties of the same names.
+    package init(isOK: Bool, since: UInt64) {
+        self.isOK = isOK
+        self.since = since
+    }
+
+    /// For `/-/ready` and the log, while it is not.
+    static let reason =
+        "the cluster is down as the node subscribed to sees it (cluster_state:fail): it is cut off from other nodes, whose messages then do not arrive, or a slot has no node"
 }

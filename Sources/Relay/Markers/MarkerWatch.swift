@@ -137,6 +137,8 @@ final class MarkerWatch: Sendable {
                 // What is published at a replica stays there.
                 let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
                 do {
+                    // Each of its nodes counts only what was published through it.
+                    if client.answersForCluster { throw RedisError.clusterMode(endpoint: client.endpoint) }
                     try await withTaskCancellationHandler {
                         while !Task.isCancelled {
                             number += 1

@@ -67,7 +67,10 @@ struct CorePinger: Sendable {
     /// A ping that is published at a replica reaches no node.
     private func master() async throws -> RedisConfiguration {
         let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
+        let isCluster = client.answersForCluster
         await client.close()
+        // PUBLISH of one node does not say whether another has a subscriber.
+        if isCluster { throw RedisError.clusterMode(endpoint: client.endpoint) }
         var master = redis.pinned(to: client.server)
         master.use = .publish
         return master

@@ -42,8 +42,8 @@ struct LinkWatch: Sendable {
     /// Runs until the connection fails, or the subscription has moved.
     private func watch(_ server: RedisEndpoint, _ role: inout RoleWatch) async throws {
         let client = try await RedisClient.connect(to: redis.pinned(to: server), eventLoopGroup: eventLoopGroup)
-        role.connected()
         do {
+            try await role.connected(client, eventLoopGroup: eventLoopGroup)
             while true {
                 if let now = subscription.server, now != server { break }
                 try await role.look(client, eventLoopGroup: eventLoopGroup)

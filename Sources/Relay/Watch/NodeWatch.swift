@@ -51,7 +51,7 @@ struct NodeWatch {
                 isUnknown = true
                 for hub in hubs { metrics.setNodes(nil, channel: hub.index) }
             }
-        } catch RedisError.serverError {
+        } catch let error as RedisError where error.concernsOneAnswer {
             // For example while it is loading.
             for hub in hubs { metrics.setNodes(nil, channel: hub.index) }
         }

@@ -55,10 +55,10 @@ struct RedisWatch: Sendable {
                 let client = try await RedisClient.connect(
                     to: subscription.server.map { redis.pinned(to: $0) } ?? redis, eventLoopGroup: eventLoopGroup)
                 wait = Self.firstRetry
-                role.connected()
                 subscribers.connected()
                 nodes.connected()
                 try? await withTaskCancellationHandler {
+                    try await role.connected(client, eventLoopGroup: eventLoopGroup)
                     if !looked {
                         try await preflight(client)
                         looked = true
@@ -113,12 +113,13 @@ struct RedisWatch: Sendable {
             let asked = try await look(client, &line, &role)
             for question in open {
                 do {
-                    try await ask(question, asked, &silence)
+                    try await ask(question, asked, &silence, &role)
                 } catch let error as RedisError where error.isRefusalOfCommand {
                     open.removeAll { $0 == question }
                     forget(question)
                 } catch let error as RedisError {
-                    guard case .serverError = error else { throw error }
+                    guard error.concernsOneAnswer else { throw error }
+                    if let part = question.part { role.cluster.note(error, part) }
                     // For example a key of another type: the next round may get another answer.
                     forget(question)
                     role.observe(error)
@@ -188,17 +189,30 @@ struct RedisWatch: Sendable {
         case counter(channel: Int)
         case outputBuffer
         case outputBufferLimit
+
+        /// What other nodes of a cluster answer; nil if none does.
+        var part: ClusterWatch.Part? {
+            switch self {
+            case .subscribers: .subscribers
+            case .counter(let channel): .counter(channel: channel)
+            case .outputBuffer, .outputBufferLimit: nil
+            }
+        }
     }
 
-    private func ask(_ question: Question, _ asked: Asked, _ silence: inout [SilenceDetector]) async throws {
+    private func ask(
+        _ question: Question, _ asked: Asked, _ silence: inout [SilenceDetector], _ role: inout RoleWatch
+    ) async throws {
         let client = asked.own
         switch question {
         case .subscribers:
             try await countSubscribers(asked)
+            role.cluster.answered(.subscribers)
         case .counter(let channel):
             // Before the counter: what is published in between is not expected yet.
             let envelopes = metrics.envelopes(channel: channel)
             let reply = try await counter(channel, asked)
+            role.cluster.answered(.counter(channel: channel))
             guard let id = reply.text.flatMap({ UInt64($0) }) else { return forget(question) }
             metrics.setIssuedID(id, channel: channel)
             metrics.setSilent(silence[channel].look(issuedID: id, envelopes: envelopes), channel: channel)

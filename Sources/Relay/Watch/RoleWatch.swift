@@ -23,6 +23,10 @@ struct RoleWatch: Sendable {
     /// The query that the ACL permits.
     private var question: Question? = .role
     private var replication: ReplicationWatch
+    /// What only a cluster has.
+    var cluster: ClusterWatch
+    /// When another node of the cluster may be looked for, on the monotonic clock.
+    private var searchAt: UInt64 = 0
 
     init(redis: RedisConfiguration, metrics: WatchMetrics, subscription: AuditedSubscription, context: RelayContext) {
         self.redis = redis
@@ -31,12 +35,16 @@ struct RoleWatch: Sendable {
         status = context.status
         logger = context.logger
         replication = ReplicationWatch(metrics: metrics.replica, subscription: subscription, context: context)
+        cluster = ClusterWatch(metrics: metrics.cluster, context: context)
     }
 
     /// A new connection may have other permissions.
-    mutating func connected() {
+    ///
+    /// - Throws: `RedisError` if it has failed.
+    mutating func connected(_ client: RedisClient, eventLoopGroup: any EventLoopGroup) async throws {
         question = .role
         replication.connected()
+        try await client.spanCluster(eventLoopGroup)
     }
 
     /// - Parameter master: a connection to the master of a replica; nil if it cannot be asked.
@@ -44,6 +52,8 @@ struct RoleWatch: Sendable {
     mutating func look(
         _ client: RedisClient, master: RedisClient? = nil, eventLoopGroup: any EventLoopGroup
     ) async throws {
+        // There the role of a node does not matter: each delivers what is published at any other.
+        if try await cluster.look(client) { return try await lookForState(instead: client.endpoint, eventLoopGroup) }
         try await lookAtRole(client)
         try await replication.look(client, master: master)
         if status.masterLoss != nil {
@@ -101,15 +111,36 @@ struct RoleWatch: Sendable {
         guard redis.hasChoice, let replica = status.replica, !replica.isLinked, status.isSubscribed,
             Moment.now().realtime > replica.since + Self.patience
         else { return }
+        try await leave(
+            endpoint, eventLoopGroup,
+            because:
+                "the replica has no link to its master, and another server has what it lacks; the subscription moves there"
+        )
+    }
+
+    /// What is published on the other side of a partition does not arrive at a node that is cut off.
+    private mutating func lookForState(instead endpoint: String, _ eventLoopGroup: any EventLoopGroup) async throws {
+        let now = Moment.now()
+        guard let state = status.cluster, !state.isOK, status.isSubscribed, now.realtime > state.since + Self.patience,
+            now.monotonic >= searchAt
+        else { return }
+        searchAt = now.monotonic + Self.patience
+        try await leave(
+            endpoint, eventLoopGroup,
+            because: "the node is cut off from its cluster, and another one is not; the subscription moves there")
+    }
+
+    /// Moves to a server that is healthy, if there is another one.
+    private func leave(
+        _ endpoint: String, _ eventLoopGroup: any EventLoopGroup, because reason: Logger.Message
+    ) async throws {
         var healthy = redis
         healthy.acceptsBrokenLink = false
         guard let other = try? await RedisClient.connect(to: healthy, eventLoopGroup: eventLoopGroup) else { return }
         let successor = other.endpoint
         await other.close()
         guard successor != endpoint else { return }
-        logger.notice(
-            "the replica has no link to its master, and another server has what it lacks; the subscription moves there",
-            metadata: ["from": "\(endpoint)", "to": "\(successor)"])
+        logger.notice(reason, metadata: ["from": "\(endpoint)", "to": "\(successor)"])
         subscription.leaveForMaster()
         throw MasterElsewhere()
     }

@@ -64,7 +64,7 @@ struct SubscriberWatch {
         } catch let error as RedisError where error.isRefusalOfCommand {
             isPermitted = false
             forget()
-        } catch RedisError.serverError {
+        } catch let error as RedisError where error.concernsOneAnswer {
             // For example while it is loading: the next round may get another answer.
             forget()
         }

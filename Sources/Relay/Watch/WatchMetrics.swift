@@ -41,6 +41,7 @@ package struct WatchMetrics: Sendable {
     private let isMaster: Family<Gauge>
     private let isDemoted: Family<Gauge>
     let replica: ReplicaMetrics
+    let cluster: ClusterMetrics
     /// All subscribers of the server, on any channel.
     package let subscriberRows: SubscriberMetrics
 
@@ -52,7 +53,7 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included (also while it reads the replication stream); fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes.",
+                "Subscribers of the channel, this relay included (also while it reads the replication stream); fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes. Of a cluster the sum over its nodes; no value while one of them cannot be asked.",
             labels: ChannelMetrics.labels)
         dips = registry.counterFamily(
             "signalr_backplane_subscriber_dips_total",
@@ -91,6 +92,7 @@ package struct WatchMetrics: Sendable {
             labels: [])
         subscriberRows = SubscriberMetrics(registry)
         replica = ReplicaMetrics(registry)
+        cluster = ClusterMetrics(registry)
         isMaster = registry.gaugeFamily(
             "backplane_relay_redis_is_master",
             help:
@@ -207,6 +209,7 @@ package struct WatchMetrics: Sendable {
         setOutputBuffer(nil)
         setIsMaster(nil)
         setIsDemoted(nil)
+        cluster.forget()
         replica.forget()
         replica.setMasterAnswers(nil)
     }

@@ -1,0 +1,58 @@
+package import Redis
+
+/// The state of a cluster that is to be watched, as the node attached to tells it.
+package struct ClusterReport: Sendable, Equatable {
+    /// Of the cluster, by `CLUSTER INFO`; nil if the node does not say.
+    package var state: ClusterState?
+    /// The nodes that it announces, and why not all of them can be asked.
+    package var reach: ClusterReach
+
+    /// - Parameters: as the properties of the same names.
+    package init(state: ClusterState?, reach: ClusterReach) {
+        self.state = state
+        self.reach = reach
+    }
+}
+
+extension Preflight {
+    /// - Returns: nil if the server is no node of a cluster.
+    func cluster(_ report: inout PreflightReport) async throws -> ClusterReport? {
+        guard let reach = try await client.clusterReach() else { return nil }
+        for command: [RESPArgument] in [["CLUSTER", "SHARDS"], ["CLUSTER", "MYID"]] {
+            _ = try await ask(command, &report)
+        }
+        let text = try await ask(["CLUSTER", "INFO"], &report)?.text
+        return ClusterReport(state: text.flatMap { ClusterState(info: $0) }, reach: reach)
+    }
+}
+
+extension PreflightReport {
+    var clusterFindings: [PreflightFinding] {
+        guard let cluster else { return [] }
+        var findings: [PreflightFinding] = []
+        if cluster.state?.isOK == false {
+            findings.append(
+                .warning(
+                    "the cluster is down as this node sees it (cluster_state:fail): it is cut off from other nodes, whose messages then do not arrive, or a slot has no node; see CLUSTER INFO and CLUSTER SHARDS"
+                ))
+        }
+        if let refusal = cluster.reach.refusal {
+            findings.append(
+                .warning(
+                    "\(refusal): subscribers, channels and hubs are unknown, because each node knows only its own; messages of all nodes arrive nevertheless; create the relay's user at each node, and let its announced address be reachable from here"
+                ))
+        }
+        if !channels.isEmpty {
+            findings.append(
+                .warning(
+                    "SignalR 2 does not support Redis Cluster: its nodes may fail there; the relay only reads, and watches what they publish"
+                ))
+        }
+        return findings
+    }
+}
+
+extension RedisError {
+    /// Not every node of a cluster can be asked, which concerns one answer only.
+    var isAboutCluster: Bool { if case .clusterIncomplete = self { true } else { false } }
+}

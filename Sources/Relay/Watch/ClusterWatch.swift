@@ -1,0 +1,103 @@
+import Logging
+import Prometheus
+import Redis
+import Time
+
+/// Follows the state of the cluster that the node subscribed to belongs to.
+struct ClusterWatch: Sendable {
+    /// What other nodes answer.
+    enum Part: Hashable {
+        case subscribers
+        case counter(channel: Int)
+
+        fileprivate var loss: Logger.Message {
+            switch self {
+            case .subscribers: "the subscribers of the cluster are not counted"
+            case .counter: "a counter in the cluster is not read"
+            }
+        }
+
+        fileprivate var end: Logger.Message {
+            switch self {
+            case .subscribers: "the subscribers of the cluster are counted again"
+            case .counter: "the counter in the cluster is read again"
+            }
+        }
+    }
+
+    /// Why there is no answer, as logged last.
+    private var told: [Part: String] = [:]
+    private let metrics: ClusterMetrics
+    private let status: RelayStatus
+    private let logger: Logger
+
+    init(metrics: ClusterMetrics, context: RelayContext) {
+        self.metrics = metrics
+        status = context.status
+        logger = context.logger
+    }
+
+    /// - Parameter client: a connection to the node, after ``RedisClient/spanCluster(_:)``.
+    /// - Returns: false if it is no node of a cluster.
+    /// - Throws: `RedisError` if the connection has failed.
+    func look(_ client: RedisClient) async throws -> Bool {
+        guard client.answersForCluster else { return false }
+        // A subscription that may not ask INFO takes a replica for one.
+        (status.isReplicaChosen, status.replica, status.masterLoss) = (false, nil, nil)
+        guard let state = try await client.clusterState() else {
+            status.cluster = nil
+            metrics.forget()
+            return true
+        }
+        metrics.show(state)
+        let before = status.cluster
+        guard before?.isOK != state.isOK else { return true }
+        status.cluster = ClusterHealth(isOK: state.isOK, since: Moment.now().realtime)
+        if !state.isOK {
+            logger.error("\(ClusterHealth.reason)", metadata: ["redis": "\(client.endpoint)"])
+        } else if before != nil {
+            logger.notice(
+                "the cluster is up again as the node subscribed to sees it", metadata: ["redis": "\(client.endpoint)"])
+        }
+        return true
+    }
+
+    /// Logs why an answer is not to be had, once.
+    mutating func note(_ error: RedisError, _ part: Part) {
+        guard case .clusterIncomplete = error, told[part] != error.description else { return }
+        told[part] = error.description
+        logger.warning(part.loss, metadata: ["cause": "\(error)"])
+    }
+
+    /// The nodes that know have answered.
+    mutating func answered(_ part: Part) {
+        if told.removeValue(forKey: part) != nil { logger.notice(part.end) }
+    }
+}
+
+/// Metrics of the cluster that the relay is subscribed to a node of; no series otherwise.
+struct ClusterMetrics: Sendable {
+    private let isOK: Family<Gauge>
+    private let nodes: Family<Gauge>
+
+    init(_ registry: Registry) {
+        isOK = registry.gaugeFamily(
+            "backplane_relay_cluster_state_ok",
+            help:
+                "1 while the cluster node subscribed to says cluster_state:ok, else 0: it is cut off from other nodes, whose messages then do not arrive, or a slot has no node. Only in cluster mode.",
+            labels: [])
+        nodes = registry.gaugeFamily(
+            "backplane_relay_cluster_nodes",
+            help: "Nodes of the cluster that the node subscribed to knows, itself included. Only in cluster mode.",
+            labels: [])
+    }
+
+    func show(_ state: ClusterState) {
+        isOK.with().set(state.isOK ? 1 : 0)
+        if let count = state.nodes { nodes.with().set(Double(count)) } else { nodes.remove() }
+    }
+
+    func forget() {
+        for family in [isOK, nodes] { family.remove() }
+    }
+}
