@@ -44,10 +44,13 @@ extension CaptureEvent {
         return event
     }
 
+    /// Name of the event for what an interruption lost, by markers.
+    package static let unseenName = "unseen"
+
     /// The subscription was interrupted between two markers: at most this many envelopes of all channels together are
     /// missing, by the server's count of PUBLISHes, which includes those into channels that are not watched; none if 0.
     package static func unseen(envelopes: Int) -> CaptureEvent {
-        var event = CaptureEvent(event: "unseen")
+        var event = CaptureEvent(event: unseenName)
         event.envelopes = envelopes
         return event
     }

@@ -92,6 +92,8 @@ package struct CaptureReadReport: Sendable {
 
     /// What the offsets of a replication stream say about completeness.
     package var replication: ReplicationProof { account.replication }
+    /// Envelopes of all channels together that interruptions lost, at most, by markers; nil without markers.
+    package var missingAtMost: Int? { account.missingAtMost }
 
     /// Nothing read yet.
     package init() {}

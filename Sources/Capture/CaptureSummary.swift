@@ -253,7 +253,7 @@ package struct CaptureSummary: Sendable, Encodable {
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
         for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
         if report.replication.from != nil { replication = report.replication }
-        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary(replication) }
+        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary(replication, report.missingAtMost) }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }

@@ -87,6 +87,8 @@ struct MarkerTests {
                     if case .envelope = item { envelopes += 1 }
                 }
                 #expect(events == [.unseen(envelopes: 37), .unseen(envelopes: 8)])
+                let info = try await Finished.relay(["info", folder])
+                #expect(info.output.contains("lost at most 45 envelopes of all channels"), "\(info.output)")
                 // No marker is an envelope.
                 #expect(envelopes == 22)
             }

@@ -25,6 +25,8 @@ package struct RecordingAccount: Sendable {
     private var isInterleaved = false
     /// For envelopes without ids, only the offset of a replication stream shows whether they are complete.
     package private(set) var replication = ReplicationProof()
+    /// Envelopes of all channels together that interruptions lost, at most, by markers; nil without markers.
+    package private(set) var missingAtMost: Int?
 
     /// Nothing read yet: complete.
     package init() {}
@@ -45,6 +47,10 @@ package struct RecordingAccount: Sendable {
     package mutating func note(_ event: CaptureEvent) {
         ends.note(event)
         replication.note(event)
+        if event.event == CaptureEvent.unseenName, let count = event.envelopes {
+            let (sum, overflow) = (missingAtMost ?? 0).addingReportingOverflow(max(0, count))
+            missingAtMost = overflow ? .max : sum
+        }
         switch event.event {
         // As with a lost connection: nothing shows whether a hub's nodes published meanwhile.
         case "gap" where event.from == nil: if event.channel != nil { noteWireWithoutIDs() }

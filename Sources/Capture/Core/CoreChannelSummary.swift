@@ -32,8 +32,17 @@ extension CaptureSummary {
         /// subscription.
         package var replication: ReplicationProof?
 
+        /// Envelopes of all channels together that interruptions lost, at most, by markers; nil without markers.
+        package var missingAtMost: Int?
+
         /// What `info` says about completeness, as a sentence.
-        package var completeness: String { replication?.text ?? Self.incompleteness }
+        package var completeness: String {
+            if let replication = replication?.text { return replication }
+            guard let missingAtMost else { return Self.incompleteness }
+            let count = Quantity.text(Int64(missingAtMost), "envelope")
+            return
+                "completeness is unknown: this wire has no ids; by markers, interruptions lost at most \(count) of all channels"
+        }
 
         enum CodingKeys: String, CodingKey {
             case prefix, hub, protocols, pings
@@ -43,6 +52,7 @@ extension CaptureSummary {
             case commandsWaiting = "commands_waiting"
             case acksWithoutCommand = "acks_without_command"
             case pingAcks = "ping_acks"
+            case missingAtMost = "missing_at_most"
         }
     }
 }
@@ -125,7 +135,7 @@ struct CoreChannelCounter {
     }
 
     /// - Parameter replication: what the recording says; nil without a replication stream.
-    func summary(_ replication: ReplicationProof?) -> CaptureSummary.Channel {
+    func summary(_ replication: ReplicationProof?, _ missingAtMost: Int? = nil) -> CaptureSummary.Channel {
         var summary = channel
         for kind in CoreKind.allCases where kinds[Int(kind.rawValue)] > 0 {
             summary.messages[kind.label] = kinds[Int(kind.rawValue)]
@@ -138,6 +148,7 @@ struct CoreChannelCounter {
         }
         summary.core = core
         summary.core?.replication = replication
+        summary.core?.missingAtMost = missingAtMost
         return summary
     }
 

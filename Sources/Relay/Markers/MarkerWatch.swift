@@ -159,6 +159,8 @@ final class MarkerWatch: Sendable {
             } catch is CancellationError {
                 return
             } catch {
+                // The end has closed the connection.
+                if Task.isCancelled { return }
                 if (error as? RedisError)?.isRefusalOfCommand == true { delay = Self.refusedDelay }
                 logFailure("\(error)")
                 // On cancellation the loop condition ends it.
