@@ -49,7 +49,7 @@ struct ClusterWatch: Sendable {
             metrics.forget()
             return true
         }
-        metrics.show(state)
+        defer { metrics.show(state) }
         let before = status.cluster
         guard before?.isOK != state.isOK else { return true }
         status.cluster = ClusterHealth(isOK: state.isOK, since: Moment.now().realtime)
