@@ -48,7 +48,7 @@ extension CaptureEvent {
     package static let unseenName = "unseen"
 
     /// The subscription was interrupted between two markers: at most this many envelopes of all channels together are
-    /// missing, by the server's count of PUBLISHes, which includes those into channels that are not watched; none if 0.
+    /// missing, by the server's count of PUBLISHes, which includes those on channels that are not watched.
     package static func unseen(envelopes: Int) -> CaptureEvent {
         var event = CaptureEvent(event: unseenName)
         event.envelopes = envelopes

@@ -1,10 +1,10 @@
 package import Redis
 
-/// The state of a cluster that is to be watched, as the node attached to tells it.
+/// The state of a watched cluster, as reported by the node that the relay attaches to.
 package struct ClusterReport: Sendable, Equatable {
-    /// Of the cluster, by `CLUSTER INFO`; nil if the node does not say.
+    /// From `CLUSTER INFO`; nil if the node does not report it.
     package var state: ClusterState?
-    /// The nodes that it announces, and why not all of them can be asked.
+    /// The nodes that it announces, and why not all of them can be queried.
     package var reach: ClusterReach
 
     /// - Parameters: as the properties of the same names.
@@ -33,19 +33,19 @@ extension PreflightReport {
         if cluster.state?.isOK == false {
             findings.append(
                 .warning(
-                    "the cluster is down as this node sees it (cluster_state:fail): it is cut off from other nodes, whose messages then do not arrive, or a slot has no node; see CLUSTER INFO and CLUSTER SHARDS"
+                    "this node reports cluster_state:fail: it is cut off from other nodes, whose messages then do not arrive, or no node serves a slot; see CLUSTER INFO and CLUSTER NODES"
                 ))
         }
         if let refusal = cluster.reach.refusal {
             findings.append(
                 .warning(
-                    "\(refusal): subscribers, channels and hubs are unknown, because each node knows only its own; messages of all nodes arrive nevertheless; create the relay's user at each node, and let its announced address be reachable from here"
+                    "\(refusal): subscribers, channels and hubs are unknown, because each node knows only its own; messages of all nodes still arrive; create the relay's user at every node, and make the announced addresses reachable from here"
                 ))
         }
         if !channels.isEmpty {
             findings.append(
                 .warning(
-                    "SignalR 2 does not support Redis Cluster: its nodes may fail there; the relay only reads, and watches what they publish"
+                    "SignalR 2 does not support Redis Cluster, and its nodes may fail there; the relay only reads what they publish"
                 ))
         }
         return findings
@@ -53,6 +53,6 @@ extension PreflightReport {
 }
 
 extension RedisError {
-    /// Not every node of a cluster can be asked, which concerns one answer only.
+    /// Not every node of a cluster can be queried; the connection is usable.
     var isAboutCluster: Bool { if case .clusterIncomplete = self { true } else { false } }
 }

@@ -29,17 +29,18 @@ extension AskedCommand {
         case .get:
             "signalr_backplane_issued_id, signalr_backplane_unseen_ids, signalr_backplane_silent, and whether the last envelopes before a lost connection or a stop were lost"
         case .select:
-            "which databases hold the counters, if two publish in turn; if the address names a database other than 0, all that is asked over a connection of its own"
+            "which databases hold the counters, if two publish in turn; if the address names a database other than 0, everything that is queried over a separate connection"
         case .psync:
             "the tap: the replication stream cannot be read; a relay that subscribes instead misses what is published while its connection is lost, and cannot prove that hubs of ASP.NET Core are complete"
-        case .replconf: "the tap, like PSYNC: its link would not stay"
+        case .replconf: "the tap, like PSYNC: Redis closes a replication link that sends no acknowledgements"
         case .publish: "pings of nodes: backplane_relay_core_ping_seconds; markers: backplane_relay_marker_*"
         case .multi, .exec: "markers: backplane_relay_marker_*"
         case .clusterInfo:
-            "whether it is a cluster, where neither INFO nor HELLO tells it; of a cluster backplane_relay_cluster_state_ok, and whether the node subscribed to is cut off"
+            "the detection of a cluster if neither INFO nor HELLO reports the mode; in a cluster backplane_relay_cluster_state_ok, and the move away from a node that is cut off"
         case .clusterShards:
-            "of a cluster what is asked of all its nodes (signalr_backplane_subscribers, signalr_backplane_nodes, the discovery of hubs, the counters at other nodes), and which nodes to try when the configured ones go"
-        case .clusterMyID: "of a cluster what is asked of all its nodes: one would be counted twice"
+            "in a cluster everything that is queried from all nodes (signalr_backplane_subscribers, signalr_backplane_nodes, the discovery of hubs, the counters at other nodes), and the nodes to try if the configured ones fail"
+        case .clusterMyID:
+            "in a cluster everything that is queried from all nodes: the connected node would be counted twice"
         case .hello:
             "with a password file: the renewal of a subscription's login; when the server ends the connection after a change of the password, the relay reconnects"
         case .auth: "the login"

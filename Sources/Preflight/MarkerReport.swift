@@ -1,16 +1,16 @@
 package import NIOCore
 package import Redis
 
-/// Whether a server lets a relay count by markers.
+/// Whether a server permits markers.
 package struct MarkerReport: Sendable, Equatable {
-    /// The server's answer to what it refused, or what else prevents it; nil if all is permitted.
+    /// The server's reply to a refused command, or what else prevents markers; nil if all is permitted.
     package var refusal: String?
 
     /// nil if all is permitted.
     package var finding: PreflightFinding? {
         refusal.map {
             .warning(
-                "what the server publishes cannot be counted by markers, and the relay runs without: \($0); it needs the rights +multi +exec +info +publish and \(MarkerChannel.aclRule)"
+                "what the server publishes cannot be counted by markers, and the relay runs without them: \($0); markers need the rights +multi +exec +info +publish and \(MarkerChannel.aclRule)"
             )
         }
     }
@@ -29,7 +29,7 @@ package struct MarkerReport: Sendable, Equatable {
                     return MarkerReport(refusal: text)
                 }
                 guard replies[0].text?.contains("cmdstat_") == true else {
-                    return MarkerReport(refusal: "INFO commandstats tells nothing")
+                    return MarkerReport(refusal: "INFO commandstats has no counts of commands")
                 }
             } catch {
                 await master.close()

@@ -24,7 +24,8 @@ struct ChannelsCommand: AsyncParsableCommand {
             It uses PUBSUB CHANNELS, which blocks Redis while it lists all names (0.2 s for 200,000). With more than \
             --max-channel-scan channels it lists none, says so, and exits 1. It changes nothing.
 
-            Nodes subscribe to the master: of a replica, its master is asked. Of a cluster all nodes are.
+            Nodes subscribe to the master, so at a replica it queries the replica's master. In a cluster it \
+            queries all nodes.
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions

@@ -21,7 +21,7 @@ struct ClusterLines {
             parts.append("\(Format.count(nodes.count, "node")) (\(Format.count(masters, "master"))\(of))")
         }
         parts.append("state \(report.state.map { $0.isOK ? "ok" : "fail" } ?? "unknown")")
-        parts.append("one subscription at this node receives what is published at any")
+        parts.append("one subscription receives what is published at any node")
         return parts.joined(separator: ", ")
     }
 
@@ -31,6 +31,6 @@ struct ClusterLines {
         }
         let asked = report.reach.nodes.count(where: \.isUp)
         return
-            "\(Format.count(asked, "node")): subscribers, channels and clients are summed, a counter is read where it is"
+            "\(Format.count(asked, "node")): subscribers, channels and clients are summed, a counter is read from its node"
     }
 }

@@ -71,7 +71,7 @@ struct PreflightPrinter {
         if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
         for command in report.notPermitted {
-            let use = [.psync, .replconf].contains(command) ? "only for the tap" : "not needed to record"
+            let use = [.psync, .replconf].contains(command) ? "needed only for the tap" : "not needed to record"
             lines.append(line("not permitted", "\(command.title) (\(use)); lost: \(command.loss)"))
         }
         for field in report.missingFields {

@@ -60,10 +60,10 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Publish a marker at this interval, 1s or longer, on a channel of the relay's own, and compare what the \
-            server counts between two of them with what was received: at most how many envelopes an interruption \
-            lost, of both backplanes. Where --tap is not to be had. Needs the rights +multi +exec +info +publish. Off \
-            by default.
+            Publish a marker at this interval (1s or longer) on the relay's own channel, and compare the server's \
+            count of PUBLISH between two markers with what was received. This bounds how many envelopes an \
+            interruption lost, on both backplanes. For servers that refuse --tap. Needs the rights +multi +exec +info \
+            +publish. Off by default.
             """, valueName: "duration"))
     var markers: TimeSpan?
 
@@ -119,7 +119,7 @@ struct RunCommand: AsyncParsableCommand {
         try markers.require(.milliseconds(1_000)...(.hours(24)), "--markers")
         guard tap.policy == nil else {
             throw ValidationError(
-                "--markers: the replication stream proves by its offsets what was received; use --markers only without --tap"
+                "--markers: use it only without --tap, because the offsets of the replication stream already prove what was received"
             )
         }
     }
@@ -192,13 +192,13 @@ struct RunCommand: AsyncParsableCommand {
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
         if ping != nil, report.cluster != nil {
             problems.append(
-                "--ping: the nodes of an application are not pinged through a cluster, where PUBLISH does not tell whether one of them listens; leave it out"
+                "--ping: not supported at a cluster, where the reply to PUBLISH does not show whether a node is subscribed; leave it out"
             )
         }
         var marking: MarkerReport?
         if markers != nil, report.cluster != nil {
             problems.append(
-                "--markers: each node of a cluster counts only what was published through it; leave it out")
+                "--markers: not supported at a cluster, where each node counts only its own PUBLISHes; leave it out")
         } else if markers != nil, report.unreachable == nil, report.objection == nil {
             marking = await MarkerReport.ask(redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         }

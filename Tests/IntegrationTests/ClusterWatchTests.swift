@@ -63,7 +63,7 @@ struct ClusterWatchTests {
     }
 
     @Test(
-        "what is published at any node arrives at one, its loss is told, and the next one is found",
+        "what is published at any node is received; if the subscribed node fails, the relay reports it and moves to another",
         arguments: [RedisEdition.redis7, .valkey9])
     func watches(edition: RedisEdition) async throws {
         try await RedisCluster.with(edition: edition) { cluster in
@@ -71,7 +71,7 @@ struct ClusterWatchTests {
             let (watched, third) = ((owner + 1) % 3, (owner + 2) % 3)
             let master = cluster.nodes[owner]
             try await TemporaryDirectory.with { folder in
-                // One address only: the others are learned.
+                // One address only: the relay learns the others.
                 let arguments = [
                     "--redis", cluster.url(watched), "--channel", "chat", "--core-hub", "ChatHub", "--record", folder,
                 ]
@@ -81,7 +81,7 @@ struct ClusterWatchTests {
                         try await Self.withNode("web2", at: cluster.nodes[third]) {
                             _ = try await master.withClient { try await traffic.publish(20, $0) }
                             try await traffic.waitUntilReceived(relay)
-                            // The counter is read at the node that has it.
+                            // The counter is read from the node that holds it.
                             try await relay.waitForMetrics("the nodes are counted, wherever they subscribe") {
                                 $0[Self.subscribers + Self.chat] == 3 && $0[Self.subscribers + Self.chatHub] == 3
                                     && $0["signalr_backplane_nodes" + Self.chatHub] == 2
@@ -119,7 +119,7 @@ struct ClusterWatchTests {
     }
 
     /// A master without slots has subscribers like any other node.
-    @Test("the check says what is summed, `channels` lists all, and what publishes refuses")
+    @Test("--check-only shows what is summed, `channels` lists all nodes, and commands that publish refuse a cluster")
     func asked() async throws {
         try await RedisCluster.with(2, slotless: 1) { cluster in
             let owner = try await cluster.owner(of: "chat")
@@ -168,13 +168,13 @@ struct ClusterWatchTests {
         }
     }
 
-    @Test("a node that cannot be asked leaves the figures unknown, and a node cut off is told and left")
+    @Test("sums are absent while a node cannot be queried; the relay reports a node that is cut off and leaves it")
     func cutOff() async throws {
         try await RedisCluster.with { cluster in
             let (watched, others) = (cluster.nodes[0], cluster.nodes.dropFirst())
             try await RelayProcess.with(["--redis", watched.url, "--channel", "chat"]) { relay in
                 try await relay.waitForMetrics("the subscribers are counted") { $0[Self.subscribers + Self.chat] == 1 }
-                // Frozen, not gone: nobody subscribes anew, but who did may still be there.
+                // A frozen node has no new subscribers, but may still have the earlier ones.
                 for other in others { other.freeze() }
                 defer { for other in others { other.thaw() } }
                 try await relay.waitForMetrics("the subscribers are unknown", within: .seconds(40)) {
@@ -185,12 +185,12 @@ struct ClusterWatchTests {
                 }
                 #expect(
                     try await HTTPAnswer.get(port: relay.port, "/-/ready")?.body.contains("cluster_state:fail") == true)
-                try await Self.waitForLog(relay, "the cluster is down as the node subscribed to sees it")
+                try await Self.waitForLog(relay, "the cluster node reports cluster_state:fail")
                 for other in others { other.thaw() }
                 try await relay.waitForMetrics("it is back", within: .seconds(60)) {
                     $0["backplane_relay_cluster_state_ok"] == 1
                 }
-                try await Self.waitForLog(relay, "the cluster is up again")
+                try await Self.waitForLog(relay, "the cluster node reports cluster_state:ok again")
             }
         }
     }

@@ -41,7 +41,7 @@ extension CaptureSummary {
             guard let missingAtMost else { return Self.incompleteness }
             let count = Quantity.text(Int64(missingAtMost), "envelope")
             return
-                "completeness is unknown: this wire has no ids; by markers, interruptions lost at most \(count) of all channels"
+                "completeness is unknown: this wire has no ids; according to markers, interruptions lost at most \(count) of all channels together"
         }
 
         enum CodingKeys: String, CodingKey {

@@ -1,25 +1,24 @@
 package import NIOCore
 import Synchronization
 
-/// The other nodes of the cluster that a connection is to: asks them too, over a connection of their own each, which
-/// stays open.
+/// The other nodes of the connected node's cluster: queries them too, over one connection each, which stays open.
 actor ClusterMembers: CommandRouter {
-    /// Maximum number of other nodes that are asked.
+    /// Maximum number of other nodes that are queried.
     static let limit = 32
-    /// Maximum time between two looks at the nodes of the cluster.
+    /// How long the list of the cluster's nodes is used before it is read again.
     private static let nodesLast = Duration.seconds(5)
-    /// How long a node that could not be asked is left alone.
+    /// How long a node that could not be queried is not tried again.
     private static let rest = Duration.seconds(5)
-    /// The longest wait for a connection or an answer, in milliseconds: the other nodes, and the caller, wait too.
+    /// The longest wait for a connection or a reply, in milliseconds: it delays the other nodes and the caller.
     private static let patience: Int64 = 2_000
 
     private let configuration: RedisConfiguration
     private let eventLoopGroup: any EventLoopGroup
-    /// nil until the cluster has said.
+    /// nil until `CLUSTER SHARDS` was read.
     private var nodes: ClusterNodes?
     private var ownID: String?
     /// Why `nodes` is nil.
-    private var refusal = "it has not been asked for its nodes"
+    private var refusal = "its nodes are not known yet"
     private var lookedAt: ContinuousClock.Instant?
     private var links: [RedisEndpoint: Task<RedisClient, any Error>] = [:]
     private var resting: [RedisEndpoint: (until: ContinuousClock.Instant, reason: String)] = [:]
@@ -53,23 +52,23 @@ actor ClusterMembers: CommandRouter {
         if case .error = own { return own }
         let others = try await others(of: client)
         guard !others.isEmpty else { return own }
-        // All at once: one that does not answer delays the others only once.
+        // Concurrently: several nodes that do not answer cost one timeout only.
         let asked = others.map { other in
             (configuration.learned?.number(of: other.place) ?? 0, Task { try await ask(command, of: other.place) })
         }
         var replies: [(number: Int, reply: RESPValue)] = []
         for (number, task) in asked { replies.append((number, try await task.value)) }
         guard let answer = question.merge(own, replies) else {
-            throw RedisError.clusterIncomplete(reason: "the answers of the nodes do not fit together")
+            throw RedisError.clusterIncomplete(reason: "the replies of its nodes do not match")
         }
         return answer
     }
 
     // MARK: - The nodes
 
-    /// The nodes of the cluster, asked anew if the last answer is old.
+    /// The nodes of the cluster, read again if the last reply is older than `nodesLast`.
     ///
-    /// - Returns: nil if the server does not say, with the reason in `refusal`.
+    /// - Returns: nil if the server does not report them, with the reason in `refusal`.
     /// - Throws: `RedisError` if the connection has failed.
     func current(_ client: RedisClient, isForced: Bool = false) async throws -> ClusterNodes? {
         let now = ContinuousClock.now
@@ -82,29 +81,29 @@ actor ClusterMembers: CommandRouter {
         if case .error(let text) = shards {
             refusal = "CLUSTER SHARDS is refused: \(text.prefix(200))"
         } else if nodes == nil {
-            refusal = "CLUSTER SHARDS has an unknown answer"
+            refusal = "the reply to CLUSTER SHARDS is not understood"
         }
         if let nodes { configuration.learned?.learn(nodes.all.map(\.place)) }
         return nodes
     }
 
-    /// Those that have to be asked besides the connected one.
+    /// Those to query besides the connected one.
     private func others(of client: RedisClient) async throws -> [ClusterNode] {
         guard let nodes = try await current(client) else { throw RedisError.clusterIncomplete(reason: refusal) }
         guard let ownID else { throw RedisError.clusterIncomplete(reason: "CLUSTER MYID is refused") }
         let others = nodes.all.filter { $0.isUp && $0.id != ownID }
         guard nodes.unreadable == 0 else {
             throw RedisError.clusterIncomplete(
-                reason: "\(nodes.unreadable) of them announce no address that can be used")
+                reason: "\(nodes.unreadable) of its nodes announce no usable address")
         }
         guard others.count <= Self.limit else {
             throw RedisError.clusterIncomplete(
-                reason: "it has \(others.count + 1) nodes, and \(Self.limit + 1) is the most")
+                reason: "it has \(others.count + 1) nodes, more than the limit of \(Self.limit + 1)")
         }
         return others
     }
 
-    /// How much of the cluster can be asked. Tries every node.
+    /// How much of the cluster can be queried. Tries every node.
     func reach(_ client: RedisClient) async throws -> ClusterReach {
         var reach = ClusterReach(nodes: try await current(client)?.all ?? [], refusal: nil)
         do {
@@ -115,9 +114,9 @@ actor ClusterMembers: CommandRouter {
         return reach
     }
 
-    // MARK: - Asking them
+    // MARK: - Queries
 
-    /// Asks the node that has the key, if `reply` says that it is another one.
+    /// Queries the node that has the key, if `reply` is a redirection to another one.
     private func follow(_ reply: RESPValue, _ command: [RESPArgument], _ client: RedisClient) async throws -> RESPValue
     {
         guard case .error(let text) = reply else { return reply }
@@ -130,7 +129,7 @@ actor ClusterMembers: CommandRouter {
         guard text.hasPrefix("MOVED ") else { return reply }
         guard let redirect = ClusterRedirect(error: text, from: client.server) else {
             throw RedisError.clusterIncomplete(
-                reason: "the node that has the key announces no address that can be used")
+                reason: "the node that has the key announces no usable address")
         }
         // The login is sent to nodes of the cluster only.
         var isKnown = try await current(client)?.all.contains { $0.place == redirect.place } ?? false
@@ -140,7 +139,7 @@ actor ClusterMembers: CommandRouter {
         guard isKnown else {
             throw RedisError.clusterIncomplete(
                 reason:
-                    "\(redirect.place) has the key, and \(nodes == nil ? refusal : "CLUSTER SHARDS does not name it")")
+                    "\(redirect.place) has the key, but \(nodes == nil ? refusal : "CLUSTER SHARDS does not name it")")
         }
         let answer = try await ask(command, of: redirect.place, refusesErrors: false)
         if case .error(let text) = answer, ["MOVED ", "ASK ", "CLUSTERDOWN"].contains(where: { text.hasPrefix($0) }) {
@@ -162,11 +161,11 @@ actor ClusterMembers: CommandRouter {
         do {
             let reply = try await link.value.askServer(command)
             guard refusesErrors, case .error(let text) = reply else { return reply }
-            throw RedisError.clusterIncomplete(reason: "\(place) answers '\(text.prefix(200))'")
+            throw RedisError.clusterIncomplete(reason: "\(place) replies '\(text.prefix(200))'")
         } catch let error as RedisError {
             if case .clusterIncomplete = error { throw error }
             if links[place] == link { links[place] = nil }
-            // A kept connection may have ended since the last question.
+            // An open connection may have ended since the last command.
             if !isNew { return try await ask(command, of: place, refusesErrors: refusesErrors) }
             resting[place] = (.now + Self.rest, error.description)
             lookedAt = nil
@@ -186,11 +185,11 @@ actor ClusterMembers: CommandRouter {
     }
 }
 
-/// How much of a cluster can be asked from one node of it.
+/// How much of a cluster can be queried.
 package struct ClusterReach: Sendable, Equatable {
-    /// Those that the node announces.
+    /// Those that the connected node announces.
     package var nodes: [ClusterNode]
-    /// Why not all of them can be asked; nil if they can.
+    /// Why not all of them can be queried; nil if they can.
     package var refusal: String?
 
     /// - Parameters: as the properties of the same names.
@@ -201,7 +200,7 @@ package struct ClusterReach: Sendable, Equatable {
 }
 
 extension RedisClient {
-    /// Whether its answers about subscribers, channels and counters are those of a whole cluster: see
+    /// Whether its answers about subscribers, channels and counters cover the whole cluster: see
     /// ``spanCluster(_:)``.
     package var answersForCluster: Bool { router.withLock { $0 is ClusterMembers } }
 
@@ -210,7 +209,7 @@ extension RedisClient {
     ///
     /// - Returns: whether it is a node of a cluster.
     /// - Throws: ``RedisError`` if the connection has failed. Later such a command throws
-    ///   ``RedisError/clusterIncomplete(reason:)`` while not every node can be asked.
+    ///   ``RedisError/clusterIncomplete(reason:)`` while not every node can be queried.
     @discardableResult
     package func spanCluster(_ eventLoopGroup: any EventLoopGroup) async throws -> Bool {
         if answersForCluster { return true }
@@ -222,15 +221,15 @@ extension RedisClient {
         return true
     }
 
-    /// How much of the cluster can be asked; nil if the server is no node of one, or ``spanCluster(_:)`` was not called.
+    /// How much of the cluster can be queried; nil if the server is no node of one, or without ``spanCluster(_:)``.
     package func clusterReach() async throws -> ClusterReach? {
         guard let members = router.withLock({ $0 }) as? ClusterMembers else { return nil }
         return try await members.reach(self)
     }
 
-    /// What the node says of its cluster.
+    /// What the node reports about its cluster.
     ///
-    /// - Returns: nil if it does not say, or must not be asked.
+    /// - Returns: nil if it reports nothing, or the command is not permitted.
     /// - Throws: ``RedisError`` if the connection has failed.
     package func clusterState() async throws -> ClusterState? {
         do {

@@ -2,7 +2,7 @@
 package struct ClusterNode: Sendable, Equatable {
     /// 40 hexadecimal digits.
     package var id: String
-    /// Where it is announced: the preferred endpoint, with the port for the kind of connection in use.
+    /// The announced address: the preferred endpoint, with the port for the kind of connection in use.
     package var place: RedisEndpoint
     /// False for a replica.
     package var isMaster: Bool
@@ -21,7 +21,7 @@ package struct ClusterNode: Sendable, Equatable {
 /// The nodes of a cluster, from the reply to `CLUSTER SHARDS` (Redis 7 and later, Valkey): all of them, also those
 /// without slots.
 package struct ClusterNodes: Sendable, Equatable {
-    /// Maximum number of nodes that are read of a reply.
+    /// Maximum number of nodes that are read from a reply.
     static let most = 1_000
     private static let longestHost = 253
 
@@ -31,8 +31,8 @@ package struct ClusterNodes: Sendable, Equatable {
     package private(set) var unreadable = 0
 
     /// - Parameters:
-    ///   - shards: the reply; hostile parts are left out and counted.
-    ///   - server: where it comes from: a node that announces no address has that one, with its own port.
+    ///   - shards: the reply; invalid parts are skipped and counted.
+    ///   - server: which sent the reply; a node that announces no address gets this one, with its own port.
     ///   - usesTLS: whether the TLS port is wanted.
     /// - Returns: nil for a reply of another shape.
     package init?(shards: RESPValue, from server: RedisEndpoint, usesTLS: Bool) {
@@ -84,7 +84,7 @@ package struct ClusterNodes: Sendable, Equatable {
         }
     }
 
-    /// An IPv4 or IPv6 address or a name; it is connected to and printed.
+    /// An IPv4 or IPv6 address or a name: the relay connects to it and prints it.
     private static func isHost(_ text: String) -> Bool {
         text.utf8.count <= longestHost
             && text.utf8.allSatisfy {
@@ -99,7 +99,7 @@ package struct ClusterNodes: Sendable, Equatable {
             }
     }
 
-    /// Names and values in turn; of a name that comes twice the first.
+    /// Names and values in turn; if a name occurs twice, the first value.
     private static func fields(_ reply: RESPValue) -> [String: RESPValue] {
         let parts = reply.array ?? []
         var fields: [String: RESPValue] = [:]
@@ -111,11 +111,11 @@ package struct ClusterNodes: Sendable, Equatable {
     }
 }
 
-/// What a node says of its cluster: `CLUSTER INFO`.
+/// What a node reports about its cluster: `CLUSTER INFO`.
 package struct ClusterState: Sendable, Equatable {
-    /// `cluster_state:ok`. Otherwise it is cut off from most masters, or a slot is served by none.
+    /// `cluster_state:ok`. Otherwise the node is cut off from most masters, or no node serves a slot.
     package var isOK: Bool
-    /// Nodes that it knows, itself included; nil if it does not say.
+    /// Nodes that it knows, itself included; nil if it does not report them.
     package var nodes: Int?
 
     /// - Parameters: as the properties of the same names.
@@ -124,7 +124,7 @@ package struct ClusterState: Sendable, Equatable {
         self.nodes = nodes
     }
 
-    /// - Returns: nil if the text does not say.
+    /// - Returns: nil without `cluster_state`.
     package init?(info text: String) {
         let fields = InfoFields(text)
         guard let state = fields["cluster_state"] else { return nil }
@@ -133,11 +133,11 @@ package struct ClusterState: Sendable, Equatable {
     }
 }
 
-/// Where a key is, by the reply of a node that does not have it: `MOVED 3999 10.0.0.2:6379`.
+/// Where a key is, from the reply of a node that does not have it: `MOVED 3999 10.0.0.2:6379`.
 struct ClusterRedirect: Equatable {
     let place: RedisEndpoint
 
-    /// - Parameter server: the node that said it.
+    /// - Parameter server: the node that sent it.
     /// - Returns: nil for any other reply, and for one that names no usable address.
     init?(error text: String, from server: RedisEndpoint) {
         let words = text.split(separator: " ", omittingEmptySubsequences: false)

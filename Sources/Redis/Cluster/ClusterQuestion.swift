@@ -27,7 +27,7 @@ enum ClusterQuestion: Equatable {
     /// The answer for all nodes.
     ///
     /// - Parameters:
-    ///   - own: of the node that is connected to; an error reply, or one of another shape, is the whole answer.
+    ///   - own: of the connected node; an error reply, or one of another shape, is the whole answer.
     ///   - others: of the other nodes, each with a number of its own.
     /// - Returns: nil if the reply of another node cannot be added.
     func merge(_ own: RESPValue, _ others: [(number: Int, reply: RESPValue)]) -> RESPValue? {
@@ -76,11 +76,11 @@ enum ClusterQuestion: Equatable {
             else { return nil }
             total = sum
         }
-        // Of two lines with one name the last one counts.
+        // If a field occurs twice, InfoFields takes the last one.
         return .bulk(Array("\(text)\r\npubsub_channels:\(total)\r\n".utf8))
     }
 
-    /// One line a client. Two nodes may give one id to two clients: those of others are numbered anew.
+    /// One line per client. Two nodes may use the same id, so the ids of other nodes get a prefix.
     private static func list(_ own: RESPValue, _ others: [(number: Int, reply: RESPValue)]) -> RESPValue? {
         guard let text = own.text else { return own }
         var lines = text.split(whereSeparator: \.isNewline).map(String.init)

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// The nodes of the cluster that the servers of a configuration belong to, as far as learned. Shared by the connections
-/// of a relay: if the servers of its address are away, others of the cluster are tried.
+/// The known nodes of the cluster to which the servers of a configuration belong. Shared by the connections of a relay:
+/// if the configured servers do not answer, other nodes of the cluster are tried.
 package final class LearnedServers: Sendable, Equatable {
-    /// Maximum number of servers that are kept.
+    /// Maximum number of servers.
     static let limit = 64
 
     private struct State {
@@ -16,15 +16,15 @@ package final class LearnedServers: Sendable, Equatable {
 
     package init() {}
 
-    /// True once a server has said that it is a node of a cluster.
+    /// True once a server has reported cluster mode.
     package var isCluster: Bool { state.withLock { $0.isCluster } }
 
-    /// A server has said that it is a node of a cluster.
+    /// A server has reported cluster mode.
     func foundCluster() { state.withLock { $0.isCluster = true } }
 
-    /// - Parameter servers: the nodes, those to try first at the beginning.
+    /// - Parameter servers: the nodes, in the order to try them.
     func learn(_ servers: [RedisEndpoint]) {
-        // One that knows no others was cut off, or is new: what others said is worth more.
+        // A node that knows no others is cut off or new: keep what was learned before.
         guard servers.count > 1 else { return }
         state.withLock { $0.servers = Array(servers.prefix(Self.limit)) }
     }
@@ -34,7 +34,7 @@ package final class LearnedServers: Sendable, Equatable {
         state.withLock { $0.servers }.filter { !known.contains($0) }
     }
 
-    /// A number that only this server has, to tell apart what several of them number alike; 0 beyond the limit.
+    /// A number unique to this server, to distinguish equal ids of several servers; 0 beyond the limit.
     func number(of server: RedisEndpoint) -> Int {
         state.withLock { state in
             if let number = state.numbers[server] { return number }

@@ -41,7 +41,7 @@ package enum RedisError: Error, Equatable, Sendable {
     case clusterUnknown(endpoint: String)
     /// A node of a cluster says `cluster_state:fail`, and another may be better.
     case cutOff(endpoint: String)
-    /// Not every node of a cluster can be asked, so an answer for all of them is unknown.
+    /// Not every node of a cluster can be queried, so there is no answer for all of them.
     case clusterIncomplete(reason: String)
     /// A sentinel instead of a server.
     case sentinel(endpoint: String)
@@ -100,7 +100,7 @@ package enum RedisError: Error, Equatable, Sendable {
         }
     }
 
-    /// True if the connection is usable: only this answer is not to be had, and may be the next time.
+    /// True if only this answer is unavailable: the connection is usable, and a later attempt may succeed.
     package var concernsOneAnswer: Bool {
         switch self {
         case .serverError, .clusterIncomplete: true
@@ -158,13 +158,13 @@ extension RedisError: CustomStringConvertible {
         case .replica(let endpoint, let master):
             "Redis at \(endpoint) is a replica\(master.map { " of \($0)" } ?? ""); name the master, or let Sentinel find it: redis+sentinel://host:26379/mymaster"
         case .clusterMode(let endpoint):
-            "Redis at \(endpoint) runs in cluster mode: a cluster can be watched, but publishing there is not supported, neither for SignalR 2 nor for ASP.NET Core SignalR; name a Redis without cluster mode"
+            "Redis at \(endpoint) runs in cluster mode: a cluster can be watched, but publishing to it is not supported, neither for SignalR 2 nor for ASP.NET Core SignalR; name a Redis without cluster mode"
         case .clusterUnknown(let endpoint):
             "cannot determine whether Redis at \(endpoint) runs in cluster mode, where publishing is not supported; permit INFO, HELLO or CLUSTER INFO"
         case .cutOff(let endpoint):
             "Redis at \(endpoint) is cut off from its cluster (cluster_state:fail)"
         case .clusterIncomplete(let reason):
-            "not every node of the cluster can be asked: \(reason)"
+            "not every node of the cluster can be queried: \(reason)"
         case .sentinel(let endpoint):
             "the server at \(endpoint) is a sentinel, not a Redis server; write redis+sentinel://\(endpoint)/mymaster, or add serviceName=mymaster"
         case .noneOf(let errors):

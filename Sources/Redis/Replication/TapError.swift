@@ -19,7 +19,7 @@ package enum TapError: Error, Sendable, Equatable {
         }
     }
 
-    /// True if only a replica is missing, which may come: who may wait for it needs no change by the operator.
+    /// True if only a replica is missing: the same attempt may succeed once there is one.
     package var awaitsReplica: Bool { if case .refused(_, [.masterOfSeveral]) = self { true } else { false } }
 }
 
@@ -31,7 +31,7 @@ package enum TapRefusal: Sendable, Equatable, Hashable {
     case writesFile
     /// The master counts the tap among the replicas that `min-replicas-to-write` requires.
     case minReplicas(Int)
-    /// A master counts the tap as a replica; the address names several servers, so that it can be a replica's.
+    /// A master counts the tap as a replica; the address names several servers, so a replica can be tapped instead.
     case masterOfSeveral
 
     /// Whether ``TapLimits/isForced`` overrides it.
@@ -45,7 +45,7 @@ extension TapRefusal: CustomStringConvertible {
         case .writesFile:
             "it has no backlog yet, and without 'repl-diskless-sync yes' the first replica makes it write its RDB file"
         case .masterOfSeveral:
-            "it is a master, which counts the tap as one of its replicas, and no replica that has a link to it is known or wanted"
+            "it is a master, which counts the tap as one of its replicas, and no replica with a link to it was found, or --prefer excludes replicas"
         case .minReplicas(let count):
             "it is a master with 'min-replicas-to-write \(count)', and would count the tap as a replica that has the data"
         }

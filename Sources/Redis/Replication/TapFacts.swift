@@ -90,8 +90,8 @@ package struct TapFacts: Sendable, Equatable {
         return position.history == previousHistory && position.offset < previousHistoryEnd
     }
 
-    /// Where what it has executed branches off from the history of this position, which its former master continued
-    /// alone: the last place that both have. nil if its histories are not known to meet there.
+    /// The last offset that this server shares with the history of the position, which its former master continued
+    /// alone. nil if the server is not known to have that history.
     package func fork(of position: ReplicationPosition) -> ReplicationPosition? {
         guard let history, let previousHistoryEnd, position.history == previousHistory,
             position.offset >= previousHistoryEnd
@@ -115,7 +115,7 @@ package struct TapFacts: Sendable, Equatable {
     /// the second, which is of this server.
     func loss(since last: ReplicationPosition?, at position: ReplicationPosition) -> TapAttachment.Loss? {
         guard var last else { return nil }
-        // What was read after the fork is of the other branch, and nothing of this one.
+        // What was read after the fork belongs to the former master's branch, not to this one.
         if let fork = fork(of: last), fork.offset <= position.offset { last = fork }
         guard last.history == position.history || continues(last), last.offset <= position.offset else {
             return .otherHistory

@@ -35,13 +35,13 @@ package enum TapWay: Sendable, Equatable {
 }
 
 extension TapWay {
-    /// Whether the stream continues where the tap was.
+    /// Whether the stream continues at the last offset.
     fileprivate var goesOn: Bool { if case .resume = self { true } else { false } }
 }
 
 /// Why a tap looks for another server before it attaches to this one.
 package enum TapDetour: Sendable, Equatable {
-    /// A replica that has not got so much yet.
+    /// A replica that has received less than the tap has read.
     case behind(bytes: Int64)
     /// It does not continue the stream.
     case otherHistory
@@ -67,7 +67,7 @@ package struct TapPlan: Sendable, Equatable {
         case refused([TapRefusal])
         /// The last full sync was too recent.
         case tooSoon(left: Duration)
-        /// Another server, or this one in a moment, continues the stream where it ended.
+        /// Another server, or this one in a moment, may continue the stream at the last offset.
         case passedOver(TapDetour)
     }
 
@@ -82,9 +82,9 @@ package struct TapPlan: Sendable, Equatable {
     ///   - limits: what is allowed.
     ///   - sinceFullSync: how long ago the last full sync began; nil for never.
     ///   - mayOpenBacklog: false if ``TapWay/openBacklog`` was tried, and there still is none.
-    ///   - hasChoice: whether the address names several servers: the tap then belongs at a replica, and a master is
-    ///     only good to go on where it ended, as after a promotion.
-    ///   - mayWait: whether it is worth to look for a server that continues the stream.
+    ///   - hasChoice: whether the address names several servers: the tap then attaches to a replica, and to a master
+    ///     only to continue at its last offset, as after a promotion.
+    ///   - mayWait: whether to look for a server that continues the stream first.
     package init(
         facts: TapFacts, last: ReplicationPosition? = nil, limits: TapLimits = TapLimits(),
         sinceFullSync: Duration? = nil, mayOpenBacklog: Bool = true, hasChoice: Bool = false, mayWait: Bool = false
@@ -99,7 +99,7 @@ package struct TapPlan: Sendable, Equatable {
         }
     }
 
-    /// Whether another server, or this one in a moment, is better to go on.
+    /// Why to try another server first, or this one again in a moment; nil if not.
     private static func detour(
         _ facts: TapFacts, _ last: ReplicationPosition, _ hasChoice: Bool, _ prefersReplica: Bool
     ) -> TapDetour? {
@@ -108,7 +108,7 @@ package struct TapPlan: Sendable, Equatable {
             guard let offset = facts.offset, offset < last.offset else { return nil }
             return .behind(bytes: last.offset - offset)
         }
-        // A replica that had to copy everything knows less of the past than the server that it copied.
+        // A replica after a full sync has a shorter history than its master.
         return hasChoice && facts.fork(of: last) == nil && !facts.continues(last) ? .otherHistory : nil
     }
 

@@ -67,7 +67,7 @@ package final class RelayStatus: Sendable {
         set { chosen.store(newValue, ordering: .relaxed) }
     }
 
-    /// The cluster of the node subscribed to, as it sees it; nil for another server, or if unknown.
+    /// State of the cluster, as reported by the subscribed node; nil for another server, or if unknown.
     package var cluster: ClusterHealth? {
         get { seenCluster.withLockedValue { $0 } }
         set { seenCluster.withLockedValue { $0 = newValue } }
@@ -191,7 +191,7 @@ package struct ReplicaHealth: Sendable, Equatable {
     }
 }
 
-/// The cluster of the node that the relay is subscribed to, as that node sees it.
+/// State of the cluster, as reported by the node that the relay is subscribed to.
 package struct ClusterHealth: Sendable, Equatable {
     /// `cluster_state:ok`
     package var isOK: Bool
@@ -206,5 +206,5 @@ package struct ClusterHealth: Sendable, Equatable {
 
     /// For `/-/ready` and the log, while it is not.
     static let reason =
-        "the cluster is down as the node subscribed to sees it (cluster_state:fail): it is cut off from other nodes, whose messages then do not arrive, or a slot has no node"
+        "the cluster node reports cluster_state:fail: it is cut off from other nodes, whose messages then do not arrive, or no node serves a slot"
 }

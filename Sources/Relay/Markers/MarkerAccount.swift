@@ -1,11 +1,11 @@
-/// What a server said in the transaction that published a marker.
+/// A server's replies in the transaction that published a marker.
 struct MarkerReading: Sendable, Equatable {
-    /// Its `run_id`; empty if it does not tell.
+    /// Its `run_id`; empty if it does not report one.
     var server: String
     /// Executions of each command since the last reset, by its name in `INFO commandstats`.
     var calls: [String: Int]
 
-    /// PUBLISHes that it executed: plain, in transactions and scripts, those without a subscriber too.
+    /// PUBLISHes that it executed, also in transactions and scripts, and also without a subscriber.
     var published: Int { calls["publish"] ?? 0 }
 }
 
@@ -13,8 +13,8 @@ struct MarkerReading: Sendable, Equatable {
 /// I/O.
 ///
 /// A marker is answered over one connection and seen on the subscription, in either order, or only one of the two. An
-/// interval lies between two markers that were answered and seen: what was published while the subscription was away is
-/// in it, and the markers published meanwhile are not seen.
+/// interval is the time between two markers that were both answered and seen. Markers published during an interruption
+/// are not seen, so the interval includes everything published meanwhile.
 struct MarkerAccount: Sendable {
     /// A figure between two markers.
     struct Interval: Sendable, Equatable {
@@ -22,11 +22,11 @@ struct MarkerAccount: Sendable {
         var published: Int
         /// Envelopes received.
         var received: Int
-        /// Whether the subscription was away, or a marker did not come: something may be missing.
+        /// Whether the subscription was interrupted, or a marker did not arrive: something may be missing.
         var isInterrupted: Bool
 
-        /// PUBLISHes that did not arrive: into channels that are not watched, or missing. Never negative: what comes
-        /// twice, by two patterns, is received twice.
+        /// PUBLISHes that did not arrive: on channels that are not watched, or missing. Not negative, although a
+        /// message that matches two patterns is received twice.
         var unseen: Int { max(0, published - received) }
     }
 
@@ -35,7 +35,7 @@ struct MarkerAccount: Sendable {
         case began
         /// The end of an interval.
         case counted(Interval)
-        /// Nothing can be said about the interval.
+        /// The counts of the interval cannot be compared.
         case void(VoidReason)
     }
 
@@ -47,7 +47,7 @@ struct MarkerAccount: Sendable {
         case otherServer = "other_server"
     }
 
-    /// Markers that wait for their other half; older ones are given up.
+    /// Maximum number of markers that were only answered or only seen; older ones are dropped.
     static let mostPending = 64
 
     private struct Seen {
@@ -76,15 +76,15 @@ struct MarkerAccount: Sendable {
         return complete(number)
     }
 
-    /// There was no answer, or a refusal. The server may have executed it all the same; if it did, and the subscription
-    /// does not show it, the interval seems to have one PUBLISH more: a figure that is too high, never too low.
+    /// There was no answer, or a refusal. The server may have executed it nevertheless; if it did, and the subscription
+    /// did not receive it, the interval counts one PUBLISH too many, never too few.
     mutating func failed(_ number: UInt64) {
         if unexecuted.count < Self.mostPending, seen[number] == nil { unexecuted.insert(number) }
     }
 
-    /// A marker came on the subscription.
+    /// The subscription has received a marker.
     ///
-    /// - Parameter received: envelopes until here, since the relay has started.
+    /// - Parameter received: envelopes before it, since the start of the relay.
     mutating func seen(_ number: UInt64, received: Int) -> Outcome? {
         unexecuted.remove(number)
         seen[number] = Seen(received: received, interruptions: interruptions)
@@ -105,7 +105,7 @@ struct MarkerAccount: Sendable {
         guard number > last.number else { return nil }
         defer { take(whole) }
         guard reading.server == last.reading.server else { return .void(.otherServer) }
-        // A command that was called before is called again and again, or its count has begun anew.
+        // Counts only rise, unless they were reset.
         let isReset = last.reading.calls.contains { reading.calls[$0.key, default: 0] < $0.value }
         guard !isReset else { return .void(.countsReset) }
         let between = unexecuted.count { $0 > last.number && $0 < number }

@@ -9,7 +9,7 @@ extension MarkerChannel {
         return Array((beginning + String(repeating: "0", count: 16 - digits.count) + digits).utf8)
     }
 
-    /// The transaction of a marker: what the server has counted before it, and the marker itself.
+    /// The transaction of a marker: the server's counts before it, and the marker itself.
     static func commands(_ number: UInt64, on channel: [UInt8]) -> [[RESPArgument]] {
         [
             ["INFO", "server"], ["INFO", "replication"], ["INFO", "commandstats"],

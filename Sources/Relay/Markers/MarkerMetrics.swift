@@ -1,7 +1,7 @@
 import Prometheus
 
-/// Metrics of the markers; registered only for a relay that publishes them. A series exists from the first comparison
-/// on: without the permissions there is none.
+/// Metrics of the markers; registered only for a relay that publishes them. The series exist once the first marker was
+/// answered and seen: without the permissions there are none.
 struct MarkerMetrics: Sendable {
     private let published: Family<Counter>
     private let received: Family<Counter>
@@ -14,7 +14,7 @@ struct MarkerMetrics: Sendable {
         published = registry.counterFamily(
             "backplane_relay_marker_published_total",
             help:
-                "PUBLISHes that the server executed, into any channel, without the markers themselves; counted by the server (INFO commandstats), from marker to marker.",
+                "PUBLISH commands that the server executed, on any channel, without the markers themselves; counted by the server (INFO commandstats), from marker to marker.",
             labels: [])
         received = registry.counterFamily(
             "backplane_relay_marker_received_total",
@@ -22,7 +22,7 @@ struct MarkerMetrics: Sendable {
         unseen = registry.counterFamily(
             "backplane_relay_marker_unseen_total",
             help:
-                "PUBLISHes that the server executed and the subscription did not show: into channels that are not watched, or missing. An upper bound of what is missing; exact if nothing else publishes on this server, which shows in it staying at 0.",
+                "PUBLISH commands that the server executed and the relay did not receive: on channels that are not watched, or missing. An upper bound of what is missing. If it rises only with interruptions, nothing else publishes on this server, and the number is exact.",
             labels: [])
         interrupted = registry.counterFamily(
             "backplane_relay_marker_interruptions_total",
@@ -31,12 +31,12 @@ struct MarkerMetrics: Sendable {
         missing = registry.counterFamily(
             "backplane_relay_marker_missing_at_most_total",
             help:
-                "Envelopes missed in such intervals, at most: the unseen PUBLISHes of them, those into channels that are not watched included.",
+                "Upper bound of the envelopes missed in intervals with an interruption: their unseen PUBLISH commands, including those on channels that are not watched.",
             labels: [])
         voids = registry.counterFamily(
             "backplane_relay_marker_voids_total",
             help:
-                "Intervals between markers without figures: the server's counts were reset (CONFIG RESETSTAT), or it is another server (restart, failover).",
+                "Intervals between markers without a number: the server's counts were reset (CONFIG RESETSTAT), or the server changed (restart, failover).",
             labels: ["reason"])
     }
 

@@ -1,10 +1,10 @@
 import NIOConcurrencyHelpers
 import Redis
 
-/// Counts what a subscription delivers, a batch at a time, and notices the markers between the envelopes. Everything goes
-/// on to the intake.
+/// Counts what a subscription delivers, a batch at a time, and reports the markers between the envelopes. Envelopes are
+/// forwarded to the intake.
 final class MarkerSink: EnvelopeSink {
-    /// What the subscription shows, in order.
+    /// What happens on the subscription, in order.
     enum Event: Sendable, Equatable {
         case subscribed
         case interrupted

@@ -8,8 +8,8 @@ import Redis
 /// Publishes markers on a channel of its own, so that the server's count of PUBLISHes can be compared with what the
 /// subscription receives: see ``MarkerAccount``.
 ///
-/// Publishes into the Redis that is watched; runs only on request. Without the permissions it logs that once and tries
-/// again at a slow pace; the relay goes on.
+/// Publishes into the watched Redis; runs only on request. Without the permissions it logs that once and tries again
+/// every minute; the relay runs without markers.
 final class MarkerWatch: Sendable {
     private enum Message: Sendable {
         case stream(MarkerSink.Event)
@@ -18,10 +18,10 @@ final class MarkerWatch: Sendable {
     }
 
     private static let retryDelay = Duration.seconds(5)
-    /// The same while the server refuses.
+    /// The delay after a refusal.
     private static let refusedDelay = Duration.seconds(60)
 
-    /// Far more than can wait: there are a few for each marker.
+    /// Far more than ever wait: there are a few for each marker.
     private static let mostMessages = 10_000
 
     private let redis: RedisConfiguration
@@ -35,7 +35,7 @@ final class MarkerWatch: Sendable {
     private let hasFailed = NIOLockedValueBox(false)
     private let messages: AsyncStream<Message>
     private let inbox: AsyncStream<Message>.Continuation
-    /// Wakes the publisher before its time: there is a new subscription.
+    /// Ends the publisher's pause early: there is a new subscription.
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
@@ -55,12 +55,12 @@ final class MarkerWatch: Sendable {
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Receives what the subscription hears, and passes it on to the intake.
+    /// Receives from the subscription, and forwards everything to the intake.
     var sink: any EnvelopeSink { MarkerSink(before: intake) { [inbox] in inbox.yield(.stream($0)) } }
 
     /// Runs until the task is cancelled.
     ///
-    /// - Parameter subscriber: delivers to ``sink``; gets the marker channel beside its own names.
+    /// - Parameter subscriber: delivers to ``sink``; the marker channel is added to its names.
     func run(_ subscriber: RedisSubscriber) async {
         await withTaskGroup { group in
             group.addTask { await self.follow(subscriber) }
@@ -76,7 +76,7 @@ final class MarkerWatch: Sendable {
         for await message in messages {
             switch message {
             case .stream(.subscribed):
-                // Each time anew: with the other names, a refusal of this one would be a refusal of all.
+                // After each connect, not with the other names: a refusal of this one would refuse them all.
                 switch await subscriber.add([name]) {
                 case .refused(let reason): logFailure(reason)
                 case .confirmed, .later: wake.yield()
@@ -93,7 +93,7 @@ final class MarkerWatch: Sendable {
         }
     }
 
-    /// - Parameter before: PUBLISHes not seen in the last interval without an interruption.
+    /// - Parameter before: unseen PUBLISHes of the last interval without an interruption.
     private func tell(_ outcome: MarkerAccount.Outcome?, _ before: inout Int?) {
         guard let outcome else { return }
         hasFailed.withLockedValue { $0 = false }
@@ -104,7 +104,7 @@ final class MarkerWatch: Sendable {
             logger.warning(
                 reason == .countsReset
                     ? "the server's counts were reset between two markers: how many envelopes it published meanwhile is unknown"
-                    : "another server answers the markers than before, by a restart or a failover: how many envelopes were published meanwhile is unknown"
+                    : "the server changed between two markers, by a restart or a failover: how many envelopes were published meanwhile is unknown"
             )
         case .counted(let interval):
             metrics.count(interval)
@@ -116,8 +116,8 @@ final class MarkerWatch: Sendable {
             logger.log(
                 level: interval.unseen == 0 ? .notice : .warning,
                 interval.unseen == 0
-                    ? "the subscription was interrupted between two markers; nothing is missing, by the server's count"
-                    : "the subscription was interrupted between two markers: at most this many envelopes are missing; what was published into other channels is among them",
+                    ? "the subscription was interrupted between two markers; nothing is missing, according to the server's count"
+                    : "the subscription was interrupted between two markers: at most this many envelopes are missing; messages on channels that are not watched are included",
                 metadata: [
                     "missing_at_most": "\(interval.unseen)", "published": "\(interval.published)",
                     "received": "\(interval.received)",
@@ -134,10 +134,10 @@ final class MarkerWatch: Sendable {
         while !Task.isCancelled {
             var delay = Self.retryDelay
             do {
-                // What is published at a replica stays there.
+                // A replica does not pass on what is published at it.
                 let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
                 do {
-                    // Each of its nodes counts only what was published through it.
+                    // Each node of a cluster counts only its own PUBLISHes.
                     if client.answersForCluster { throw RedisError.clusterMode(endpoint: client.endpoint) }
                     try await withTaskCancellationHandler {
                         while !Task.isCancelled {
@@ -147,7 +147,7 @@ final class MarkerWatch: Sendable {
                             await pause(interval, &wakes)
                         }
                     } onCancel: {
-                        // A server that does not answer must not delay the end.
+                        // A server that does not answer must not delay the stop.
                         Task { await client.close() }
                     }
                     await client.close()
@@ -159,7 +159,7 @@ final class MarkerWatch: Sendable {
             } catch is CancellationError {
                 return
             } catch {
-                // The end has closed the connection.
+                // The cancellation handler has closed the connection.
                 if Task.isCancelled { return }
                 if (error as? RedisError)?.isRefusalOfCommand == true { delay = Self.refusedDelay }
                 logFailure("\(error)")
@@ -183,7 +183,7 @@ final class MarkerWatch: Sendable {
         timer.cancel()
     }
 
-    /// Once, until there is a figure again.
+    /// Logs once, until a comparison succeeds.
     private func logFailure(_ cause: String) {
         let isNews = hasFailed.withLockedValue { failed in
             defer { failed = true }
@@ -191,7 +191,7 @@ final class MarkerWatch: Sendable {
         }
         guard isNews else { return }
         logger.warning(
-            "what the server publishes cannot be counted by markers, trying again; the relay goes on without",
+            "what the server publishes cannot be counted by markers; the relay runs without them and tries again",
             metadata: ["cause": "\(cause)"])
     }
 }

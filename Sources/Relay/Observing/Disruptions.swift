@@ -7,7 +7,7 @@ struct Disruptions {
     private(set) var count = 1
     /// The cause of the last event in this run.
     private(set) var cause: GapCause?
-    /// Since the last event the server is another process, which began without keys: counters began again.
+    /// Since the last event the server is another process, which started without keys: counters restarted at 0.
     private(set) var beganEmpty = false
     private var server: RedisServerInfo?
     private var endpoint: String?
@@ -15,13 +15,13 @@ struct Disruptions {
     private var before: (count: Int, cause: GapCause?)?
 
     mutating func disconnected(_ cause: DisconnectCause) {
-        // Deliberate: whatever comes from now on is not ours.
+        // Deliberate: what is published from now on is not recorded.
         guard cause != .stopped else { return }
         before = (count, self.cause)
         disrupt(cause == .failover ? .failover : .connectionLost)
     }
 
-    /// The link to the replication stream continued where it ended: as if it had not been lost.
+    /// The link to the replication stream continued at its last offset: nothing was lost.
     mutating func resumed() {
         guard let before, count == before.count + 1 else { return }
         (count, cause) = before
@@ -40,7 +40,7 @@ struct Disruptions {
         disrupt(.replicaResync)
     }
 
-    /// The server after a (re)connect tells more about why the connection was lost.
+    /// The server after a reconnect shows more about why the connection was lost.
     mutating func subscribed(_ subscription: Subscription) {
         let info = subscription.server
         defer {
@@ -49,7 +49,7 @@ struct Disruptions {
         }
         if let server, let info, server.runID != info.runID { beganEmpty = info.beganEmpty }
         guard cause == .connectionLost else { return }
-        // Another server took over before we were notified.
+        // Another server took over before the relay was notified.
         if let endpoint, endpoint != subscription.endpoint {
             cause = .failover
             return

@@ -3,7 +3,7 @@ import Prometheus
 import Redis
 import Time
 
-/// Follows the state of the cluster that the node subscribed to belongs to.
+/// Watches the state of the cluster that the subscribed node belongs to.
 struct ClusterWatch: Sendable {
     /// What other nodes answer.
     enum Part: Hashable {
@@ -25,7 +25,7 @@ struct ClusterWatch: Sendable {
         }
     }
 
-    /// Why there is no answer, as logged last.
+    /// The last logged reason of each missing answer.
     private var told: [Part: String] = [:]
     private let metrics: ClusterMetrics
     private let status: RelayStatus
@@ -42,7 +42,7 @@ struct ClusterWatch: Sendable {
     /// - Throws: `RedisError` if the connection has failed.
     func look(_ client: RedisClient) async throws -> Bool {
         guard client.answersForCluster else { return false }
-        // A subscription that may not ask INFO takes a replica for one.
+        // Without the permission for INFO, the subscription has taken the node for a plain replica.
         (status.isReplicaChosen, status.replica, status.masterLoss) = (false, nil, nil)
         guard let state = try await client.clusterState() else {
             status.cluster = nil
@@ -57,25 +57,25 @@ struct ClusterWatch: Sendable {
             logger.error("\(ClusterHealth.reason)", metadata: ["redis": "\(client.endpoint)"])
         } else if before != nil {
             logger.notice(
-                "the cluster is up again as the node subscribed to sees it", metadata: ["redis": "\(client.endpoint)"])
+                "the cluster node reports cluster_state:ok again", metadata: ["redis": "\(client.endpoint)"])
         }
         return true
     }
 
-    /// Logs why an answer is not to be had, once.
+    /// Logs once why an answer is missing.
     mutating func note(_ error: RedisError, _ part: Part) {
         guard case .clusterIncomplete = error, told[part] != error.description else { return }
         told[part] = error.description
         logger.warning(part.loss, metadata: ["cause": "\(error)"])
     }
 
-    /// The nodes that know have answered.
+    /// The nodes have answered.
     mutating func answered(_ part: Part) {
         if told.removeValue(forKey: part) != nil { logger.notice(part.end) }
     }
 }
 
-/// Metrics of the cluster that the relay is subscribed to a node of; no series otherwise.
+/// Metrics of the cluster whose node the relay is subscribed to; no series otherwise.
 struct ClusterMetrics: Sendable {
     private let isOK: Family<Gauge>
     private let nodes: Family<Gauge>
@@ -84,11 +84,11 @@ struct ClusterMetrics: Sendable {
         isOK = registry.gaugeFamily(
             "backplane_relay_cluster_state_ok",
             help:
-                "1 while the cluster node subscribed to says cluster_state:ok, else 0: it is cut off from other nodes, whose messages then do not arrive, or a slot has no node. Only in cluster mode.",
+                "1 while the cluster node that the relay is subscribed to reports cluster_state:ok, else 0: it is cut off from other nodes, whose messages then do not arrive, or no node serves a slot. Only in cluster mode.",
             labels: [])
         nodes = registry.gaugeFamily(
             "backplane_relay_cluster_nodes",
-            help: "Nodes of the cluster that the node subscribed to knows, itself included. Only in cluster mode.",
+            help: "Nodes of the cluster that the subscribed node knows, itself included. Only in cluster mode.",
             labels: [])
     }
 

@@ -23,7 +23,7 @@ struct RoleWatch: Sendable {
     /// The query that the ACL permits.
     private var question: Question? = .role
     private var replication: ReplicationWatch
-    /// What only a cluster has.
+    /// Watches the state of a cluster.
     var cluster: ClusterWatch
     /// When another node of the cluster may be looked for, on the monotonic clock.
     private var searchAt: UInt64 = 0
@@ -52,7 +52,7 @@ struct RoleWatch: Sendable {
     mutating func look(
         _ client: RedisClient, master: RedisClient? = nil, eventLoopGroup: any EventLoopGroup
     ) async throws {
-        // There the role of a node does not matter: each delivers what is published at any other.
+        // In a cluster the role does not matter: each node delivers what is published at any other.
         if try await cluster.look(client) { return try await lookForState(instead: client.endpoint, eventLoopGroup) }
         try await lookAtRole(client)
         try await replication.look(client, master: master)
@@ -114,7 +114,7 @@ struct RoleWatch: Sendable {
         try await leave(
             endpoint, eventLoopGroup,
             because:
-                "the replica has no link to its master, and another server has what it lacks; the subscription moves there"
+                "the replica has no link to its master; the subscription moves to another server, which is the master or has a link"
         )
     }
 
@@ -127,7 +127,7 @@ struct RoleWatch: Sendable {
         searchAt = now.monotonic + Self.patience
         try await leave(
             endpoint, eventLoopGroup,
-            because: "the node is cut off from its cluster, and another one is not; the subscription moves there")
+            because: "the node is cut off from its cluster; the subscription moves to another node, which is not")
     }
 
     /// Moves to a server that is healthy, if there is another one.

@@ -1,32 +1,32 @@
 import Redis
 
-/// Finds nodes whose subscribing connection was replaced: in between, they received nothing. Decision logic without I/O;
+/// Finds nodes whose subscribing connection was replaced: in between they received nothing. Decision logic without I/O;
 /// times are nanoseconds on the monotonic clock.
 ///
-/// A connection is known by its id in `CLIENT LIST`, a node by the name and address of its connections. Connections
-/// without a name are left out, because they may be anyone's; so are relays, sentinels, and the first connection of a
-/// new node.
+/// A connection is identified by its id in `CLIENT LIST`, a node by the name and address of its connections.
+/// Connections without a name are left out, because any client may be behind them; so are relays, sentinels, and the
+/// first connection of a new node.
 struct SubscriberReturns: Sendable {
-    /// Connections of one node that took the place of others.
+    /// Connections of one node that replaced earlier ones.
     struct Return: Sendable, Equatable {
         var key: SubscriberTable.Key
         var connections: Int
-        /// The longest that the node can have been without them.
+        /// The longest time that the node can have been without them.
         var awayAtMost: UInt64
     }
 
     private struct Row {
-        /// Ids of its connections; nil if it is unknown whether they are still there.
+        /// Ids of its connections; nil if unknown whether they still exist.
         var ids: Set<Int>?
-        /// Connections that have gone, and none has come for them.
+        /// Connections that ended and were not replaced yet.
         var away = 0
-        /// When the connections that have gone were last listed.
+        /// When those connections were last listed.
         var awaySince: UInt64 = 0
         var seenAt: UInt64
     }
 
     static let limit = 100
-    /// How long a node is expected back.
+    /// How long an absent node is remembered.
     static let keeps: UInt64 = 600_000_000_000
 
     private var rows: [SubscriberTable.Key: Row] = [:]
@@ -73,7 +73,7 @@ struct SubscriberReturns: Sendable {
             guard var row = rows[key] else { continue }
             if let known = row.ids { note(gone: known.count, in: &row) }
             if row.ids != nil { row.ids = [] }
-            // Nodes that a check starts come and go, all with one name.
+            // The nodes that `check` starts are short-lived and share one name.
             if key.name.hasSuffix(RedisConfiguration.defaultClientName + "-hub") { row.away = 0 }
             rows[key] = row
         }
@@ -82,7 +82,7 @@ struct SubscriberReturns: Sendable {
         return returns.sorted { ($0.key.name, $0.key.address) < ($1.key.name, $1.key.address) }
     }
 
-    /// The server has not been asked for some time, or is another one: it may know the same nodes by other ids.
+    /// The server was not queried for some time, or is another one: the ids of the same nodes may differ.
     mutating func interrupted() {
         for key in rows.keys {
             rows[key]?.ids = nil
@@ -99,13 +99,13 @@ struct SubscriberReturns: Sendable {
 }
 
 extension SubscriberClient {
-    /// Whether its name tells a node from others.
+    /// Whether its name identifies a node.
     fileprivate var isNamedNode: Bool {
         name != SubscriberClient.unnamed && !isSentinel && !RedisConfiguration.isObserver(clientName: name)
     }
 }
 
-/// Notices that a number of subscribers fell and rose again: a node was without its subscription, or was replaced.
+/// Notices that a number of subscribers fell and rose again: a node was not subscribed for a while, or was replaced.
 /// Decision logic without I/O; times as above.
 struct SubscriberDip: Sendable {
     private var last: Int?

@@ -81,7 +81,7 @@ struct SubscriberWatch {
         metrics.count(returned, of: returns.keys)
         for node in returned {
             logger.warning(
-                "a node was without its subscription, so it missed what was published meanwhile: its connection broke, or its process was restarted",
+                "a node was not subscribed for a while and missed what was published meanwhile: its connection broke, or its process was restarted",
                 metadata: [
                     "name": "\(node.key.name)", "ip": "\(node.key.address)", "connections": "\(node.connections)",
                     "seconds_at_most": "\(node.awayAtMost / 1_000_000_000 + 1)",
@@ -173,7 +173,7 @@ package struct SubscriberMetrics: Sendable {
         reconnects = registry.counterFamily(
             "signalr_backplane_subscriber_reconnects_total",
             help:
-                "Subscribed connections of a node that took the place of others, by client name and address: in between, for at most the time between two listings or since it was last listed, the node was without them and missed what was published. Because its connection broke, or its process was restarted. Only for clients with a name.",
+                "Subscribing connections of a node that replaced earlier ones, by client name and address. The node missed what was published in between, at most since the earlier connection was last listed: its connection broke, or its process was restarted. Only for clients with a name.",
             labels: Self.labels, limit: ChildLimit(maximumChildren: SubscriberReturns.limit))
         interval = registry.gauge(
             "backplane_relay_subscriber_poll_interval_seconds",
@@ -202,7 +202,7 @@ package struct SubscriberMetrics: Sendable {
         interval.set(Double(nanoseconds) * 1e-9)
     }
 
-    /// - Parameter keys: all known nodes; the others have been gone for long.
+    /// - Parameter keys: all known nodes; the others were forgotten.
     func count(_ returned: [SubscriberReturns.Return], of keys: Set<SubscriberTable.Key>) {
         let gone = counted.withLockedValue { counted in
             defer { counted = keys }

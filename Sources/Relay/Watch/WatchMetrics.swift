@@ -53,12 +53,12 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included (also while it reads the replication stream); fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes. Of a cluster the sum over its nodes; no value while one of them cannot be asked.",
+                "Subscribers of the channel, this relay included (also while it reads the replication stream); fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to. At a replica, those of its master and its own; NUMSUB of a replica alone, if the master cannot be asked, does not count the nodes. In a cluster the sum over its nodes; no value while one of them cannot be queried.",
             labels: ChannelMetrics.labels)
         dips = registry.counterFamily(
             "signalr_backplane_subscriber_dips_total",
             help:
-                "Times that the number of subscribers of the channel fell and rose again within ten minutes: a node was without its subscription meanwhile, or nodes were replaced. Shorter absences than 5 s are seen by chance only; subscriber_reconnects_total names the node.",
+                "Times that the number of subscribers of the channel fell and rose again within ten minutes: a node was not subscribed for a while, or nodes were replaced. Absences below 5 s are often not noticed; signalr_backplane_subscriber_reconnects_total names the node.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",
