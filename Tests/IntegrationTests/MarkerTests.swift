@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// `run --markers`: what the server says it published, against what the subscription received.
+/// `run --markers`: the server's count of PUBLISH compared with what the subscription received.
 @Suite("Markers", .needs(editions: .redis7, .redis6, .valkey9), .timeLimit(.minutes(3)))
 struct MarkerTests {
     private static let hub = CoreHub(type: "ChatHub")
@@ -38,7 +38,7 @@ struct MarkerTests {
     }
 
     @Test(
-        "the number of a gap is exactly what was lost; PUBLISH of scripts and transactions counts, into other channels too",
+        "the number of a gap is exactly what was lost; PUBLISH in scripts, transactions and on other channels counts",
         arguments: RedisEdition.allCases)
     func gap(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
@@ -56,7 +56,7 @@ struct MarkerTests {
                             "EVAL", .text(script), "0", .bytes(Self.hub.channel(.all, [])), .bytes(Self.payload),
                         ])
                         _ = try await client.transaction([Self.toAll, Self.toAGroup, Self.toAGroup])
-                        // A shard's channel is another thing.
+                        // SPUBLISH does not count.
                         if edition != .redis6 { try await client.send(["SPUBLISH", "x", "y"]) }
                     }
                     try await Self.wait(relay, published: 20, received: 20, missing: 0, "all is seen")
@@ -65,7 +65,7 @@ struct MarkerTests {
                     try await Self.transaction([Self.kill] + Array(repeating: Self.toAll, count: 37), redis)
                     try await Self.wait(relay, published: 57, received: 20, missing: 37, "37 of 37")
 
-                    // What others publish is counted and not seen: no more than an upper bound then.
+                    // The server counts other channels, which the relay does not receive: an upper bound.
                     try await Self.transaction(Array(repeating: Self.elsewhere, count: 9), redis)
                     try await Self.wait(relay, published: 66, received: 20, missing: 37, "other channels")
                     let six = Array(repeating: Self.toAGroup, count: 6)
@@ -95,7 +95,7 @@ struct MarkerTests {
         }
     }
 
-    @Test("a restart of the server is said, and gives no figure")
+    @Test("a restart of the server is logged, and its interval has no number")
     func restart() async throws {
         try await RedisServer.with { redis in
             let arguments = ["--redis", redis.url, "--core-hub", Self.hub.type, "--markers", "1s"]
@@ -114,7 +114,7 @@ struct MarkerTests {
         }
     }
 
-    @Test("at a replica: published at the master, received through the replica")
+    @Test("at a replica, markers are published at the master and received from the replica")
     func replica() async throws {
         try await RedisServer.with { master in
             try await RedisServer.with { replica in
@@ -138,7 +138,7 @@ struct MarkerTests {
     }
 
     @Test(
-        "without the permissions: said by --check-only and once in the log, no figures, and the relay records",
+        "without the permissions --check-only warns, the log says so once, no series exist, and the relay records",
         arguments: [["-multi"], ["resetchannels", "&ChatHub:*"]])
     func permissions(rules: [String]) async throws {
         try await RedisServer.with { redis in

@@ -2,7 +2,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A node whose subscription was away missed messages, although the relay has them all.
+/// A node that was not subscribed for a while missed messages, although the relay received them all.
 @Suite("Nodes that reconnect", .needs(.redisServer), .timeLimit(.minutes(2)))
 struct NodeReturnTests {
     private static let name = "WEB7(SE.Redis-v2.9.32)"

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Redis
 
-/// Messages that are no envelopes keep their place among the envelopes.
+/// Messages that are no envelopes are delivered in order with the envelopes.
 @Suite struct AsideMessageTests {
     private final class Sink: EnvelopeSink {
         let heard = Mutex<[String]>([])
@@ -43,7 +43,7 @@ import Testing
         #expect(reader.batch?.count == 0 && reader.takeReplies().isEmpty)
     }
 
-    @Test("before the subscription is confirmed nobody hears them")
+    @Test("before the subscription is confirmed they are not delivered")
     func early() {
         let sink = Sink()
         let reader = RESPReader(names: Self.names)

@@ -3,7 +3,7 @@ import Redis
 
 /// A real cluster of masters, formed by plain commands.
 package final class RedisCluster: Sendable {
-    /// By the order of their slots.
+    /// In the order of their slots.
     package let nodes: [RedisServer]
     private let masters: Int
 
@@ -45,7 +45,7 @@ package final class RedisCluster: Sendable {
 
     private func form(buses: [Int]) async throws {
         for (index, server) in nodes.enumerated() {
-            // Without an epoch of its own two of them would have to agree first.
+            // Distinct epochs: otherwise the nodes would have to resolve a collision first.
             try await server.command(["CLUSTER", "SET-CONFIG-EPOCH", "\(index + 1)"])
             if index < masters {
                 let (first, next) = (16_384 * index / masters, 16_384 * (index + 1) / masters)

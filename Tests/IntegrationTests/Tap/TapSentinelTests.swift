@@ -36,8 +36,8 @@ struct TapSentinelTests {
 
     // MARK: - Failover
 
-    /// The relay follows the promotion of the replica that it reads from: whatever its way there, nothing is missing or
-    /// twice, and Sentinel elects no tap.
+    /// The relay stays at its replica when that is promoted: for each cause nothing is missing or recorded twice, and
+    /// Sentinel never elects the tap.
     @Test(arguments: Cause.allCases)
     func `a failover in traffic loses nothing`(cause: Cause) async throws {
         try await Self.with { master, replica in
@@ -57,12 +57,12 @@ struct TapSentinelTests {
                         #expect(direct.count == 1, "the master sees its replica only: \(direct)")
                         let tap = try await Self.replicas(replica)
                         #expect(tap.count == 1 && tap[0].contains("port=0,"), "\(tap)")
-                        // What was published before it came is in nobody's account.
+                        // What was published before the relay attached does not count.
                         traffic = TapTraffic()
                         try await master.withClient { client in
                             let receivers = try await traffic.publish(20, client)
                             #expect(receivers == before)
-                            // What a server that is killed has not passed on is lost to everybody.
+                            // What a killed server has not replicated is lost for all.
                             let acknowledged = try await client.send(["WAIT", "1", "20000"])
                             #expect(acknowledged == .integer(1))
                         }
@@ -108,7 +108,7 @@ struct TapSentinelTests {
 
     // MARK: - Choosing a server
 
-    @Test func `it reads from the replica, and from a master of several only if forced`() async throws {
+    @Test func `of several servers the tap reads from the replica, and from the master only if forced`() async throws {
         try await Self.with { master, replica in
             let several = ["--redis", "\(master.host):\(master.port),\(replica.host):\(replica.port)"]
             func check(_ arguments: [String]) async throws -> Finished {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Redis
 
-/// What nodes of a cluster answer, also oddly or with bad intent.
+/// Replies of cluster nodes, also malformed and hostile ones.
 @Suite struct ClusterAnswerTests {
     private static let server = RedisEndpoint.tcp(host: "seed", port: 7_000)
 
@@ -34,7 +34,7 @@ import Testing
                 "a.example:6379"
             ),
             (["endpoint": text("::1"), "port": .integer(6_379)], false, "[::1]:6379"),
-            // A node that does not tell its address.
+            // A node that does not know its address.
             (["endpoint": .null, "port": .integer(6_380)], false, "seed:6380"),
             (["endpoint": text("?"), "port": .integer(6_380)], false, "seed:6380"),
             (["port": .integer(6_380)], false, "seed:6380"),
@@ -43,7 +43,7 @@ import Testing
             (["endpoint": text("h"), "port": .integer(1)], true, "h:1"),
             (["endpoint": text("h"), "tls-port": .integer(2)], false, "h:2"),
         ] as [([String: RESPValue], Bool, String)])
-    func `a node is where it is announced`(fields: [String: RESPValue], usesTLS: Bool, place: String) {
+    func `the address of a node is the announced one`(fields: [String: RESPValue], usesTLS: Bool, place: String) {
         #expect(Self.places([Self.node("a", fields)], usesTLS: usesTLS) == [place])
     }
 
@@ -57,14 +57,14 @@ import Testing
             ["endpoint": .bulk([0xFF]), "port": .integer(1)], ["id": text("a"), "port": .integer(1)],
             ["id": .null, "port": .integer(1)],
         ] as [[String: RESPValue]])
-    func `what cannot be a node is left out, and counted`(fields: [String: RESPValue]) {
+    func `an entry that cannot be a node is skipped and counted`(fields: [String: RESPValue]) {
         let good = Self.node("b", ["endpoint": Self.text("h"), "port": .integer(1)])
         let nodes = ClusterNodes(
             shards: Self.shards([Self.node("a", fields), good]), from: Self.server, usesTLS: false)
         #expect(nodes?.all.map(\.place.description) == ["h:1"] && nodes?.unreadable == 1)
     }
 
-    @Test func `a reply of another shape is none`() {
+    @Test func `a reply of another shape is refused`() {
         for reply in [RESPValue.null, .error("ERR unknown subcommand"), .integer(1), Self.text("x"), .status("OK")] {
             #expect(ClusterNodes(shards: reply, from: Self.server, usesTLS: false) == nil)
         }
@@ -135,7 +135,7 @@ import Testing
             (["CLIENT", "LIST", "TYPE", "normal"], nil), (["INFO"], nil), (["INFO", "replication"], nil),
             (["PUBSUB", "NUMPAT"], nil), (["PUBLISH", "a", "b"], nil), (["GET"], nil), ([], nil),
         ] as [([RESPArgument], ClusterQuestion?)])
-    func `what one node cannot answer alone`(command: [RESPArgument], question: ClusterQuestion?) {
+    func `commands that one node cannot answer for all`(command: [RESPArgument], question: ClusterQuestion?) {
         #expect(ClusterQuestion(command) == question)
     }
 
@@ -194,7 +194,7 @@ import Testing
         configured.learned?.learn(others)
         #expect(configured.candidates.map(\.description) == ["a:1", "a:2", "a:3"])
         #expect(configured.pinned(to: others[1]).candidates == [others[1]])
-        // One that was cut off alone does not make the relay forget the others.
+        // A reply of a node that is cut off does not replace what was learned.
         configured.learned?.learn([others[0]])
         #expect(configured.candidates.count == 3)
         configured.learned?.learn((1...500).map { .tcp(host: "b", port: $0) })

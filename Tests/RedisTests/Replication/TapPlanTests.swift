@@ -51,13 +51,13 @@ import Testing
         #expect(TapPlan(facts: facts, last: Self.at(offset, Self.before)).way == way)
     }
 
-    /// The former master went on alone, and the tap with it: what it read there is not in this stream.
+    /// The tap followed the former master past the promotion: what it read there is not in this stream.
     @Test(
         arguments: [
             (4_800, TapWay.resume(at(4_799)), nil), (6_000, .resume(at(4_799)), nil),
             (4_799, .resume(at(4_799, before)), nil),
         ] as [(Int64, TapWay, TapAttachment.Loss?)])
-    func `after a fork it goes on where the branches meet`(offset: Int64, way: TapWay, loss: TapAttachment.Loss?) {
+    func `after a fork it continues at the last common offset`(offset: Int64, way: TapWay, loss: TapAttachment.Loss?) {
         let facts = Self.facts {
             $0.previousHistory = Self.before
             $0.previousHistoryEnd = 4_800
@@ -65,7 +65,7 @@ import Testing
         let last = Self.at(offset, Self.before)
         #expect(TapPlan(facts: facts, last: last, hasChoice: true, mayWait: true).way == way)
         #expect(facts.loss(since: last, at: Self.at(4_799)) == loss)
-        // Its backlog no longer has that place: so many bytes of this branch are missing.
+        // The backlog no longer contains that offset: so many bytes of this branch are missing.
         let late = Self.facts {
             $0.previousHistory = Self.before
             $0.previousHistoryEnd = 3_000
@@ -74,7 +74,7 @@ import Testing
         #expect(late.loss(since: last, at: Self.at(5_000)) == .backlogLost(bytes: 2_001))
     }
 
-    @Test func `of several servers one that goes on is looked for first`() {
+    @Test func `of several servers, one that continues the stream is preferred`() {
         func verdict(
             _ last: ReplicationPosition?, hasChoice: Bool = true, mayWait: Bool = true, isForced: Bool = false,
             isReplica: Bool = true
@@ -85,7 +85,7 @@ import Testing
             ).verdict
         }
         let (ahead, overrun, other) = (Self.at(5_100), Self.at(3_000), Self.at(4_500, Self.before))
-        // A replica that lags a moment has it soon: joined now, it would bring much twice.
+        // A replica that lags has the offset soon; attaching now would repeat what was read.
         #expect(verdict(ahead) == .passedOver(.behind(bytes: 100)))
         #expect(verdict(ahead, hasChoice: false) == .passedOver(.behind(bytes: 100)))
         #expect(verdict(ahead, mayWait: false) == .allowed)
@@ -96,7 +96,7 @@ import Testing
         #expect(verdict(other, hasChoice: false) == .allowed)
         #expect(verdict(other, mayWait: false) == .allowed)
         #expect(verdict(nil) == .allowed)
-        // A master only to go on.
+        // A master only to continue the stream.
         #expect(verdict(Self.at(4_500), isReplica: false) == .allowed)
         #expect(verdict(overrun, isReplica: false) == .passedOver(.otherHistory))
         #expect(verdict(overrun, mayWait: false, isReplica: false) == .refused([.masterOfSeveral]))

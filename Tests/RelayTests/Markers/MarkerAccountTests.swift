@@ -33,7 +33,7 @@ import Testing
         return outcomes.compactMap(\.self)
     }
 
-    @Test("the server's count against what came, whichever of answer and marker is first")
+    @Test("the server's count compared with what was received, whether the answer or the marker comes first")
     func steady() {
         #expect(
             Self.run([
@@ -60,7 +60,7 @@ import Testing
             ]) == [.began, Self.counted(47, 10, interrupted: true), Self.counted(0, 0)])
     }
 
-    @Test("a marker that does not come shows a loss without a lost connection, such as a replica's full transfer")
+    @Test("a missing marker shows a loss without a lost connection, such as a full sync of a replica")
     func silentLoss() {
         #expect(
             Self.run([
@@ -69,7 +69,7 @@ import Testing
             ]) == [.began, Self.counted(300, 0, interrupted: true)])
     }
 
-    @Test("a marker without an answer: never a figure that is too low")
+    @Test("a marker without an answer never makes the number too low")
     func unanswered() {
         // Not executed.
         #expect(
@@ -93,7 +93,7 @@ import Testing
             ]) == [.began, Self.counted(11, 5, interrupted: true)])
     }
 
-    @Test("reset counts and another server have no figures, and a new interval begins")
+    @Test("after a reset of the counts or a change of the server there is no number, and a new interval begins")
     func void() {
         let after: [Step] = [.answered(3, published: 54, server: "b"), .seen(3, received: 9)]
         #expect(
@@ -114,7 +114,7 @@ import Testing
             ]) == [.began, .void(.countsReset)])
     }
 
-    @Test("what is received twice gives no negative figure")
+    @Test("messages that are received twice give no negative number")
     func neverNegative() {
         let interval = MarkerAccount.Interval(published: 3, received: 5, isInterrupted: false)
         #expect(interval.unseen == 0)
@@ -125,7 +125,7 @@ import Testing
             ]) == [.began, Self.counted(0, 0)])
     }
 
-    @Test("markers that are never seen, or never answered, take no more than a limited memory")
+    @Test("markers that are never seen or never answered use limited memory")
     func limited() {
         var account = MarkerAccount()
         for number in 1...1_000 as ClosedRange<UInt64> {

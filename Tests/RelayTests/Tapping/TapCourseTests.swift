@@ -89,7 +89,7 @@ import Testing
         #expect(input(consent, since: .seconds(590)) == .failed(isPermanent: true, after: .seconds(60)))
         let awaited = TapError.refused(endpoint: "r", [.masterOfSeveral])
         #expect(input(awaited) == .failed(isPermanent: true, after: .seconds(60)))
-        // Who may subscribe meanwhile waits for a replica.
+        // A relay that may subscribe meanwhile waits for a replica.
         for (error, isPermanent) in [(awaited, false), (.refused(endpoint: "r", [.minReplicas(1)]), true)] {
             #expect(
                 TapCourse.Input(

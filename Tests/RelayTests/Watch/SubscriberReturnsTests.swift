@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test("a node whose connection was replaced, between two listings or over several")
+    @Test("a replaced connection is found, between two listings or over several")
     func returned() {
         #expect(
             Self.names([
@@ -50,7 +50,7 @@ import Testing
         #expect(Self.names([[Self.client(1, name)], [Self.client(2, name)], [Self.client(3, name)]]) == [[], [], []])
     }
 
-    @Test("hub nodes of a check come and go; one that reconnects at once is named")
+    @Test("nodes of `check` that come and go are not named; one that reconnects at once is")
     func checks() {
         let name = "backplane-relay-hub"
         #expect(
@@ -58,7 +58,7 @@ import Testing
                 == [[], [], [], ["backplane-relay-hub 1 5s"]])
     }
 
-    @Test("another server, or a time without answers, has other ids for the same connections")
+    @Test("after a change of the server or a time without answers, other ids are no replacement")
     func interruption() {
         var returns = SubscriberReturns()
         #expect(returns.look([Self.client(1, "web1")], of: "a:1", at: 0).isEmpty)
@@ -68,7 +68,7 @@ import Testing
         #expect(returns.look([Self.client(8, "web1")], of: "b:1", at: 3).count == 1)
     }
 
-    @Test("a node is expected back for ten minutes, and there is a limit of nodes")
+    @Test("an absent node is remembered for ten minutes, and the number of nodes is limited")
     func limits() {
         var returns = SubscriberReturns()
         #expect(returns.look([Self.client(1, "web1")], of: "a:1", at: 0).isEmpty)
