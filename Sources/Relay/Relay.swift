@@ -254,7 +254,7 @@ package struct RelayConfiguration: Sendable {
     package var pingInterval: Duration?
     /// Whether to read the replication stream instead of subscribing; nil to subscribe.
     package var tap: TapPolicy?
-    /// How often to publish a marker, by which to count what the server publishes; nil for never. Not with a tap.
+    /// Interval of the markers, which count what the server publishes; nil for none. Not with a tap.
     package var markerInterval: Duration?
     /// Whether to compare the counters with the received ids when stopping too, which may take seconds.
     package var looksAtStop = true

@@ -17,7 +17,7 @@ package final class RedisClient: Sendable {
     /// The same as `host:port`.
     package var endpoint: String { server.description }
     let configuration: RedisConfiguration
-    /// Answers what the server alone cannot; nil if it answers for itself.
+    /// Answers commands that need more servers; nil if the server answers all of them.
     let router = Mutex<(any CommandRouter)?>(nil)
     private let observer: RedisObserver?
     private let channel: any Channel
@@ -207,7 +207,7 @@ package final class RedisClient: Sendable {
         }
     }
 
-    /// Makes a first use of the connection; closes it if that fails.
+    /// Runs the first commands on the connection; closes it if they fail.
     @discardableResult
     func first(
         isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void
@@ -227,7 +227,7 @@ package final class RedisClient: Sendable {
         return try await askServer(arguments)
     }
 
-    /// The same, answered by this server whatever the command is.
+    /// The same, always answered by this server.
     func askServer(_ arguments: [RESPArgument]) async throws -> RESPValue {
         var buffer = channel.allocator.buffer(capacity: 128)
         RESPEncoder.encode(arguments, into: &buffer)
@@ -247,9 +247,9 @@ package final class RedisClient: Sendable {
 extension RedisClient {
     /// Executes the commands as one transaction, between MULTI and EXEC.
     ///
-    /// - Parameter onWrite: called before anything is sent: from then on the server may execute it.
+    /// - Parameter onWrite: called before anything is sent: from then on the server may execute the commands.
     /// - Returns: the replies of the commands; any of them may be ``RESPValue/error(_:)``.
-    /// - Throws: ``RedisError``, also if the server refuses one of the commands: then it has executed none.
+    /// - Throws: ``RedisError``, also if the server refuses a command when it is queued: then it has executed none.
     package func transaction(
         _ commands: [[RESPArgument]], onWrite: (@Sendable () -> Void)? = nil
     ) async throws -> [RESPValue] {
@@ -261,7 +261,7 @@ extension RedisClient {
         let last: RESPValue = try await withCheckedThrowingContinuation { continuation in
             pipeline(buffer, count: all.count, beforeWrite: onWrite) { [observer] reply in
                 let count = replies.withLock { replies in
-                    // After a lost connection every command fails; the first failure is passed on.
+                    // After a lost connection every command fails; the first error is thrown.
                     replies.append((try? reply.get()) ?? .null)
                     return replies.count
                 }

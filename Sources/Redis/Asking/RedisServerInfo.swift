@@ -20,8 +20,8 @@ package struct RedisServerInfo: Sendable, Equatable {
     package var history: String?
     /// Clients disconnected because of a full output buffer since the start; nil if unknown.
     package var outputBufferDisconnections: Int?
-    /// True for a master whose process began without any key: it found nothing on its disk. False also if unknown, as
-    /// before Redis 7, or with an append-only file.
+    /// True for a master whose process started without keys, because it loaded none from disk. False also if unknown,
+    /// as before Redis 7, or with an append-only file.
     package var beganEmpty: Bool
     /// The end of its replication stream; nil if unknown.
     package var replication: ReplicationPosition?

@@ -29,7 +29,7 @@ package final class LearnedServers: Sendable, Equatable {
         state.withLock { $0.servers = Array(servers.prefix(Self.limit)) }
     }
 
-    /// What was learned, without these.
+    /// The learned servers without these.
     func servers(besides known: [RedisEndpoint]) -> [RedisEndpoint] {
         state.withLock { $0.servers }.filter { !known.contains($0) }
     }
@@ -44,6 +44,6 @@ package final class LearnedServers: Sendable, Equatable {
         }
     }
 
-    /// Always: what was learned is no part of what is configured.
+    /// Always true: the learned servers are not part of the configuration.
     package static func == (first: LearnedServers, second: LearnedServers) -> Bool { true }
 }

@@ -48,10 +48,10 @@ public struct RedisConfiguration: Sendable, Equatable {
     package var use = RedisUse.publish
     /// Which of several servers to watch.
     package var preference = ServerPreference.replica
-    /// Whether to watch a replica without a link to its master, or a node cut off from its cluster, if there is nothing
-    /// better.
+    /// Whether to watch a replica without a link to its master, or a node that is cut off from its cluster, if no other
+    /// server answers.
     package var acceptsBrokenLink = true
-    /// The cluster that the servers belong to, if they do; nil if they are not watched, or sentinels name them.
+    /// Nodes of the servers' cluster, if they belong to one; nil if they are not watched, or sentinels name them.
     package var learned: LearnedServers?
     /// Whether only the servers of the address are tried, even if more were learned.
     var isPinned = false

@@ -56,8 +56,8 @@ extension RedisConfiguration {
     /// Whether there may be several servers to choose from.
     package var hasChoice: Bool { sentinelMaster != nil || servers.count > 1 }
 
-    /// The same, for the rounds of a search that may end at any node of a cluster: each delivers what is published at
-    /// any other, whatever its role and its link.
+    /// The same for a cluster, where every node is acceptable: each delivers what is published at any other, whatever
+    /// its role and its link.
     var demandsOfCluster: [ServerDemand] {
         let demands = demands
         guard use == .watch, learned?.isCluster == true, demands.last != .any else { return demands }

@@ -37,7 +37,7 @@ struct RedisRoute: Sendable {
                 }
             }
         }
-        // Better than nothing: it still delivers what is published on its side.
+        // A node that is cut off still delivers what is published on its side of the partition.
         for (server, asked) in cutOff where configuration.acceptsBrokenLink {
             do { return try await use(server, asked) } catch let error as RedisError { failures[server] = error }
         }

@@ -133,7 +133,7 @@ package struct Subscription: Sendable, Equatable {
     package var server: RedisServerInfo?
     /// Whether the server is a node of a cluster; false if INFO is not permitted.
     package var isCluster: Bool { server?.mode == "cluster" }
-    /// What the same INFO says of replication; nil if it does not.
+    /// The replication section of the same INFO; nil without one.
     package var replication: ReplicationReport?
     /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.
     package var connectionID: Int?

@@ -36,7 +36,7 @@ package struct SubscribedName: Sendable, Equatable {
         beginning = []
     }
 
-    /// A channel whose messages go to ``EnvelopeSink/aside(_:)`` instead of a batch, in their place in the stream. For
+    /// A channel whose messages go to ``EnvelopeSink/aside(_:)`` instead of a batch, in order with the envelopes. For
     /// rare messages.
     package init(aside name: [UInt8]) {
         self.init(channel: name, index: Self.aside, keepsName: false)

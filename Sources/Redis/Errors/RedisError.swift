@@ -39,7 +39,7 @@ package enum RedisError: Error, Equatable, Sendable {
     case clusterMode(endpoint: String)
     /// It is unknown whether the server is a cluster, and the caller wants to publish.
     case clusterUnknown(endpoint: String)
-    /// A node of a cluster says `cluster_state:fail`, and another may be better.
+    /// A node of a cluster reports `cluster_state:fail`; try another node first.
     case cutOff(endpoint: String)
     /// Not every node of a cluster can be queried, so there is no answer for all of them.
     case clusterIncomplete(reason: String)

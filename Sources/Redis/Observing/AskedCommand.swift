@@ -51,20 +51,20 @@ package enum AskedCommand: String, CaseIterable, Sendable {
 
     /// What a watching relay needs or uses, in the order of the line that grants it.
     ///
-    /// Not in it: AUTH and HELLO, which need no permission, and what only a cluster is asked; CLUSTER INFO also if INFO
-    /// does not tell the mode.
+    /// Not included: AUTH and HELLO, which need no permission, and commands for a cluster only; CLUSTER INFO is also
+    /// sent if INFO does not report the mode.
     package static let watching: [AskedCommand] = [
         .subscribe, .psubscribe, .unsubscribe, .punsubscribe, .ping, .info, .role, .pubsubNumSub, .pubsubChannels,
         .clientSetName, .clientID, .clientList, .configGet, .time, .whoAmI,
     ]
     /// What reading the counters of event keys uses in addition.
     package static let counting: [AskedCommand] = [.get, .select]
-    /// What reading the replication stream needs in addition.
+    /// Additional commands to read the replication stream.
     package static let tapping: [AskedCommand] = [.psync, .replconf, .ping]
-    /// What watching a cluster uses in addition, at each of its nodes.
+    /// Additional commands to watch a cluster, at each of its nodes.
     package static let spanning: [AskedCommand] = [.clusterInfo, .clusterShards, .clusterMyID]
     /// What pinging nodes uses in addition.
     package static let pinging: [AskedCommand] = [.publish]
-    /// What counting by markers uses in addition.
+    /// Additional commands for markers.
     package static let marking: [AskedCommand] = [.multi, .exec, .publish]
 }

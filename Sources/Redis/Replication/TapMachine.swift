@@ -13,7 +13,7 @@ struct TapMachine: ~Copyable {
         var mayOpenBacklog = true
         /// Whether the address names several servers.
         var hasChoice = false
-        /// Whether it is worth to look for a server that goes on at ``resumeAt``.
+        /// Whether to look for a server that continues the stream at ``resumeAt`` first.
         var mayWait = false
         /// ``resumeAt`` is from a full sync whose data was not read.
         var followsFullSync = false

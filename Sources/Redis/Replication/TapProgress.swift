@@ -20,7 +20,7 @@ final class TapProgress: Sendable {
         var lostAt: NIODeadline?
     }
 
-    /// How long after a lost connection a server is looked for that goes on where it ended.
+    /// How long after a lost connection the tap looks for a server that continues the stream.
     private static let patience = TimeAmount.seconds(10)
 
     private let state: NIOLockedValueBox<State>

@@ -16,7 +16,7 @@ package struct MasterSearch: Sendable {
         self.eventLoopGroup = eventLoopGroup
     }
 
-    /// Connects to the master of what is watched, or to a node of a cluster, which then answers for all its nodes.
+    /// Connects to the master of the watched server, or to a node of a cluster, whose client answers for all nodes.
     ///
     /// - Throws: ``RedisError`` if what is watched cannot be reached; ``RedisError/masterAway(replica:master:reason:)``
     ///   if it is a replica whose master cannot be asked; `CancellationError`.
@@ -122,7 +122,7 @@ struct ServerProbe: Sendable {
     let eventLoopGroup: any EventLoopGroup
 
     /// - Parameter configuration: with what the server must be.
-    /// - Throws: ``RedisError`` if it is not that, cannot be reached, or is cut off from its cluster.
+    /// - Throws: ``RedisError`` if the server is neither, cannot be reached, or is cut off from its cluster.
     func look(at server: RedisEndpoint, _ configuration: RedisConfiguration) async throws {
         let client = try await RedisClient.connect(
             to: server, of: configuration, purpose: .server, on: eventLoopGroup.next())

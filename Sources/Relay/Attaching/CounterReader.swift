@@ -7,15 +7,15 @@ import Redis
 struct CounterReader: Sendable {
     /// The longest time for one reading, from the connection to the last reply.
     static let timeout = Duration.seconds(2)
-    /// How long another node of a cluster may take to pass on what it has published: messages come over the cluster's
-    /// own links, usually within a millisecond.
+    /// How long another node of a cluster may take to forward what it has published: messages arrive over the links
+    /// between the nodes, usually within a millisecond.
     private static let busTime = Duration.seconds(1)
 
     let redis: RedisConfiguration
     let channels: [String]
     let eventLoopGroup: any EventLoopGroup
 
-    /// Never fails, and takes at most ``timeout``, of a cluster a second more: unreadable counters are marked per channel.
+    /// Never fails, and takes at most ``timeout``, or a second more in a cluster: unreadable counters are marked.
     ///
     /// - Parameter server: the server subscribed to; nil to search for one.
     func read(at server: RedisEndpoint? = nil) async -> [CounterReading] {
@@ -56,7 +56,7 @@ struct CounterReader: Sendable {
             Task { await client.close() }
         }
         await client.close()
-        // The ids are then in front of what follows on the subscription.
+        // After that time the envelopes with these ids have arrived on the subscription.
         if isCluster { try await Task.sleep(for: Self.busTime) }
         return readings
     }

@@ -93,7 +93,7 @@ struct ChannelIDs {
     ) -> Finding? {
         let why = settle(disruptions)
         switch sequence {
-        // As if nothing had happened: but the counter began again, and has just reached the last id.
+        // It looks unchanged, but the counter restarted at 0 and has just reached the last id again.
         case .one(.inOrder), .one(.duplicate):
             guard let id, let why, !why.isEarlier, disruptions.beganEmpty else {
                 return sequence == .one(.inOrder) ? nil : deviation(.one(.duplicate), id: id ?? 0, isTwin: isTwin, why)

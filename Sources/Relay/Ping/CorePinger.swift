@@ -6,7 +6,7 @@ import Redis
 
 /// Pings nodes of the watched hubs of ASP.NET Core to measure the round trip through the backplane.
 ///
-/// Publishes into the Redis that it watches, as otherwise only ``MarkerWatch`` does; it runs only on request.
+/// Publishes into the watched Redis, which otherwise only ``MarkerWatch`` does; runs only on request.
 struct CorePinger: Sendable {
     /// The longest wait for an ack. Nodes themselves wait 30 s.
     static let longestWait = Duration.seconds(10)
@@ -69,7 +69,7 @@ struct CorePinger: Sendable {
         let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
         let isCluster = client.answersForCluster
         await client.close()
-        // PUBLISH of one node does not say whether another has a subscriber.
+        // The reply to PUBLISH counts only the subscribers of that node.
         if isCluster { throw RedisError.clusterMode(endpoint: client.endpoint) }
         var master = redis.pinned(to: client.server)
         master.use = .publish

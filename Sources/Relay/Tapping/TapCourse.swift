@@ -124,7 +124,7 @@ extension TapCourse.Input {
     ///
     /// - Parameters:
     ///   - error: why: a `TapError` or a `RedisError`.
-    ///   - mayFallBack: whether the relay may run by subscription meanwhile: it then waits for a replica to read from.
+    ///   - mayFallBack: whether the relay may subscribe meanwhile: it then waits for a replica to tap.
     ///   - fullSyncInterval: the least time between two full syncs.
     ///   - sinceFullSync: how long ago the last one was; nil for never.
     init(

@@ -190,7 +190,7 @@ struct RedisWatch: Sendable {
         case outputBuffer
         case outputBufferLimit
 
-        /// What other nodes of a cluster answer; nil if none does.
+        /// The part that other nodes of a cluster answer; nil if the server answers alone.
         var part: ClusterWatch.Part? {
             switch self {
             case .subscribers: .subscribers
@@ -253,7 +253,7 @@ struct RedisWatch: Sendable {
         }
         // The relay counts as one, also where Redis does not count it.
         let uncounted = status.isTapped ? 1 : 0
-        // Its own subscription is no node's.
+        // The relay's own subscription is not a node's.
         let isOwnSteady = status.isSubscribed && status.connectionID == own
         let now = Moment.now().monotonic
         for (index, (names, counts)) in zip(channels.map { $0.index }, zip(names, counts)) {

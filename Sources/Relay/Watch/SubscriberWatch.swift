@@ -57,7 +57,7 @@ struct SubscriberWatch {
             let lines = (reply.text ?? "").split(whereSeparator: \.isNewline)
             let subscribers = lines.compactMap { SubscriberClient(line: String($0)) }
             table.look(subscribers, at: answered)
-            // Before the call: it is made on a copy of what there is then.
+            // Not as an argument: `tell` would run on a copy of `self` made before `look`.
             let returned = returns.look(subscribers, of: client.endpoint, at: answered)
             tell(returned)
             metrics.show(table, interval: pace.interval)

@@ -36,7 +36,7 @@ struct TapSentinelTests {
 
     // MARK: - Failover
 
-    /// The relay stays at its replica when that is promoted: for each cause nothing is missing or recorded twice, and
+    /// The relay continues at its replica after the promotion: for each cause nothing is missing or recorded twice, and
     /// Sentinel never elects the tap.
     @Test(arguments: Cause.allCases)
     func `a failover in traffic loses nothing`(cause: Cause) async throws {
