@@ -117,7 +117,7 @@ extension CaptureEvent {
     /// It follows its master again, and has missed nothing.
     package static func replicaLinkRestored() -> CaptureEvent { CaptureEvent(event: "replica_link_restored") }
 
-    /// It got all data of its master anew: what was published meanwhile did not arrive.
+    /// It did a full sync from its master: what was published meanwhile did not arrive.
     package static func replicaResync() -> CaptureEvent { CaptureEvent(event: "replica_resync") }
 
     private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {

@@ -75,7 +75,7 @@ package enum InfoField: String, CaseIterable, Sendable {
     package var loss: String {
         switch self {
         case .runID: "whether Redis restarted or only the connection broke (redis_restart as the cause of a gap)"
-        case .mode: "nothing while HELLO or CLUSTER INFO tells whether it is a cluster"
+        case .mode: "nothing while HELLO or CLUSTER INFO reports the mode"
         case .clients: "the limit on CLIENT LIST where a server has very many clients"
         case .memoryLimit: "the check whether a full Redis evicts the counter"
         case .appendOnlyFile: "the check whether the counter survives a restart"

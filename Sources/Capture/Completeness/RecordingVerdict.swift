@@ -66,7 +66,7 @@ package enum GapCause: String, Sendable, CaseIterable {
     case redisRestart = "redis_restart"
     /// Another server became the master in between.
     case failover
-    /// The server subscribed to is a replica, and got all data of its master anew in between.
+    /// The server subscribed to is a replica, and did a full sync from its master in between.
     case replicaResync = "replica_resync"
     /// The relay reads the replication stream, and the server no longer had what followed a lost connection.
     case backlogLost = "backlog_lost"

@@ -79,7 +79,7 @@ const events = {
     : `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`),
   replica_link_lost: () => 'the replica has lost its master: what is published does not arrive',
   replica_link_restored: () => 'the replica follows its master again, and has missed nothing',
-  replica_resync: () => 'the replica got all data of its master anew: what was published meanwhile is missing',
+  replica_resync: () => 'the replica did a full sync from its master: what was published meanwhile is missing',
   may_be_missing: e =>
     `cannot tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
   duplicate: e => `id ${e.from} was received twice`,

@@ -19,7 +19,7 @@ enum Words {
         "output_buffer_limit": "Redis' output buffer was full",
         "redis_away": "Redis did not answer",
         "redis_restart": "Redis was restarted",
-        "replica_resync": "the replica got all data of its master anew",
+        "replica_resync": "the replica did a full sync from its master",
         "stopped": "they had not arrived when the relay stopped",
         "too_large": "an envelope was larger than the buffer",
         "write_error": "the capture could not be written",

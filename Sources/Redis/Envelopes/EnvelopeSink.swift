@@ -17,7 +17,7 @@ package protocol EnvelopeSink: AnyObject, Sendable {
     func abandoned(payloadOf bytes: Int)
     /// A payload that was not admitted has passed.
     func skipped(_ payload: SkippedPayload)
-    /// A message of a name that is not for batches: see ``SubscribedName/init(aside:)``. What precedes it was delivered.
+    /// A message that is not part of a batch: see ``SubscribedName/init(aside:)``. Earlier envelopes were delivered.
     func aside(_ payload: [UInt8])
     /// All channels are confirmed.
     func subscribed(_ subscription: Subscription)

@@ -50,7 +50,7 @@ package enum TapDetour: Sendable, Equatable {
 extension TapDetour: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .behind(let bytes): "it lacks \(bytes) bytes of the replication stream that were read from another server"
+        case .behind(let bytes): "it lacks \(bytes) bytes of the replication stream that the tap has already read"
         case .otherHistory: "it does not continue the replication stream that was read until now"
         }
     }

@@ -89,7 +89,7 @@ package enum ReplicaNews: Sendable, Equatable {
     case linkLost(master: String?)
     /// It continued where it stopped: nothing is missing.
     case linkRestored
-    /// It got all data of its master anew: what was published meanwhile did not arrive.
+    /// It did a full sync from its master: what was published meanwhile did not arrive.
     case resynced
     /// It follows this master, in this history (`master_replid`); nil if unknown. Nothing is missing because of it.
     case moved(master: String?, history: String?)

@@ -101,7 +101,7 @@ final class TapSeam: Sendable {
     /// The names are about to change: the link that is attaching must not take over with the old ones.
     func hold() { state.withLockedValue { if $0.phase == .joining { $0.isUnusable = true } } }
 
-    /// The link is withdrawn; the subscription goes on.
+    /// The link is withdrawn; the subscription continues.
     func withdraw() {
         state.withLockedValue { state in
             for item in state.held { release(item) }

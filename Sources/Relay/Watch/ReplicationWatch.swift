@@ -6,9 +6,8 @@ import Time
 /// Determines from successive reports of a server whether it, as a replica, has skipped part of its master's stream.
 ///
 /// After a broken link a replica continues where it stopped, if its master still has that part of the stream: then its
-/// subscribers miss nothing. Otherwise it gets all data of the master instead, in which the messages published meanwhile
-/// are not contained, although the connections of its subscribers stay. It then keeps the stream anew, from the end of
-/// the transfer.
+/// subscribers miss nothing. Otherwise it does a full sync, which does not contain the messages published meanwhile,
+/// although the connections of its subscribers stay. Its stream then begins at the end of the transfer.
 struct ResyncDetector {
     /// The last report of a master, or of a replica that received the stream.
     private var last: ReplicationReport?
@@ -132,7 +131,7 @@ struct ReplicationWatch: Sendable {
         case .resynced:
             metrics.resyncs.increment()
             logger.error(
-                "the replica got all data of its master anew: what was published meanwhile is missing",
+                "the replica did a full sync from its master: what was published meanwhile is missing",
                 metadata: metadata)
         case .moved: break
         }
@@ -168,7 +167,7 @@ struct ReplicaMetrics: Sendable {
         resyncs = registry.counter(
             "backplane_relay_replica_resyncs_total",
             help:
-                "Times that the replica subscribed to got all data of its master anew: what was published meanwhile did not arrive here."
+                "Times that the replica subscribed to did a full sync from its master: what was published meanwhile did not arrive here."
         )
         isLinked = registry.gaugeFamily(
             "backplane_relay_replica_link_up",
