@@ -92,7 +92,7 @@ package struct CaptureReadReport: Sendable {
 
     /// What the offsets of a replication stream say about completeness.
     package var replication: ReplicationProof { account.replication }
-    /// Envelopes of all channels together that interruptions lost, at most, by markers; nil without markers.
+    /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil without markers.
     package var missingAtMost: Int? { account.missingAtMost }
 
     /// Nothing read yet.

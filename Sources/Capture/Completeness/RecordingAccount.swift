@@ -25,7 +25,7 @@ package struct RecordingAccount: Sendable {
     private var isInterleaved = false
     /// For envelopes without ids, only the offset of a replication stream shows whether they are complete.
     package private(set) var replication = ReplicationProof()
-    /// Envelopes of all channels together that interruptions lost, at most, by markers; nil without markers.
+    /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil without markers.
     package private(set) var missingAtMost: Int?
 
     /// Nothing read yet: complete.

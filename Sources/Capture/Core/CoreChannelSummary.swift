@@ -32,7 +32,7 @@ extension CaptureSummary {
         /// subscription.
         package var replication: ReplicationProof?
 
-        /// Envelopes of all channels together that interruptions lost, at most, by markers; nil without markers.
+        /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil without markers.
         package var missingAtMost: Int?
 
         /// What `info` says about completeness, as a sentence.
