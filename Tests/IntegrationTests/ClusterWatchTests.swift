@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A relay at one node of a cluster.
+/// A relay that is subscribed to one node of a cluster.
 @Suite("Watching a cluster", .needs(editions: .redis7, .valkey9), .timeLimit(.minutes(3)))
 struct ClusterWatchTests {
     private static let hub = TapTraffic.hub
@@ -17,7 +17,7 @@ struct ClusterWatchTests {
     private static let subscribers = "signalr_backplane_subscribers"
     private static let nodesOfCluster = "backplane_relay_cluster_nodes"
 
-    /// A node of both backplanes at one node of the cluster.
+    /// Subscribes as a SignalR node of both backplanes at one node of the cluster.
     private static func withNode(_ name: String, at redis: RedisServer, _ body: () async throws -> Void) async throws {
         let node = try await RedisClient.connect(
             to: redis.configuration.watching(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton,

@@ -25,7 +25,7 @@ struct MarkerTests {
         try await server.withClient { _ = try await $0.transaction(commands) }
     }
 
-    /// Figures since the relay's first marker.
+    /// Waits for these counts since the relay's first marker.
     private static func wait(
         _ relay: RelayProcess, published: Int, received: Int, missing: Int? = nil, _ what: String
     ) async throws {
@@ -61,7 +61,7 @@ struct MarkerTests {
                     }
                     try await Self.wait(relay, published: 20, received: 20, missing: 0, "all is seen")
 
-                    // Nobody is subscribed from the first command on until the transaction ends.
+                    // No client is subscribed between the first command and the end of the transaction.
                     try await Self.transaction([Self.kill] + Array(repeating: Self.toAll, count: 37), redis)
                     try await Self.wait(relay, published: 57, received: 20, missing: 37, "37 of 37")
 
@@ -89,7 +89,7 @@ struct MarkerTests {
                 #expect(events == [.unseen(envelopes: 37), .unseen(envelopes: 8)])
                 let info = try await Finished.relay(["info", folder])
                 #expect(info.output.contains("lost at most 45 envelopes of all channels"), "\(info.output)")
-                // No marker is an envelope.
+                // Markers are not recorded.
                 #expect(envelopes == 22)
             }
         }
@@ -102,14 +102,14 @@ struct MarkerTests {
             try await RelayProcess.with(arguments) { relay in
                 try await Self.wait(relay, published: 0, received: 0, missing: 0, "the first interval has begun")
                 try await Self.transaction([Self.toAll, Self.toAll, Self.elsewhere], redis)
-                try await Self.wait(relay, published: 3, received: 2, missing: 0, "some figures")
+                try await Self.wait(relay, published: 3, received: 2, missing: 0, "the first numbers")
                 await redis.stop()
                 try await redis.start()
                 try await relay.waitForMetrics("void", within: .seconds(60)) {
                     $0[Self.prefix + #"voids_total{reason="other_server"}"#] == 1
                 }
                 try await Self.transaction([Self.toAll], redis)
-                try await Self.wait(relay, published: 4, received: 3, missing: 0, "the new server's figures")
+                try await Self.wait(relay, published: 4, received: 3, missing: 0, "the numbers of the new server")
             }
         }
     }
@@ -156,7 +156,7 @@ struct MarkerTests {
             #expect(check.output.contains("&backplane-relay:marker:*"), "\(check.output)")
             #expect(check.exit == .code(0))
             try await RelayProcess.with(arguments) { relay in
-                try await eventually("it is said") { relay.child.errors.contains("by markers") ? true : nil }
+                try await eventually("the refusal is logged") { relay.child.errors.contains("by markers") ? true : nil }
                 try await Self.transaction([Self.kill], redis)
                 try await relay.waitForMetric("backplane_relay_reconnects_total", atLeast: 1)
                 try await redis.command(Self.toAll)

@@ -25,13 +25,13 @@ struct NodeReturnTests {
                         $0[Self.series("reconnects_total", Self.name)] == 0
                     }
                 }
-                // All of them, the relay too.
+                // This ends the relay's subscription too.
                 try await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])
                 try await redis.withClient { node in
                     try await Self.subscribe(node, as: Self.name)
                     try await redis.withClient { other in
                         try await Self.subscribe(other, as: "WEB8")
-                        try await relay.waitForMetrics("the node was away", within: .seconds(30)) {
+                        try await relay.waitForMetrics("the reconnect is counted", within: .seconds(30)) {
                             $0[Self.series("reconnects_total", Self.name)] == 1
                                 && $0[Self.series("connections", "WEB8")] == 1
                         }

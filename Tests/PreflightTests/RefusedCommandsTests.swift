@@ -72,7 +72,7 @@ struct RefusedCommandsTests {
     }
 
     @Test(arguments: [AskedCommand.psync, .replconf])
-    func `what only the tap needs is named if it is wanted`(command: AskedCommand) async throws {
+    func `a refused command of the tap is reported only with the tap`(command: AskedCommand) async throws {
         try await RedisServer.with(["--rename-command", command.title, ""]) { redis in
             let subscribing = await Self.check(redis)
             #expect(subscribing.notPermitted == [])

@@ -12,7 +12,7 @@ package final class RedisCluster: Sendable {
         self.masters = masters
     }
 
-    /// Starts a cluster that is up, runs `body`, and stops it. One that loses a node serves the slots of the others.
+    /// Starts a cluster, runs `body`, and stops it. Without one node the others still serve their slots.
     ///
     /// - Parameter slotless: further nodes, without slots.
     package static func with<Value>(

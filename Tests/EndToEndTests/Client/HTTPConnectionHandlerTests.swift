@@ -5,11 +5,11 @@ import Testing
 
 @testable import SignalRClient
 
-/// One connection without a socket: what happens in which order is the test's choice.
+/// One connection without a socket, so the test determines the order of events.
 @Suite struct HTTPConnectionHandlerTests {
     private static let head = HTTPClientResponsePart.head(HTTPResponseHead(version: .http1_1, status: .ok))
 
-    /// A connection that is open.
+    /// An open connection.
     private static func connect() throws -> (channel: EmbeddedChannel, handler: HTTPConnectionHandler) {
         let handler = HTTPConnectionHandler { _ in }
         let channel = EmbeddedChannel(handler: handler)
@@ -17,7 +17,7 @@ import Testing
         return (channel, handler)
     }
 
-    /// Sends a request, and lets its response begin.
+    /// Sends a request and receives the head of its response.
     private static func exchange(
         _ channel: EmbeddedChannel, _ handler: HTTPConnectionHandler
     ) throws -> HTTPExchangeResponse {
@@ -27,13 +27,13 @@ import Testing
         return try promise.futureResult.wait()
     }
 
-    @Test func `a reader that is heard late does not close the next response`() throws {
+    @Test func `a reader that is released late does not close the next response`() throws {
         let (channel, handler) = try Self.connect()
         var first: HTTPExchangeResponse? = try Self.exchange(channel, handler)
         #expect(first?.status == .ok)
         try channel.writeInbound(HTTPClientResponsePart.end(nil))
         let second = try Self.exchange(channel, handler)
-        // It goes away now, which the connection hears on its event loop.
+        // The connection learns of the release on its event loop, after the second exchange began.
         first = nil
         channel.embeddedEventLoop.run()
         #expect(channel.isActive)
@@ -44,7 +44,7 @@ import Testing
         _ = try? channel.finish()
     }
 
-    @Test func `a reader that goes away closes its own response`() throws {
+    @Test func `a reader that is released early closes its own response`() throws {
         let (channel, handler) = try Self.connect()
         var first: HTTPExchangeResponse? = try Self.exchange(channel, handler)
         #expect(first?.status == .ok && channel.isActive)

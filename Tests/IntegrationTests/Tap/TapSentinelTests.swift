@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A whole relay that reads the replication stream of a group that a real Sentinel watches.
+/// A relay that taps servers which a real Sentinel monitors.
 @Suite("Replication tap and Sentinel", .needs(.redisServer, .redisCLI), .timeLimit(.minutes(3)))
 struct TapSentinelTests {
     enum Cause: CaseIterable {
@@ -54,7 +54,7 @@ struct TapSentinelTests {
                     try await RelayProcess.with(arguments) { relay in
                         try await TapTraffic.waitUntilCarrying(relay)
                         let direct = try await Self.replicas(master)
-                        #expect(direct.count == 1, "the master sees its replica only: \(direct)")
+                        #expect(direct.count == 1, "the master lists only its replica: \(direct)")
                         let tap = try await Self.replicas(replica)
                         #expect(tap.count == 1 && tap[0].contains("port=0,"), "\(tap)")
                         // What was published before the relay attached does not count.
@@ -77,7 +77,7 @@ struct TapSentinelTests {
                             let role = try? await replica.command(["ROLE"])
                             return role?.array?.first?.text == "master" ? true : nil
                         }
-                        // As nodes do that learn it first: Sentinel has not told it yet.
+                        // Publish like nodes that learn of the promotion before the relay.
                         try await replica.withClient { client in
                             try await traffic.publish(20, client)
                             try await sentinel.waitForMaster(replica)

@@ -114,8 +114,8 @@ struct ReplicationTapTests {
         }
     }
 
-    /// A master that is about to be demoted still executes, and the tap reads it.
-    @Test func `what was read after the fork costs nothing at the promoted replica`() async throws {
+    /// A master executes commands until it is demoted, and the tap reads them.
+    @Test func `what was read after the fork causes no gap at the promoted replica`() async throws {
         try await RedisServer.with(Self.quiet + ["--repl-diskless-sync-delay", "0"]) { master in
             try await RedisServer.with(["--replicaof", "127.0.0.1", "\(master.port)"]) { replica in
                 try await replica.waitForLink()

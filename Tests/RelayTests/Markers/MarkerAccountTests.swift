@@ -42,7 +42,7 @@ import Testing
                 .seen(2, received: 219), .answered(2, published: 313),
                 // Nothing but marker 2.
                 .answered(3, published: 314), .seen(3, received: 219),
-                // Into other channels.
+                // On other channels.
                 .answered(4, published: 320), .seen(4, received: 220),
             ]) == [.began, Self.counted(212, 212), Self.counted(0, 0), Self.counted(5, 1)])
     }
@@ -106,7 +106,7 @@ import Testing
             Self.run([
                 .answered(1, published: 50), .seen(1, received: 5), .answered(2, published: 3), .seen(2, received: 7),
             ]) == [.began, .void(.countsReset)])
-        // More was published since than before it: another command shows the reset.
+        // PUBLISH has a higher count again: another command shows the reset.
         #expect(
             Self.run([
                 .answered(1, published: 5, others: ["client|setname": 1]), .seen(1, received: 5),

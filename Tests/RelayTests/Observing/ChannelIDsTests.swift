@@ -9,7 +9,7 @@ import Testing
 @Suite struct ChannelIDsTests {
     enum Step {
         case lost
-        /// Another process serves now, with or without the keys of the last one.
+        /// Redis was restarted, with or without the keys of the previous process.
         case restarted(isEmpty: Bool)
         case arrives(UInt64?)
         case drops(ClosedRange<UInt64>)

@@ -93,7 +93,7 @@ import Testing
         #expect(dips([3, 2, 3, 2, 3]) == 2)
         #expect(dips([1, 2, 3, 3]) == 0)
         #expect(dips([3, 2, 2]) == 0)
-        // Redis did not answer, or the relay itself was away.
+        // Redis did not answer, or the relay itself was not subscribed.
         #expect(dips([3, 2, nil, 3]) == 0)
         #expect(dips([3, nil, 2, 3]) == 0)
         #expect(dips([3, 2, 3], step: 600) == 0)
