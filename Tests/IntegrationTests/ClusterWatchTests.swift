@@ -165,6 +165,8 @@ struct ClusterWatchTests {
                 "hub", "--listen", "127.0.0.1:0", "--redis", other.url, "--channel", "chat",
             ])
             #expect(hub.exit == .code(1) && hub.errors.contains("runs in cluster mode"), "\(hub)")
+            let check = try await Finished.relay(["check", "--redis", other.url, "--channel", "check"])
+            #expect(check.exit == .code(1) && check.errors.contains("runs in cluster mode"), "\(check)")
         }
     }
 

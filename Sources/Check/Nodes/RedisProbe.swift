@@ -10,7 +10,11 @@ enum RedisProbe {
 
     /// - Throws: `RedisError`, which names the server and the remedy.
     static func require(_ redis: RedisConfiguration) async throws {
-        try await connect(redis).close()
+        let client = try await connect(redis)
+        // INFO may not be permitted; then the nodes find out.
+        let server = try? await client.serverInfo()
+        await client.close()
+        if let server, let objection = redis.objection(to: server, at: client.endpoint) { throw objection }
     }
 
     /// Runs `body` while the server answers. Without it most of a check would only wait for timeouts, for minutes in

@@ -14,6 +14,7 @@ package final class LearnedServers: Sendable, Equatable {
 
     private let state = Mutex(State())
 
+    /// None yet.
     package init() {}
 
     /// True once a server has reported cluster mode.

@@ -23,6 +23,7 @@ package final class RedisObserver: Sendable, Equatable {
     /// The same for a connection that publishes: notified of logins only.
     package var ofLogins: RedisObserver { RedisObserver(loggedIn: loggedIn) }
 
+    /// Only the same object is equal.
     package static func == (first: RedisObserver, second: RedisObserver) -> Bool { first === second }
 }
 
