@@ -170,7 +170,31 @@ struct ClusterWatchTests {
         }
     }
 
-    @Test("sums are absent while a node cannot be queried; the relay reports a node that is cut off and leaves it")
+    @Test("the relay leaves a node that is cut off for one that reports cluster_state:ok")
+    func moves() async throws {
+        try await RedisCluster.with(slotless: 1) { cluster in
+            let watched = cluster.nodes[3]
+            let owner = cluster.nodes[try await cluster.owner(of: "chat")]
+            var traffic = TapTraffic()
+            try await RelayProcess.with(["--redis", watched.url, "--channel", "chat", "--core-hub", "ChatHub"]) {
+                relay in
+                try await relay.waitForMetrics("the cluster is known") {
+                    $0[Self.nodesOfCluster] == 4 && $0["backplane_relay_cluster_state_ok"] == 1
+                        && $0[Self.subscribers + Self.chat] == 1
+                }
+                // It forgets the others, and ignores what they publish.
+                try await watched.command(["CLUSTER", "RESET", "SOFT"])
+                try await relay.waitForMetrics("the relay is at another node", within: .seconds(60)) {
+                    $0["backplane_relay_reconnects_total"] == 1 && $0["backplane_relay_cluster_state_ok"] == 1
+                }
+                #expect(relay.child.errors.contains("the cluster node reports cluster_state:fail"))
+                _ = try await owner.withClient { try await traffic.publish(20, $0) }
+                try await traffic.waitUntilReceived(relay)
+            }
+        }
+    }
+
+    @Test("sums are absent while a node cannot be queried; the relay reports a node that is cut off")
     func cutOff() async throws {
         try await RedisCluster.with { cluster in
             let (watched, others) = (cluster.nodes[0], cluster.nodes.dropFirst())

@@ -45,7 +45,7 @@ extension TapRefusal: CustomStringConvertible {
         case .writesFile:
             "it has no backlog yet, and without 'repl-diskless-sync yes' the first replica makes it write its RDB file"
         case .masterOfSeveral:
-            "it is a master, which counts the tap as one of its replicas, and no replica with a link to it was found, or --prefer excludes replicas"
+            "it is a master, which counts the tap as one of its replicas, and no replica with a link to it was found, or replicas are not wanted"
         case .minReplicas(let count):
             "it is a master with 'min-replicas-to-write \(count)', and would count the tap as a replica that has the data"
         }
