@@ -15,7 +15,16 @@ extension WithBrowsers {
             "backplane: Relay started": "the relay starts once, before the first scrape",
             "relay: Relay started": "the relay starts once, before the first scrape",
             "relay: Master, and lag of a replica B": "the Redis of this run is a master",
+            "relay: Outage covered by the backlog A": withoutTap, "relay: Lag of the stream A": withoutTap,
+            "relay: Stream read A": withoutTap, "relay: Stream read B": withoutTap,
+            "relay: Syncs and losses A": withoutTap, "relay: Syncs and losses B": withoutTap,
+            "relay: Published and received, by markers A": withoutMarkers,
+            "relay: Published and received, by markers B": withoutMarkers,
+            "relay: Missing at most, by markers A": withoutMarkers,
+            "relay: Missing at most, by markers B": withoutMarkers,
         ]
+        private static let withoutTap = "the relay of this run subscribes"
+        private static let withoutMarkers = "the relay of this run publishes no markers"
 
         /// Alerts about the disk of this machine, not of the test, and its trend over hours.
         private static let ofTheMachine: Set = ["BackplaneDiskLow", "BackplaneDiskFilling"]
