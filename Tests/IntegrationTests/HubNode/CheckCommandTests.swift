@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-extension WithHubNodes {
+extension WithChecks {
     /// `check` from the command line.
     @Suite("The check command", .serialized, .needs(.redisServer))
     struct CheckCommandTests {

@@ -11,7 +11,7 @@ import Testing
 @testable import backplane_relay
 
 /// `check --ping` beside this package's nodes.
-extension WithHubNodes {
+extension WithChecks {
     @Suite("check --ping", .serialized, .needs(.redisServer))
     struct CheckPingTests {
         private static let hub = CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")
