@@ -132,19 +132,6 @@ struct RunCommand: AsyncParsableCommand {
             .watching(server.prefer)
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
-        let notice = await BackplaneNotice.look(
-            at: redis, channels: channel, core: attachment, maxChannelScan: scan.maxChannelScan)
-        try notice.require()
-        try await forwarding.requireTarget(
-            from: redis, channels: channel, hubs: attachment?.namedHubs ?? [])
-        log.logger.notice(
-            "watching",
-            metadata: [
-                "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
-                "recording": "\(recording.record ?? "off (no --record)")",
-            ])
-        notice.log(to: log.logger)
-        let supervisor = SystemdNotifier()
         var configuration = RelayConfiguration(
             redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
             recording: recording.writer(channels: channel),
@@ -155,7 +142,21 @@ struct RunCommand: AsyncParsableCommand {
         configuration.tap = tap.policy
         configuration.pingInterval = ping.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
         configuration.markerInterval = markers.map { .nanoseconds(Int64(clamping: $0.nanoseconds)) }
+        // First, because its metrics measure every command.
         let parts = RelayParts(configuration, logger: log.logger)
+        let notice = await BackplaneNotice.look(
+            at: parts.configuration.redis, channels: channel, core: attachment, maxChannelScan: scan.maxChannelScan)
+        try notice.require()
+        try await forwarding.requireTarget(
+            from: parts.configuration.redis, channels: channel, hubs: attachment?.namedHubs ?? [])
+        log.logger.notice(
+            "watching",
+            metadata: [
+                "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
+                "recording": "\(recording.record ?? "off (no --record)")",
+            ])
+        notice.log(to: log.logger)
+        let supervisor = SystemdNotifier()
         let forwarder = try forwarding.forwarder(from: parts.configuration.redis, context: parts.context)
         let page = LivePage(
             LivePageConfiguration(

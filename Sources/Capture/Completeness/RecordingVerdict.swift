@@ -64,7 +64,7 @@ package enum GapCause: String, Sendable, CaseIterable {
     case outputBufferLimit = "output_buffer_limit"
     /// The server's run_id changed in between.
     case redisRestart = "redis_restart"
-    /// Another server became the master in between.
+    /// Another server was used in between, such as the master after a failover.
     case failover
     /// The server subscribed to is a replica, and did a full sync from its master in between.
     case replicaResync = "replica_resync"

@@ -80,17 +80,20 @@ final class ClientHandler: ChannelInboundHandler {
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         keeper = LoginKeeper(
             configuration, credentials: credentials, endpoint: machine.tls.endpoint, loop: context.eventLoop
-        ) { bound.value.logIn($0) }
+        ) { [observer = configuration.observer] in bound.value.logIn($0, observer) }
         keeper?.start()
     }
 
-    private func logIn(_ credentials: RedisCredentials) {
+    private func logIn(_ credentials: RedisCredentials, _ observer: RedisObserver?) {
         guard let context else { return }
+        let start = NIODeadline.now()
         var command = context.channel.allocator.buffer(capacity: 256)
         RESPEncoder.encode(credentials.authCommand, into: &command)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         send(command, expecting: 1) { reply in
-            if case .success(let reply) = reply { bound.value.keeper?.answered(reply) }
+            guard case .success(let reply) = reply else { return }
+            observer?.answered(.auth, (NIODeadline.now() - start).nanoseconds)
+            bound.value.keeper?.answered(reply)
         }
     }
 

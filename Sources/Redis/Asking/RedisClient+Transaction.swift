@@ -22,8 +22,11 @@ extension RedisClient {
                     replies.append((try? reply.get()) ?? .null)
                     return replies.count
                 }
+                // The commands between are answered "QUEUED"; their time is that of EXEC.
+                if case .success = reply, count == 1 || count == all.count {
+                    observer?.answered(count == 1 ? .multi : .exec, (NIODeadline.now() - start).nanoseconds)
+                }
                 guard count == all.count else { return }
-                if case .success = reply { observer?.answered(.exec, (NIODeadline.now() - start).nanoseconds) }
                 continuation.resume(with: reply)
             }
         }

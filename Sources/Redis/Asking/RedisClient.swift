@@ -79,7 +79,7 @@ package final class RedisClient: Sendable {
         }
         let client = RedisClient(
             server: server, configuration: configuration,
-            observer: purpose == .server ? configuration.observer : nil, channel: channel, handler: handler)
+            observer: purpose == .sentinel ? nil : configuration.observer, channel: channel, handler: handler)
         let limit = loginTimeout ?? answerTimeout
         let timeout = loop.scheduleTask(in: limit) {
             handler.value.loginTimedOut(after: Int(limit.nanoseconds / 1_000_000_000))

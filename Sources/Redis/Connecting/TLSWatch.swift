@@ -45,6 +45,23 @@ struct TLSWatch {
             ? .connectionClosed(endpoint: endpoint) : .tls(endpoint: endpoint, failure)
     }
 
+    /// How an error ends a connection that subscribes or reads the replication stream.
+    ///
+    /// - Returns: the cause, and the error to report if the connection was not established; nil for the one that matches
+    ///   the cause.
+    func end(by error: any Error, context: ChannelHandlerContext) -> (cause: DisconnectCause, failure: RedisError?) {
+        switch failure(error, context: context) {
+        // The server closed without TLS' close_notify, like Redis does.
+        case .connectionClosed?: (.closedByServer, nil)
+        case let failure?: (.ioError(failure.description), failure)
+        case nil:
+            (
+                .ioError(ConnectFailure.words(of: error)),
+                (error as? IOError)?.errnoCode == ECONNRESET ? closed : nil
+            )
+        }
+    }
+
     /// The connection ended without a reply and without an error.
     var closed: RedisError {
         host != nil && !hasHeard ? .tls(endpoint: endpoint, .closed) : .connectionClosed(endpoint: endpoint)

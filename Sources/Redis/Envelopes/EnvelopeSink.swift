@@ -80,7 +80,8 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case protocolError(String)
     /// The server ended the subscription with an error reply.
     case serverError(String)
-    /// We disconnected because another server is now the master, according to the sentinels or the servers themselves.
+    /// We disconnected to use another server: the master after a failover, or one in place of a replica without a link or
+    /// of a cluster node that is cut off.
     case failover
     /// We left because the server is stopping and waits for its replicas (``ReplicationTap`` only).
     case serverStopping
@@ -108,7 +109,7 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .noAnswer: "the server no longer answers PING"
         case .protocolError: "the server sent something that is not in the Redis protocol"
         case .serverError(let text): "the server ended the subscription: \(text)"
-        case .failover: "another server is the master now"
+        case .failover: "moving to another server"
         case .serverStopping: "the server is stopping"
         case .stopped: "stopped"
         }

@@ -15,6 +15,14 @@ struct ReplicationStream: ~Copyable {
         case transferred
         /// `REPLCONF GETACK`: the server waits for its replicas.
         case acknowledgementWanted
+
+        /// Whether it is the reply to PSYNC.
+        var isAnswer: Bool {
+            switch self {
+            case .fullSync, .continued, .refused: true
+            case .waiting, .transferred, .acknowledgementWanted: false
+            }
+        }
     }
 
     private enum Phase {

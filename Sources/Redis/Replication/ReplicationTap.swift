@@ -276,7 +276,7 @@ package final class ReplicationTap: Sendable {
             try channel.pipeline.syncOperations.addHandler(
                 TapHandler(
                     handshake: handshake, machine: machine, server: server, wanted: wanted, timing: timing,
-                    outputs: outputs))
+                    observer: configuration.observer, outputs: outputs))
         }
     }
 }

@@ -2,12 +2,6 @@ import DequeModule
 import NIOCore
 import Time
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// One connection of a ``ReplicationTap``: feeds received bytes to the stream, passes the envelopes of each read on as one
 /// batch, and performs the actions of ``TapMachine``. Nothing here blocks, uses the disk or allocates per envelope.
 final class TapHandler: ChannelInboundHandler {
@@ -38,6 +32,7 @@ final class TapHandler: ChannelInboundHandler {
     private let outputs: Outputs
     private let greeting: [[RESPArgument]]
     private var machine: TapMachine
+    private var timer: CommandTimer
     /// Before PSYNC.
     private let replies = RESPReader()
     /// After it.
@@ -61,15 +56,17 @@ final class TapHandler: ChannelInboundHandler {
     /// - Parameters:
     ///   - server: the server of this connection.
     ///   - wanted: the wanted names; may change, see ``renewNames()``.
+    ///   - observer: notified of answered commands.
     init(
         handshake: TapHandshake, machine: consuming TapMachine, server: RedisEndpoint, wanted: WantedNames,
-        timing: ReplicationTap.Timing, outputs: Outputs
+        timing: ReplicationTap.Timing, observer: RedisObserver?, outputs: Outputs
     ) {
         self.server = server
         self.wanted = wanted
         self.timing = timing
         self.outputs = outputs
         self.machine = machine
+        timer = CommandTimer(observer)
         greeting = handshake.commands
         silenceLimit = Self.longestSilence
         stream = ReplicationStream(offset: 0, names: [], header: wanted.header, keepsAll: wanted.keepsAll)
@@ -98,14 +95,20 @@ final class TapHandler: ChannelInboundHandler {
         guard machine.isReading else { return }
         guard isStreaming else {
             let problem = buffer.withUnsafeReadableBytes { replies.feed($0) }
-            for reply in replies.takeReplies() { handle(.reply(reply), context: context) }
+            for reply in replies.takeReplies() {
+                timer.received(reply)
+                handle(.reply(reply), context: context)
+            }
             if let problem { handle(.failed(.protocolError(problem), failure: nil), context: context) }
             return
         }
         let now = SystemClock.realtime()
         stream.batch?.receivedAt = now
         let problem = buffer.withUnsafeReadableBytes { stream.feed($0) }
-        for event in stream.takeEvents() { handle(.event(event), context: context) }
+        for event in stream.takeEvents() {
+            if event.isAnswer { timer.answered(isError: false) }
+            handle(.event(event), context: context)
+        }
         deliver(at: now)
         if let problem { handle(.failed(.protocolError(problem), failure: nil), context: context) }
     }
@@ -140,17 +143,8 @@ final class TapHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let input: TapMachine.Input =
-            switch machine.tls.failure(error, context: context) {
-            // The server closed without TLS' close_notify, like Redis does.
-            case .connectionClosed?: .failed(.closedByServer, failure: nil)
-            case let failure?: .failed(.ioError(failure.description), failure: failure)
-            case nil:
-                .failed(
-                    .ioError(ConnectFailure.words(of: error)),
-                    failure: (error as? IOError)?.errnoCode == ECONNRESET ? machine.tls.closed : nil)
-            }
-        handle(input, context: context)
+        let (cause, failure) = machine.tls.end(by: error, context: context)
+        handle(.failed(cause, failure: failure), context: context)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -255,7 +249,7 @@ final class TapHandler: ChannelInboundHandler {
 
     /// Always 0: the tap has none of the data, and `WAIT` must not count it.
     private func acknowledge(context: ChannelHandlerContext) {
-        send([["REPLCONF", "ACK", "0"]], context: context)
+        send([["REPLCONF", "ACK", "0"]], isAnswered: false, context: context)
     }
 
     private func tick(context: ChannelHandlerContext) {
@@ -283,7 +277,8 @@ final class TapHandler: ChannelInboundHandler {
         }
     }
 
-    private func send(_ commands: [[RESPArgument]], context: ChannelHandlerContext) {
+    private func send(_ commands: [[RESPArgument]], isAnswered: Bool = true, context: ChannelHandlerContext) {
+        if isAnswered { timer.sent(commands) }
         var buffer = context.channel.allocator.buffer(capacity: 256)
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)

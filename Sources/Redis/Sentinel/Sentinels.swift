@@ -114,7 +114,12 @@ struct SentinelWatch: Sendable {
         while !Task.isCancelled {
             for sentinel in sentinels.configuration.servers where !Task.isCancelled {
                 do {
-                    if try await watch(sentinel, current: current) { return }
+                    if try await watch(sentinel, current: current) {
+                        logger.notice(
+                            "the sentinels name another master",
+                            metadata: ["redis": "\(current)", "sentinel": "\(sentinel)"])
+                        return
+                    }
                 } catch {
                     if Task.isCancelled { return }
                     logger.debug("a sentinel cannot be watched, trying the next", metadata: ["cause": "\(error)"])

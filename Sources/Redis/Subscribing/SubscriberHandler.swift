@@ -2,12 +2,6 @@ import DequeModule
 import NIOCore
 import Time
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// One connection of a ``RedisSubscriber``: feeds received bytes to the reader, passes the envelopes of each read on as
 /// one batch, and performs the actions of ``SubscriberMachine``. Nothing here blocks, uses the disk or allocates per
 /// envelope.
@@ -37,6 +31,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     /// In order of request, one per command.
     private var changes = Deque<PendingChange>()
     private var machine: SubscriberMachine
+    private var timer: CommandTimer
     private var pacer = ReadPacer()
     /// Bytes of the current read.
     private var bytesRead = 0
@@ -68,6 +63,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         self.wanted = wanted
         self.subscribed = subscribed
         self.ended = ended
+        timer = CommandTimer(configuration.observer)
         let names = wanted.list
         asked = Set(names.map(\.key))
         let handshake = SubscriberHandshake(
@@ -108,6 +104,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         // Actions to perform after the envelopes of this read were passed on.
         var late: [SubscriberMachine.Action] = []
         for reply in reader.takeReplies() {
+            timer.received(reply)
             guard let action = machine.handle(.reply(reply)) else { continue }
             switch action {
             case .subscribed: perform(action, context: context)
@@ -148,17 +145,8 @@ final class SubscriberHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let input: SubscriberMachine.Input =
-            switch machine.tls.failure(error, context: context) {
-            // The server closed without TLS' close_notify, like Redis does.
-            case .connectionClosed?: .failed(.closedByServer, failure: nil)
-            case let failure?: .failed(.ioError(failure.description), failure: failure)
-            case nil:
-                .failed(
-                    .ioError(ConnectFailure.words(of: error)),
-                    failure: (error as? IOError)?.errnoCode == ECONNRESET ? machine.tls.closed : nil)
-            }
-        handle(input, context: context)
+        let (cause, failure) = machine.tls.end(by: error, context: context)
+        handle(.failed(cause, failure: failure), context: context)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -287,6 +275,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     private func send(_ commands: [[RESPArgument]], context: ChannelHandlerContext) {
         var buffer = context.channel.allocator.buffer(capacity: 256)
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
+        timer.sent(commands)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 }
