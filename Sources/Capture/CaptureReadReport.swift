@@ -92,7 +92,8 @@ package struct CaptureReadReport: Sendable {
 
     /// What the offsets of a replication stream say about completeness.
     package var replication: ReplicationProof { account.replication }
-    /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil without markers.
+    /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil if no such interruption was
+    /// recorded.
     package var missingAtMost: Int? { account.missingAtMost }
 
     /// Nothing read yet.

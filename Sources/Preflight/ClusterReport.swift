@@ -15,7 +15,7 @@ package struct ClusterReport: Sendable, Equatable {
 }
 
 extension Preflight {
-    /// - Returns: nil if the server is no node of a cluster.
+    /// - Returns: nil if the server is not a node of a cluster.
     func cluster(_ report: inout PreflightReport) async throws -> ClusterReport? {
         guard let reach = try await client.clusterReach() else { return nil }
         for command: [RESPArgument] in [["CLUSTER", "SHARDS"], ["CLUSTER", "MYID"]] {
@@ -33,7 +33,7 @@ extension PreflightReport {
         if cluster.state?.isOK == false {
             findings.append(
                 .warning(
-                    "this node reports cluster_state:fail: it is cut off from other nodes, whose messages then do not arrive, or no node serves a slot; see CLUSTER INFO and CLUSTER NODES"
+                    "this node reports cluster_state:fail: it is cut off from other nodes, whose messages then do not arrive, or a slot is not served; see CLUSTER INFO and CLUSTER NODES"
                 ))
         }
         if let refusal = cluster.reach.refusal {

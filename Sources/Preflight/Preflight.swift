@@ -179,7 +179,7 @@ package struct Preflight {
         report.refusal = nodes.refusal?.description
         guard case .master(let master) = nodes else { return report }
         report.asked = master.endpoint
-        // Anew, shortly before the master's: so that the lag is overestimated rather than underestimated.
+        // Queried again, just before the master, so that the lag is overestimated rather than underestimated.
         if let now = try await client.replication(), let other = try await master.replication(),
             now.history == other.history
         {

@@ -47,7 +47,7 @@ package struct PreflightReport: Sendable {
     package var server: RedisServerInfo?
     /// nil for a master, a node of a cluster, and if INFO is not permitted.
     package var replica: ReplicaReport?
-    /// nil if the server is no node of a cluster.
+    /// nil if the server is not a node of a cluster.
     package var cluster: ClusterReport?
     /// nil if INFO is not permitted.
     package var memory: RedisMemory?

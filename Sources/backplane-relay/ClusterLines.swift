@@ -31,6 +31,6 @@ struct ClusterLines {
         }
         let asked = report.reach.nodes.count(where: \.isUp)
         return
-            "\(Format.count(asked, "node")): subscribers, channels and clients are summed, a counter is read from its node"
+            "\(Format.count(asked, "node")): subscribers, channels and clients are summed; a counter is read from the node that holds it"
     }
 }

@@ -44,7 +44,7 @@ struct CredentialRotationTests {
         }
     }
 
-    @Test("a token is replaced in traffic and the old one expires: nothing is lost, and nothing recorded twice")
+    @Test("a token is replaced under load and the old one expires: nothing is lost, and nothing recorded twice")
     func rotation() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

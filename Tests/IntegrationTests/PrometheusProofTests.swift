@@ -23,7 +23,7 @@ extension WithBrowsers {
             "relay: Missing at most, by markers A": withoutMarkers,
             "relay: Missing at most, by markers B": withoutMarkers,
         ]
-        private static let withoutTap = "the relay of this run subscribes"
+        private static let withoutTap = "the relay of this run has no tap"
         private static let withoutMarkers = "the relay of this run publishes no markers"
 
         /// Alerts about the disk of this machine, not of the test, and its trend over hours.

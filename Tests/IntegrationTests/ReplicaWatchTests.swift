@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A relay at a replica: it receives everything, its master sends nothing more, and what only the master knows is queried
+/// A relay at a replica: it receives everything, its master sends nothing extra, and what only the master knows is queried
 /// there.
 @Suite("Watching a replica", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .timeLimit(.minutes(3)))
 struct ReplicaWatchTests {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Redis
 
-/// Messages that are no envelopes are delivered in order with the envelopes.
+/// Messages that are not envelopes are delivered in order with the envelopes.
 @Suite struct AsideMessageTests {
     private final class Sink: EnvelopeSink {
         let heard = Mutex<[String]>([])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Redis
 
-/// The durations of commands that are answered in their order.
+/// The durations of commands that are answered in order.
 @Suite struct CommandTimerTests {
     private struct Answer: Equatable {
         let command: AskedCommand?
@@ -42,7 +42,7 @@ import Testing
             ("SUBSCRIBE", .subscribe), ("PSUBSCRIBE", .psubscribe), ("UNSUBSCRIBE", .unsubscribe),
             ("PUNSUBSCRIBE", .punsubscribe),
         ] as [(String, AskedCommand)])
-    func `a subscription is answered by its last confirmation`(word: String, command: AskedCommand) {
+    func `a subscription is timed until its last confirmation`(word: String, command: AskedCommand) {
         let answers = measure(
             [[.text(word), "a", "b", "c"], ["PING"]], [.null, .null, .null, .status("PONG")])
         #expect(answers == [Answer(command, 3), Answer(.ping, 4)])

@@ -25,7 +25,8 @@ package struct RecordingAccount: Sendable {
     private var isInterleaved = false
     /// For envelopes without ids, only the offset of a replication stream shows whether they are complete.
     package private(set) var replication = ReplicationProof()
-    /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil without markers.
+    /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil if no such interruption was
+    /// recorded.
     package private(set) var missingAtMost: Int?
 
     /// Nothing read yet: complete.

@@ -47,7 +47,7 @@ package struct ReplicationProof: Sendable, Equatable {
 
     private mutating func noteFirst() {
         hasWireWithoutIDs = true
-        // After a stop, if the events of a subscription are lost.
+        // After a stop: the event of the next subscription is missing.
         if carrier == .nothing, !isUntold { isUnproven = true }
     }
 

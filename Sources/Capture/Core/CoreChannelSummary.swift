@@ -32,7 +32,8 @@ extension CaptureSummary {
         /// subscription.
         package var replication: ReplicationProof?
 
-        /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil without markers.
+        /// Upper bound of the envelopes of all channels that interruptions lost, by markers; nil if no such interruption was
+        /// recorded.
         package var missingAtMost: Int?
 
         /// What `info` says about completeness, as a sentence.

@@ -11,14 +11,14 @@ enum RedisProbe {
     /// - Throws: `RedisError`, which names the server and the remedy.
     static func require(_ redis: RedisConfiguration) async throws {
         let client = try await connect(redis)
-        // INFO may not be permitted; then the nodes find out.
+        // INFO may be refused; the nodes then check the server themselves.
         let server = try? await client.serverInfo()
         await client.close()
         if let server, let objection = redis.objection(to: server, at: client.endpoint) { throw objection }
     }
 
-    /// Runs `body` while the server answers. Without it most of a check would only wait for timeouts, for minutes in
-    /// total.
+    /// Runs `body`, and ends it if the server stops answering: the steps of a check would wait minutes for their
+    /// timeouts.
     ///
     /// - Parameters:
     ///   - channel: its counter is read meanwhile.

@@ -131,7 +131,7 @@ extension TapError {
     /// - Returns: nil if the verdict allows to attach.
     init?(_ verdict: TapPlan.Verdict, facts: TapFacts, limits: TapLimits) {
         switch verdict {
-        // Passed over is only who comes after another server.
+        // A check never passes over a server: it has no earlier position.
         case .allowed, .passedOver: return nil
         case .needsConsent(let bytes):
             self = .consentNeeded(endpoint: facts.endpoint, bytes: bytes, limit: limits.fullSyncBytes)

@@ -1,4 +1,4 @@
-/// Answers commands for more servers than the one that a ``RedisClient`` is connected to.
+/// Answers commands for several servers, through a ``RedisClient`` that is connected to one of them.
 protocol CommandRouter: Sendable {
     /// - Parameter client: gives its server's own reply by ``RedisClient/askServer(_:)``.
     /// - Returns: nil for a command that its server answers alone; an error reply as a value.

@@ -6,7 +6,8 @@ extension RedisClient {
     ///
     /// - Parameter onWrite: called before anything is sent: from then on the server may execute the commands.
     /// - Returns: the replies of the commands; any of them may be ``RESPValue/error(_:)``.
-    /// - Throws: ``RedisError``, also if the server refuses a command when it is queued: then it has executed none.
+    /// - Throws: ``RedisError``, also if the server refuses a command when it is queued: then it has executed none. If it
+    ///   refuses MULTI, the commands are executed without a transaction.
     package func transaction(
         _ commands: [[RESPArgument]], onWrite: (@Sendable () -> Void)? = nil
     ) async throws -> [RESPValue] {
@@ -18,7 +19,7 @@ extension RedisClient {
         let last: RESPValue = try await withCheckedThrowingContinuation { continuation in
             pipeline(buffer, count: all.count, beforeWrite: onWrite) { [observer] reply in
                 let count = replies.withLock { replies in
-                    // After a lost connection every command fails; the first error is thrown.
+                    // After a lost connection the remaining commands fail, EXEC too: its failure is thrown.
                     replies.append((try? reply.get()) ?? .null)
                     return replies.count
                 }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The other nodes of the connected node's cluster: queries them too, over one connection each, which stays open.
 actor ClusterMembers: CommandRouter {
-    /// Maximum number of other nodes that are queried.
+    /// With more other nodes than this, none is queried.
     static let limit = 32
     /// How long the list of the cluster's nodes is used before it is read again.
     private static let nodesLast = Duration.seconds(5)
@@ -103,7 +103,7 @@ actor ClusterMembers: CommandRouter {
         return others
     }
 
-    /// How much of the cluster can be queried. Tries every node.
+    /// How much of the cluster can be queried. Tries the nodes until one cannot be.
     func reach(_ client: RedisClient) async throws -> ClusterReach {
         var reach = ClusterReach(nodes: try await current(client)?.all ?? [], refusal: nil)
         do {
@@ -221,7 +221,7 @@ extension RedisClient {
         return true
     }
 
-    /// How much of the cluster can be queried; nil if the server is no node of one, or without ``spanCluster(_:)``.
+    /// How much of the cluster can be queried; nil if the server is not a node of one, or without ``spanCluster(_:)``.
     package func clusterReach() async throws -> ClusterReach? {
         guard let members = router.withLock({ $0 }) as? ClusterMembers else { return nil }
         return try await members.reach(self)

@@ -18,7 +18,7 @@ extension RedisClient {
         }
         do {
             guard let text = try await ifPermitted(["CLUSTER", "INFO"])?.text else { return nil }
-            // A standalone server that emulates a cluster replies too; its size decides.
+            // A server in cluster mode reports cluster_state. Any other reply proves nothing.
             return text.contains("cluster_state") ? true : nil
         } catch RedisError.serverError(_, let reply) where reply.contains("cluster support disabled") {
             return false

@@ -6,7 +6,7 @@ package struct ClusterNode: Sendable, Equatable {
     package var place: RedisEndpoint
     /// False for a replica.
     package var isMaster: Bool
-    /// False once the others have agreed that it has failed: it then has no subscribers.
+    /// False once the others have agreed that it has failed. It is not queried then.
     package var isUp: Bool
 
     /// - Parameters: as the properties of the same names.
@@ -113,7 +113,7 @@ package struct ClusterNodes: Sendable, Equatable {
 
 /// What a node reports about its cluster: `CLUSTER INFO`.
 package struct ClusterState: Sendable, Equatable {
-    /// `cluster_state:ok`. Otherwise the node is cut off from most masters, or no node serves a slot.
+    /// `cluster_state:ok`. Otherwise the node is cut off from most masters, or a slot is not served.
     package var isOK: Bool
     /// Nodes that it knows, itself included; nil if it does not report them.
     package var nodes: Int?

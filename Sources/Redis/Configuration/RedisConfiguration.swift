@@ -11,7 +11,7 @@ import SystemPackage
 ///
 /// Created from a URL or from the StackExchange.Redis string in Startup.cs (``init(connectionString:passwordFile:)``).
 public struct RedisConfiguration: Sendable, Equatable {
-    /// At least one. Without `sentinelMaster` they are tried in turn at each connect, and the first master is used;
+    /// At least one. Without `sentinelMaster` they are tried in turn for each connection, and the first master is used;
     /// with it they are sentinels.
     public var servers: [RedisEndpoint]
     /// The master's name at the sentinels.
@@ -26,7 +26,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var sentinelUsername: String?
     /// Nil gives sentinels the login of the servers.
     public var sentinelPassword: Secret?
-    /// Takes precedence over `password`; read again at each connect, and every two seconds while connected: a changed
+    /// Takes precedence over `password`; read again for each connection, and every two seconds while connected: a changed
     /// password is sent at once.
     public var passwordFile: PasswordFile?
     /// The database of the keys. Pub/sub ignores it: channels are shared by all databases of a server.
@@ -51,7 +51,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// Whether to watch a replica without a link to its master, or a node that is cut off from its cluster, if no other
     /// server answers.
     package var acceptsBrokenLink = true
-    /// Nodes of the servers' cluster, if they belong to one; nil if they are not watched, or sentinels name them.
+    /// The cluster's nodes, as learned; nil unless the servers are watched, and nil with sentinels.
     package var learned: LearnedServers?
     /// Whether only the servers of the address are tried, even if more were learned.
     var isPinned = false
@@ -178,7 +178,7 @@ public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Encryption and trust of a connection. Files are read again at each connect, so that renewed certificates take effect
+/// Encryption and trust of a connection. Files are read again for each connection, so that renewed certificates take effect
 /// without a restart.
 public struct RedisTLS: Sendable, Equatable {
     /// Of the protocol.

@@ -64,7 +64,7 @@ public struct PasswordFile: Sendable, Equatable {
     /// Longer than any password; a wrong file is not read completely.
     private static let limit = 64 * 1024
 
-    /// Read at each connect, and while connected.
+    /// Read for each connection, and while connected.
     public let path: String
 
     /// - Parameter path: of the file; it need not exist yet.

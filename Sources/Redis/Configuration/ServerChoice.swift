@@ -56,7 +56,7 @@ extension RedisConfiguration {
     /// Whether there may be several servers to choose from.
     package var hasChoice: Bool { sentinelMaster != nil || servers.count > 1 }
 
-    /// The same for a cluster, where every node is acceptable: each delivers what is published at any other, whatever
+    /// As ``demands``; in a cluster every node is acceptable: each delivers what is published at any other, whatever
     /// its role and its link.
     var demandsOfCluster: [ServerDemand] {
         let demands = demands

@@ -47,8 +47,8 @@ struct TLSWatch {
 
     /// How an error ends a connection that subscribes or reads the replication stream.
     ///
-    /// - Returns: the cause, and the error to report if the connection was not established; nil for the one that matches
-    ///   the cause.
+    /// - Returns: the cause, and the error to throw if the connection was not established; nil for the one that follows
+    ///   from the cause.
     func end(by error: any Error, context: ChannelHandlerContext) -> (cause: DisconnectCause, failure: RedisError?) {
         switch failure(error, context: context) {
         // The server closed without TLS' close_notify, like Redis does.

@@ -10,7 +10,7 @@ package struct SubscribedName: Sendable, Equatable {
         package let isPattern: Bool
     }
 
-    /// As ``channel``: its messages are no envelopes.
+    /// As ``channel``: its messages are not envelopes.
     static let aside = -3
 
     /// What Redis is asked for.

@@ -28,7 +28,7 @@ package enum AccessRule {
         "ACL SETUSER \(user) \(rules)"
     }
 
-    /// - Returns: `+psync +replconf`.
+    /// - Returns: such as `+psync +replconf`.
     package static func granting(_ commands: [AskedCommand]) -> String {
         commands.map { "+\($0.rawValue)" }.joined(separator: " ")
     }

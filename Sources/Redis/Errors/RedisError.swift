@@ -162,7 +162,7 @@ extension RedisError: CustomStringConvertible {
         case .clusterUnknown(let endpoint):
             "cannot determine whether Redis at \(endpoint) runs in cluster mode, where publishing is not supported; permit INFO, HELLO or CLUSTER INFO"
         case .cutOff(let endpoint):
-            "Redis at \(endpoint) is cut off from its cluster (cluster_state:fail)"
+            "Redis at \(endpoint) reports cluster_state:fail: it is cut off from its cluster, or a slot is not served"
         case .clusterIncomplete(let reason):
             "not every node of the cluster can be queried: \(reason)"
         case .sentinel(let endpoint):

@@ -1,7 +1,7 @@
 import DequeModule
 import NIOCore
 
-/// Measures the commands of one connection, whose replies come in their order.
+/// Measures the commands of one connection, whose replies arrive in order.
 struct CommandTimer {
     private struct Outstanding {
         let command: AskedCommand?
@@ -19,7 +19,7 @@ struct CommandTimer {
         self.observer = observer
     }
 
-    /// Commands were sent, each of which will be answered.
+    /// Commands are sent. Each must have a reply.
     mutating func sent(_ commands: [[RESPArgument]], at now: NIODeadline = .now()) {
         guard observer != nil else { return }
         for arguments in commands {
@@ -43,7 +43,7 @@ struct CommandTimer {
         observer.answered(oldest.command, (now - oldest.start).nanoseconds)
     }
 
-    /// The same for a reply that was read.
+    /// As ``answered(isError:at:)``, for a parsed reply.
     mutating func received(_ reply: RESPValue, at now: NIODeadline = .now()) {
         let isError = if case .error = reply { true } else { false }
         answered(isError: isError, at: now)

@@ -4,7 +4,7 @@ package import NIOCore
 /// Reads the replication stream of a Redis server, master or replica, and passes each PUBLISH of the wanted channels to
 /// a sink, as a ``RedisSubscriber`` does with its messages.
 ///
-/// It is no subscriber: the reply to PUBLISH and `NUMSUB` do not change. The stream is counted in bytes, and the server
+/// It is not a subscriber: the reply to PUBLISH and `NUMSUB` do not change. The stream is counted in bytes, and the server
 /// keeps the last part of it (its backlog), so a new connection continues where the last one ended: nothing is lost
 /// unless the backlog was too small, and then the loss is reported (``TapAttachment/Loss``). What is published at a replica
 /// stays there: it is not in the stream.

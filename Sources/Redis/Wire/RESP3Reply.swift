@@ -3,8 +3,8 @@ import CHiredis
 /// The parts of RESP3 on a subscribing connection that hiredis 0.14 cannot read: pushes, which contain messages and
 /// confirmations, and the map in the reply to HELLO.
 enum RESP3Reply {
-    /// Where the next reply begins, turns the type of a push into that of an array, as in RESP2, and skips a map,
-    /// of which nothing is needed.
+    /// At the start of a reply, turns the type of a push into that of an array, as in RESP2, and skips a map, of which
+    /// nothing is needed.
     ///
     /// - Parameter replies: gets an empty array for a map.
     /// - Returns: false if there is nothing to read yet. hiredis must not be called then: it would begin a reply, and appear

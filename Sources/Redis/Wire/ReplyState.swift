@@ -146,7 +146,7 @@ struct ReplyState: ~Copyable {
         }
     }
 
-    /// A message that is no envelope: the sink gets it after the envelopes before it.
+    /// A message that is not an envelope: the sink gets it after the envelopes before it.
     @inline(never)
     private mutating func setAside(_ payload: UnsafeRawBufferPointer) {
         guard let sink else { return }

@@ -34,7 +34,7 @@ struct AuditedSubscription: Sendable {
     ///   - eventLoopGroup: for the subscription alone, so that nothing else delays its socket.
     ///   - looksAtStop: whether to compare the counters when stopping too, which may take seconds.
     ///   - tap: carries the channels instead as soon as it can.
-    ///   - markers: compare the server's count of PUBLISH; not with a tap.
+    ///   - markers: compare the server's count of PUBLISH with what arrives; nil with a tap.
     init(
         redis: RedisConfiguration, attached: AttachedChannels, includesConnections: Bool, reader: CounterReader,
         intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, tap: RelayTap? = nil,

@@ -7,7 +7,7 @@ import Redis
 struct CounterReader: Sendable {
     /// The longest time for one reading, from the connection to the last reply.
     static let timeout = Duration.seconds(2)
-    /// How long another node of a cluster may take to forward what it has published: messages arrive over the links
+    /// How long another node of a cluster may take to forward a message: messages arrive over the links
     /// between the nodes, usually within a millisecond.
     private static let busTime = Duration.seconds(1)
 

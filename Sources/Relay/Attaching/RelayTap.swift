@@ -209,7 +209,7 @@ final class RelayTap: Sendable {
                 })
         case .reportFallback:
             logger.error(
-                "the replication stream cannot be read, the relay subscribes instead",
+                "the replication stream cannot be read; the relay subscribes instead",
                 metadata: ["cause": "\(tasks.lastError.map { "\($0)" } ?? Self.mismatch)"])
             tasks.lastError = nil
         case .fail: break
@@ -279,7 +279,7 @@ final class RelayTap: Sendable {
     private func logTakeover() {
         guard let link = link.withLockedValue({ $0 }) else { return }
         logger.notice(
-            "the relay reads the replication stream now, the subscription has ended",
+            "the relay now reads the replication stream; the subscription has ended",
             metadata: [
                 "channels": "\(attached.title)", "offset": "\(link.position.map { "\($0.offset)" } ?? "unknown")",
                 "sync": link.figures.fullSyncs > 0 ? "full" : "none",

@@ -204,7 +204,7 @@ package struct ClusterHealth: Sendable, Equatable {
         self.since = since
     }
 
-    /// For `/-/ready` and the log, while it is not.
+    /// The text for `/-/ready` and the log while the state is not ok.
     static let reason =
-        "the cluster node reports cluster_state:fail: it is cut off from other nodes, whose messages then do not arrive, or no node serves a slot"
+        "the cluster node reports cluster_state:fail: it is cut off from other nodes, whose messages then do not arrive, or a slot is not served"
 }

@@ -31,7 +31,7 @@ final class MarkerWatch: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
     private let name: SubscribedName
-    /// Whether the last failure was logged.
+    /// Whether a failure was logged since the last comparison.
     private let hasFailed = NIOLockedValueBox(false)
     private let messages: AsyncStream<Message>
     private let inbox: AsyncStream<Message>.Continuation

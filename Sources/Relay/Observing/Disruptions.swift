@@ -7,7 +7,7 @@ struct Disruptions {
     private(set) var count = 1
     /// The cause of the last event in this run.
     private(set) var cause: GapCause?
-    /// Since the last event the server is another process, which started without keys: counters restarted at 0.
+    /// At the last event the server was replaced by another process, which started without keys: counters restarted at 0.
     private(set) var beganEmpty = false
     private var server: RedisServerInfo?
     private var endpoint: String?

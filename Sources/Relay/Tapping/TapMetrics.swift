@@ -57,7 +57,7 @@ struct TapMetrics: Sendable {
         syncs = registry.counterFamily(
             "backplane_relay_tap_syncs_total",
             help:
-                "Attachments to the replication stream by kind: partial continues or joins it and costs the server nothing; for full the server forked.",
+                "Attachments to the replication stream by kind: partial continues or joins it and costs the server nothing; full makes the server fork.",
             labels: ["kind"])
         for kind in ["partial", "full"] { _ = syncs.with(kind) }
         commands = registry.counterFamily(
@@ -72,7 +72,7 @@ struct TapMetrics: Sendable {
         losses = registry.counter(
             "backplane_relay_tap_losses_total",
             help:
-                "Times that part of the replication stream was lost, because the backlog of the server no longer had it: what was published in it is missing."
+                "Number of times that part of the replication stream was lost, because the backlog of the server no longer had it: what was published in it is missing."
         )
         lostBytes = registry.counter(
             "backplane_relay_tap_lost_bytes_total",

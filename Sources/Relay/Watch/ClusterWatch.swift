@@ -38,7 +38,7 @@ struct ClusterWatch: Sendable {
     }
 
     /// - Parameter client: a connection to the node, after ``RedisClient/spanCluster(_:)``.
-    /// - Returns: false if it is no node of a cluster.
+    /// - Returns: false if it is not a node of a cluster.
     /// - Throws: `RedisError` if the connection has failed.
     func look(_ client: RedisClient) async throws -> Bool {
         guard client.answersForCluster else { return false }
@@ -84,7 +84,7 @@ struct ClusterMetrics: Sendable {
         isOK = registry.gaugeFamily(
             "backplane_relay_cluster_state_ok",
             help:
-                "1 while the cluster node that the relay is subscribed to reports cluster_state:ok, else 0: it is cut off from other nodes, whose messages then do not arrive, or no node serves a slot. Only in cluster mode.",
+                "1 while the cluster node that the relay is subscribed to reports cluster_state:ok, else 0: it is cut off from other nodes, whose messages then do not arrive, or a slot is not served. Only in cluster mode.",
             labels: [])
         nodes = registry.gaugeFamily(
             "backplane_relay_cluster_nodes",

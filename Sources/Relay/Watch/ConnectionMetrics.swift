@@ -19,7 +19,7 @@ struct ConnectionMetrics: Sendable {
         let seconds = registry.histogramFamily(
             "backplane_relay_redis_command_seconds",
             help:
-                "Time from sending a command to its reply, by command, named as in INFO commandstats, on all connections to the watched Redis. A transaction counts as multi and exec. REPLCONF ACK has no reply and is not included.",
+                "Time from sending a command to its reply, on all connections to the watched Redis. The label command is the name in INFO commandstats, or other. A transaction counts as multi and exec. REPLCONF ACK has no reply and is not included.",
             labels: ["command"], buckets: Self.buckets)
         durations = Dictionary(
             uniqueKeysWithValues: (AskedCommand.allCases.map(\.rawValue) + [Self.other]).map { ($0, seconds.with($0)) })

@@ -229,7 +229,7 @@ struct RedisWatch: Sendable {
         }
     }
 
-    /// Of a replica the master's, which is ahead; the replica's own if that is unavailable.
+    /// At a replica, the master's counter, which is ahead, or the replica's if the master cannot be queried.
     private func counter(_ channel: Int, _ asked: Asked) async throws -> RESPValue {
         if let nodes = asked.nodes, nodes !== asked.own {
             do { return try await nodes.send(["GET", .text(keys[channel])]) } catch let error as RedisError

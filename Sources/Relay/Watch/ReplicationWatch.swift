@@ -167,7 +167,7 @@ struct ReplicaMetrics: Sendable {
         resyncs = registry.counter(
             "backplane_relay_replica_resyncs_total",
             help:
-                "Times that the replica subscribed to did a full sync from its master: what was published meanwhile did not arrive here."
+                "Number of times that the replica subscribed to did a full sync from its master: what was published meanwhile did not arrive here."
         )
         isLinked = registry.gaugeFamily(
             "backplane_relay_replica_link_up",

@@ -127,7 +127,8 @@ struct RoleWatch: Sendable {
         searchAt = now.monotonic + Self.patience
         try await leave(
             endpoint, eventLoopGroup,
-            because: "the node is cut off from its cluster; the subscription moves to another node, which is not")
+            because:
+                "the node reports cluster_state:fail; the subscription moves to a node that reports cluster_state:ok")
     }
 
     /// Moves to a server that is healthy, if there is another one.

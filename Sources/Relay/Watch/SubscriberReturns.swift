@@ -39,7 +39,7 @@ struct SubscriberReturns: Sendable {
     /// - Parameters:
     ///   - clients: all subscribers of the server.
     ///   - server: whose ids they are.
-    /// - Returns: the nodes that were without a connection since the last call, by name.
+    /// - Returns: the nodes that replaced a lost connection since the last call, sorted by name.
     mutating func look(_ clients: some Sequence<SubscriberClient>, of server: String, at now: UInt64) -> [Return] {
         if server != self.server { interrupted() }
         self.server = server

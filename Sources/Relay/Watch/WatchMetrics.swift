@@ -58,7 +58,7 @@ package struct WatchMetrics: Sendable {
         dips = registry.counterFamily(
             "signalr_backplane_subscriber_dips_total",
             help:
-                "Times that the number of subscribers of the channel fell and rose again within ten minutes: a node was not subscribed for a while, or nodes were replaced. Absences below 5 s are often not noticed; signalr_backplane_subscriber_reconnects_total names the node.",
+                "Number of times that the number of subscribers of the channel fell and rose again within ten minutes: a node was not subscribed for a while, or nodes were replaced. Absences below 5 s are often not noticed; signalr_backplane_subscriber_reconnects_total names the node.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",

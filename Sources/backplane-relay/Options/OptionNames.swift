@@ -96,7 +96,8 @@ enum OptionNames {
 
     private static func options(for error: TapError) -> String? {
         switch error {
-        case .refused(_, [.masterOfSeveral]): "--prefer replica; --tap=prefer subscribes instead, --tap=force"
+        case .refused(_, [.masterOfSeveral]):
+            "--prefer replica; --tap=prefer subscribes instead; --tap=force taps the master"
         case .refused(_, let reasons) where reasons.allSatisfy(\.isOverridable): "--tap=force"
         case .refused: "--tap=prefer subscribes instead"
         case .consentNeeded: "--tap-full-sync-limit"

@@ -72,7 +72,7 @@ struct RedisConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "File with the password. It is read again at each connect and every 2 s; a changed password is sent over open connections.",
+            "File with the password. It is read again for each connection and every 2 s; a changed password is sent over open connections.",
             valueName: "file"))
     var redisPasswordFile: String?
 

@@ -8,7 +8,7 @@ struct TapOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Read the replication stream of Redis instead of subscribing: a lost connection loses nothing while the backlog \
-            of Redis covers it, and the relay is no subscriber. If the stream is refused, --tap fails and --tap=prefer \
+            of Redis covers it, and the relay is not a subscriber. If the stream is refused, --tap fails and --tap=prefer \
             subscribes; --tap=force overrides what can be overridden. --check-only shows what it costs. Needs the \
             rights +psync +replconf +ping.
             """, valueName: "on|prefer|force"))

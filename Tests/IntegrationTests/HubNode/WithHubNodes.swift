@@ -1,7 +1,6 @@
 import Testing
 
-/// Suites with hub nodes run one after another: each test starts several servers and clients, and together with the
-/// other suites that is enough for two cores.
+/// The suites of a group run one after another: each test starts several servers and clients.
 @Suite("With hub nodes", .serialized)
 enum WithHubNodes {}
 
@@ -9,6 +8,6 @@ enum WithHubNodes {}
 @Suite("With hub nodes and browsers", .serialized)
 enum WithBrowsers {}
 
-/// Those of `check`, which would make the first group the longest part of the tests.
+/// Suites of `check`, apart from the others: one group would take longer than all other tests.
 @Suite("With hub nodes and check", .serialized)
 enum WithChecks {}

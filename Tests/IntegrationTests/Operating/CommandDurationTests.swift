@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The durations of what a relay asks of Redis, compared with what Redis itself has counted.
+/// The number of commands that a relay has timed, compared with INFO commandstats.
 @Suite("Durations of commands", .needs(.redisServer), .timeLimit(.minutes(2)))
 struct CommandDurationTests {
     private static func series(_ command: String) -> String {
@@ -44,16 +44,16 @@ struct CommandDurationTests {
                             }
                             let before = try await relay.metrics()
                             var counted = try await Self.calls(client)
-                            // Those of this test, and those that a transaction contains.
+                            // Commands of this test, and commands inside transactions.
                             counted["config|resetstat"] = nil
                             for command in isTapped ? [] : ["info", "publish"] { counted[command] = nil }
-                            // Withdrawn before the reply if it makes the server open its backlog.
+                            // One is withdrawn before its reply: it makes the server open its backlog.
                             if let syncs = counted["psync"] { counted["psync"] = syncs - 1 }
-                            // Only some of them are answered.
+                            // REPLCONF ACK has no reply.
                             let acknowledged = counted.removeValue(forKey: "replconf")
                             #expect((acknowledged != nil) == isTapped)
                             for (command, calls) in counted {
-                                let measured = try #require(before[Self.series(command)], "\(command) is in no series")
+                                let measured = try #require(before[Self.series(command)], "no series for \(command)")
                                 #expect(measured <= calls, "\(command)")
                             }
                             try await relay.waitForMetrics("as many as Redis has counted: \(counted)") { metrics in

@@ -9,7 +9,7 @@ import Testing
 struct ManagedServiceTests {
     private static let rounds = #"backplane_relay_redis_command_seconds_count{command="get"}"#
 
-    /// Everything that a relay can do without but GET, which counts the rounds of its watch.
+    /// Commands that a relay can do without. Not GET: the test counts rounds by it.
     private static let refused = [
         "CONFIG", "CLIENT", "INFO", "PUBSUB", "ROLE", "ACL", "DEBUG", "PING", "TIME", "SELECT", "HELLO", "CLUSTER",
         "PSYNC",

@@ -39,7 +39,7 @@ struct TapSentinelTests {
     /// The relay continues at its replica after the promotion: for each cause nothing is missing or recorded twice, and
     /// Sentinel never elects the tap.
     @Test(arguments: Cause.allCases)
-    func `a failover in traffic loses nothing`(cause: Cause) async throws {
+    func `a failover under load loses nothing`(cause: Cause) async throws {
         try await Self.with { master, replica in
             try await Sentinel.with(watching: master) { sentinel in
                 try await sentinel.waitForReplica()
@@ -62,7 +62,7 @@ struct TapSentinelTests {
                         try await master.withClient { client in
                             let receivers = try await traffic.publish(20, client)
                             #expect(receivers == before)
-                            // What a killed server has not replicated is lost for all.
+                            // What a killed server has not replicated is lost to everyone.
                             let acknowledged = try await client.send(["WAIT", "1", "20000"])
                             #expect(acknowledged == .integer(1))
                         }
@@ -121,7 +121,9 @@ struct TapSentinelTests {
             let refused = try await check(["--tap", "--prefer", "master"])
             #expect(refused.exit == .code(1))
             #expect(refused.output.contains("it is a master, which counts the tap"), "\(refused.output)")
-            #expect(refused.output.contains("--prefer replica; --tap=prefer subscribes instead, --tap=force"))
+            #expect(
+                refused.output.contains(
+                    "--prefer replica; --tap=prefer subscribes instead; --tap=force taps the master"))
             let forced = try await check(["--tap=force", "--prefer", "master"])
             #expect(forced.exit == .code(0), "\(forced.output)")
             let run = try await Finished.relay(

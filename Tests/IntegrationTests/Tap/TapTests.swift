@@ -22,7 +22,7 @@ struct TapTests {
             .map(\.integer).filter { $0 != nil } ?? []
     }
 
-    @Test("its link is killed again and again in traffic: nothing is missing or recorded twice, as the offset proves")
+    @Test("its link is killed again and again under load: nothing is missing or recorded twice, as the offset proves")
     func killed() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

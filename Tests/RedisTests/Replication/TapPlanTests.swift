@@ -65,7 +65,7 @@ import Testing
         let last = Self.at(offset, Self.before)
         #expect(TapPlan(facts: facts, last: last, hasChoice: true, mayWait: true).way == way)
         #expect(facts.loss(since: last, at: Self.at(4_799)) == loss)
-        // The backlog no longer contains that offset: so many bytes of this branch are missing.
+        // The backlog no longer contains that offset: this many bytes of this branch are missing.
         let late = Self.facts {
             $0.previousHistory = Self.before
             $0.previousHistoryEnd = 3_000

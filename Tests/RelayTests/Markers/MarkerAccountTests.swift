@@ -114,7 +114,7 @@ import Testing
             ]) == [.began, .void(.countsReset)])
     }
 
-    @Test("messages that are received twice give no negative number")
+    @Test("messages that are received twice never make the number negative")
     func neverNegative() {
         let interval = MarkerAccount.Interval(published: 3, received: 5, isInterrupted: false)
         #expect(interval.unseen == 0)

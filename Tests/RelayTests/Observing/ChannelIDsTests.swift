@@ -135,7 +135,7 @@ import Testing
             steps: [.arrives(5), .restarted(isEmpty: false), .counter(.value(5)), .arrives(6), .counter(.value(6))],
             findings: []),
         Story(
-            testDescription: "a server that has had no keys all the time is no news",
+            testDescription: "a server that had no keys before either is not reported",
             steps: [.arrives(5), .lost, .arrives(6), .counter(.value(6))], findings: []),
     ]
 

@@ -7,7 +7,7 @@ import Testing
 
     private static func client(_ id: Int, _ name: String, _ address: String = "10.0.0.1") -> SubscriberClient {
         let line = "id=\(id) addr=\(address):\(40_000 + id) fd=8 name=\(name) age=1 sub=1 psub=0 omem=0 tot-mem=100"
-        guard let client = SubscriberClient(line: line) else { preconditionFailure("the line is no client's") }
+        guard let client = SubscriberClient(line: line) else { preconditionFailure("not a line of CLIENT LIST") }
         return client
     }
 
