@@ -144,23 +144,27 @@ extension WithBrowsers {
                                 connection.on('', 'answer', () => new Promise(() => {}));
                                 window.pending = connection.invoke('', 'ask', await connection.invoke('', 'whoAmI'), 'q')
                                   .catch((error) => error.message);
-                                // Time runs a hundred times faster.
+                                // The pauses begin when the node no longer listens, and are a hundred times shorter.
+                                const gone = new Promise((resolve) => { window.nodeIsGone = resolve; });
                                 window.setTimeout = (call, time) => {
-                                  if ([0, 2_000, 10_000, 30_000].includes(time)) window.delays.push(time);
-                                  return real(call, time / 100);
+                                  if (![0, 2_000, 10_000, 30_000].includes(time)) return real(call, time);
+                                  window.delays.push(time);
+                                  gone.then(() => real(call, time / 100));
                                 };
                                 window.seen = seen;
                                 return '';
                                 """))
                         return port
                     }
+                    _ = try await browser.text("window.nodeIsGone(); return '';")
                     try await eventually("it gives up") {
                         try await browser.text("return window.seen.at(-1)").hasPrefix("disconnected") ? true : nil
                     }
                     #expect(
                         try await browser.text("return window.delays.join()") == "0,2000,10000,30000", "\(port)")
+                    let seen = try await browser.text("return window.seen.join('\\n')")
                     #expect(
-                        try await browser.text("return window.seen.join('\\n')") == """
+                        seen == """
                             connecting
                             connected: webSockets
                             reconnecting: webSockets: The node closed the connection.
