@@ -258,7 +258,7 @@ package struct CaptureSummary: Sendable, Encodable {
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
         damage = report.damage.map(\.description) + report.lossDescriptions
-        judge(report)
+        evaluate(report)
         unreadBytes = report.unreadBytes
         foreignTopics = report.foreignTopics
         let sources = capture.sources()
@@ -272,8 +272,8 @@ package struct CaptureSummary: Sendable, Encodable {
         }
     }
 
-    /// Judges by missing ids, not by events: a merged capture may have what one of its recordings lost.
-    private mutating func judge(_ report: CaptureReadReport) {
+    /// By missing ids, not by events: a merged capture may have what one of its recordings lost.
+    private mutating func evaluate(_ report: CaptureReadReport) {
         verdict.isDamaged = !damage.isEmpty
         verdict.isInDoubt = report.verdict.isInDoubt || channels.contains { $0.counters != nil }
         for channel in channels where channel.missingIDs > 0 {

@@ -58,7 +58,7 @@ extension Demo {
             (replayed.coreHeard, live.coreHeard, "ASP.NET Core"),
         ] {
             report(
-                "heard         \(Quantity.text(expected.count, "call")) by a client of \(who) at the first Redis, "
+                "received      \(Quantity.text(expected.count, "call")) by a client of \(who) at the first Redis, "
                     + "\(heard.map { Quantity.grouped($0.calls.count) }.joined(separator: ", ")) by clients of two nodes at the second"
             )
             for (title, calls) in heard {

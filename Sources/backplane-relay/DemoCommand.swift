@@ -98,7 +98,7 @@ struct DemoCommand: AsyncParsableCommand {
         let kept = directory.isKept ? ": \(directory.path)" : ", removed; --record DIR keeps it"
         var lines = [
             "published     \(Format.count(outcome.published, "envelope")) of SignalR 2, \(Format.count(outcome.corePublished)) of ASP.NET Core; \(Format.count(outcome.recorded + outcome.coreRecorded)) recorded, \(Format.count(outcome.replay.sent)) replayed",
-            "heard         \(Format.count(outcome.heard, "call")) by each listening client of SignalR 2, \(Format.count(outcome.coreHeard)) by each of ASP.NET Core; the other envelopes are commands, acknowledgements and messages for other clients",
+            "received      \(Format.count(outcome.heard, "call")) by each listening client of SignalR 2, \(Format.count(outcome.coreHeard)) by each of ASP.NET Core; the other envelopes are commands, acknowledgements and messages for other clients",
             "capture       \(Format.bytes(outcome.payloadBytes)) of payloads in \(Format.bytes(Int(outcome.segmentBytes))) of files\(kept)",
         ]
         if directory.isKept { lines.append("              look into it: backplane-relay info \(directory.path)") }
@@ -108,7 +108,7 @@ struct DemoCommand: AsyncParsableCommand {
         for difference in outcome.differences { lines.append("DIFFERENCE    \(difference)") }
         lines.append(
             outcome.passed
-                ? "PASS          every envelope was recorded byte for byte, and clients at the second Redis heard what one at the first heard"
+                ? "PASS          every envelope was recorded byte for byte, and clients at the second Redis received what one at the first received"
                 : "FAIL          \(Format.count(outcome.differences.count, "difference"))")
         return lines.joined(separator: "\n")
     }

@@ -67,13 +67,8 @@ struct RunCommand: AsyncParsableCommand {
             """, valueName: "duration"))
     var markers: TimeSpan?
 
-    @Option(
-        help: ArgumentHelp(
-            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more.",
-            valueName: "size"))
-    var buffer = ByteSize(bytes: 64 << 20)
-
-    @OptionGroup var scan: ChannelScanOptions
+    @OptionGroup(title: "Limits") var limits: LimitOptions
+    @OptionGroup(title: "Limits") var scan: ChannelScanOptions
     @OptionGroup(title: "Replication stream") var tap: TapOptions
 
     @Flag(help: "Examine Redis, its channels and the record directory, say what could go wrong, and exit.")
@@ -91,9 +86,6 @@ struct RunCommand: AsyncParsableCommand {
         try watched.validate()
         try validatePing()
         try validateMarkers()
-        try buffer.require(
-            atLeast: ByteSize(bytes: 1 << 20), "--buffer",
-            because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
                 "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; use only one of them"
@@ -136,7 +128,7 @@ struct RunCommand: AsyncParsableCommand {
             redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
             recording: recording.writer(channels: channel),
             payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
-            bufferBytes: buffer.bytes,
+            bufferBytes: limits.buffer.bytes,
             web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
             maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current())
         configuration.tap = tap.policy

@@ -20,7 +20,8 @@ import Testing
     @Test func `no text below the executable names an option`() throws {
         let files = FileManager.default.enumerator(atPath: Self.sources.path)?.compactMap { $0 as? String } ?? []
         let below = files.filter {
-            $0.hasSuffix(".swift") && !$0.hasPrefix("backplane-relay/") && !$0.hasPrefix("BuildCommit/")
+            [".swift", ".js", ".html"].contains(where: $0.hasSuffix) && !$0.hasPrefix("backplane-relay/")
+                && !$0.hasPrefix("BuildCommit/")
         }
         #expect(below.count > 100)
         for file in below {

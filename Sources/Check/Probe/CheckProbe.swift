@@ -134,7 +134,7 @@ package struct CheckMetrics: Sendable {
         success = registry.gauge(
             "backplane_relay_check_success",
             help:
-                "1 if the last check passed, 0 if not. At 0, run backplane-relay check by hand: it names what is lost where."
+                "1 if the last check passed, 0 if not. At 0, run backplane-relay check by hand: it names what is lost, and where."
         )
         lastRun = registry.gauge(
             "backplane_relay_check_last_run_timestamp_seconds",

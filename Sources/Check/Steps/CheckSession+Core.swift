@@ -81,18 +81,18 @@ extension CheckSession {
                 }
                 return items
             }
-            judge(items == numbers, .array(items), "the stream countTo", caller, tally)
+            verify(items == numbers, .array(items), "the stream countTo", caller, tally)
             let sum = try await retry("\(caller.name) streams to sum") {
                 let (stream, put) = CoreSignalRClient.Upload.makeStream()
                 for number in numbers { put.yield(number) }
                 put.finish()
                 return try await client.invoke("sum", uploads: [stream])
             }
-            judge(sum.integer == Int64(Self.streamed * (Self.streamed + 1) / 2), sum, "the sum", caller, tally)
+            verify(sum.integer == Int64(Self.streamed * (Self.streamed + 1) / 2), sum, "the sum", caller, tally)
         }
     }
 
-    private func judge(
+    private func verify(
         _ isRight: Bool, _ value: JSONTree, _ what: String, _ caller: Participant, _ tally: CallTally
     ) {
         tally.count(isRight: isRight)

@@ -76,7 +76,7 @@ final class Session {
     }
 
     /// Whether a command with this key is for this connection, not for one whose id differs in case.
-    func obeys(_ key: SignalKey) -> Bool {
+    func isTarget(of key: SignalKey) -> Bool {
         signals.first == key
     }
 

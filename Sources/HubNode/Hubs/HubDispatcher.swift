@@ -5,7 +5,7 @@ import Prometheus
 /// Finds and runs the method called by a client.
 struct HubDispatcher: Sendable {
     private let hubs: [CaselessName: Hub]
-    /// Whether callers are told why a method failed.
+    /// Whether error responses include the reason.
     let detailedErrors: Bool
     private let metrics: HubMetrics
     private let logger: Logger

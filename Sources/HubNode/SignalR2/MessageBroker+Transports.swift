@@ -42,7 +42,7 @@ extension MessageBroker {
         // The client has them: it sent the token.
         session.outbox.groupsChanged = false
         if request.purpose == .resume, let cursor = request.cursor {
-            judge(cursor)
+            account(for: cursor)
             for envelope in store.envelopes(after: cursor) { catchUp(session, with: envelope) }
             session.resumedMessages = session.outbox.count
             session.resumedBytes = session.outbox.byteCount
@@ -54,7 +54,7 @@ extension MessageBroker {
         for message in envelope.messages {
             for _ in 0..<session.deliveries(of: message.key, id: envelope.id) {
                 if let command = message.command {
-                    if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
+                    if session.isTarget(of: message.key) { execute(command, for: session, id: envelope.id) }
                 } else {
                     session.append(message, id: envelope.id)
                 }
@@ -66,12 +66,12 @@ extension MessageBroker {
     private func rewind(_ session: Session, to cursor: UInt64?) {
         guard let cursor, session.hasCurrentCursor, cursor <= newestID ?? 0 else { return }
         // Lost messages may be gone from the store; unsent ones are in the outbox.
-        if cursor < session.outbox.cursor { judge(cursor) }
+        if cursor < session.outbox.cursor { account(for: cursor) }
         session.rewind(to: cursor, through: store.envelopes(after: cursor, through: session.outbox.cursor))
     }
 
-    private func judge(_ cursor: UInt64) {
-        guard resumes.judge(cursor, oldestStored: store.oldestID) else { return }
+    private func account(for cursor: UInt64) {
+        guard resumes.add(cursor, oldestStored: store.oldestID) else { return }
         publisher.assumeIsolated { $0.askForCounter() }
     }
 

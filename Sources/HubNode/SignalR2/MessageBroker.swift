@@ -91,7 +91,7 @@ actor MessageBroker {
             var someWait = false
             for session in clients.subscribers(of: message.key) {
                 if let command = message.command {
-                    if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
+                    if session.isTarget(of: message.key) { execute(command, for: session, id: envelope.id) }
                     someWait = true
                 } else if session.hasGroupsUnderOneKey, session.deliveries(of: message.key) > 1 {
                     for _ in 0..<session.deliveries(of: message.key) where clients.contains(session) {

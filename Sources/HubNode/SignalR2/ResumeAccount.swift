@@ -19,7 +19,7 @@ struct ResumeAccount {
     /// A client reconnected.
     ///
     /// - Returns: true if the counter must be requested.
-    mutating func judge(_ cursor: UInt64, oldestStored: UInt64?) -> Bool {
+    mutating func add(_ cursor: UInt64, oldestStored: UInt64?) -> Bool {
         switch ledger.verdict(of: cursor, oldestStored: oldestStored) {
         case .complete: return false
         case .incomplete:

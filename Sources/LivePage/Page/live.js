@@ -298,7 +298,7 @@ const states = {
 function showSegments(received) {
   $('segments-table').hidden = received.newest.length === 0;
   const all = received.total > received.newest.length ? `the newest ${received.newest.length} of ` : '';
-  const downloads = received.downloads ? '' : ' Downloads need a token: start the relay with --web-token-file.';
+  const downloads = received.downloads ? '' : ' Downloads need a token: start the relay with a web token file.';
   $('segments-hint').textContent = `${all}${count(received.total)} ${received.total === 1 ? 'segment' : 'segments'}, ${bytes(received.bytes)}.${downloads}`;
   $('segment-rows').replaceChildren(...received.newest.map(segment => {
     const ids = segment.ids.map(([channel, from, to]) => `${channels.length > 1 ? `${channel} ` : ''}${from}–${to}`).join(', ');
@@ -369,7 +369,7 @@ function forget() {
 function showNothingRecorded(received) {
   $('segments-table').hidden = true;
   $('segments-hint').textContent = received.records ? 'Reading the record directory.'
-    : 'Nothing is recorded: start the relay with --record to keep the envelopes.';
+    : 'Nothing is recorded: start the relay with a record directory to keep the envelopes.';
 }
 
 function showConnection(state, words = '') {

@@ -72,7 +72,7 @@ const events = {
     e.redis_version ? ` to Redis ${e.redis_version}` : ''}${e.redis ? ` at ${e.redis}` : ''}${
     e.replica_of ? `, a replica of ${e.replica_of}` : ''}`,
   resumed: () => 'replication continued where it ended: nothing was missed',
-  attached: () => 'hub found: its envelopes are heard from here on',
+  attached: () => 'hub found: its envelopes are received from here on',
   detached: () => 'hub without nodes: the relay no longer watches it until a node comes',
   disconnected: e => `connection to Redis lost: ${e.why}`,
   gap: e => (e.from === undefined ? `envelopes may be missing: ${e.why}`

@@ -10,7 +10,7 @@ package struct Channel: Equatable, Sendable {
     package var topic: String
     /// How to read the messages' data, e.g. `signalr-redis`.
     package var messageEncoding: String
-    /// Whatever the writer adds; an order is not kept.
+    /// Added by the writer. The order is not kept.
     package var metadata: [String: String]
 
     /// - Parameter schemaID: 0 for none.

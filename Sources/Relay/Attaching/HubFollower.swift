@@ -93,22 +93,21 @@ struct HubFollower: Sendable {
             discovery: HubDiscovery(attachment: attachment, limit: limit),
             presence: HubPresence(attachment, limit: limit), neighbours: NeighbourLog(attachment, logger))
         var log = EventLog(logger)
-        var told: String?
+        var lastReason = LastReason()
         while !Task.isCancelled {
             do {
                 // Nodes subscribe to the master.
                 let client = try await MasterSearch(redis, eventLoopGroup: eventLoopGroup).connect()
-                told = nil
+                lastReason.clear()
                 search.presence.connected()
                 let failure = await look(&search, client, apply)
                 await client.close()
                 if Task.isCancelled { return }
                 if let failure { throw failure }
             } catch let error as RedisError where error.isMasterAway {
-                if told != error.description {
+                if lastReason.changes(to: error.description) {
                     logger.warning("cannot search for hubs, trying again", metadata: ["cause": "\(error)"])
                 }
-                told = error.description
                 try? await Task.sleep(for: Self.masterDelay)
             } catch is NodesElsewhere {
                 // The next connection is to the new master.

@@ -20,7 +20,7 @@ struct NeighbourLog {
 
     mutating func look(_ watched: [CoreHub], others: [CoreHub]) {
         guard watched + others != last else { return }
-        // These the pre-flight has told at the start.
+        // The pre-flight has reported these at the start.
         let isFirst = last == nil
         last = watched + others
         for sentence in neighbours.strangers(watched: watched, others: others) { tell(sentence, isKnown: isFirst) }

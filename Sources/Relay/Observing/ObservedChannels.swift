@@ -106,7 +106,7 @@ struct ObservedChannels {
     }
 
     /// See ``ChannelIDs/compare(_:of:amid:)``. Ignores a counter that was read before the connection was lost again:
-    /// the next subscription compares anew.
+    /// the next subscription compares again.
     mutating func compare(
         _ look: CounterReadings, channel: Int
     ) -> (finding: ChannelIDs.Finding?, checkedID: UInt64?) {

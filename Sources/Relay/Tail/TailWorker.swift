@@ -165,7 +165,7 @@ struct TailWorker: ~Copyable {
 
     /// Reports what was missed while the connection was lost, without waiting for the next id.
     private mutating func compare(_ look: CounterReadings, at now: Moment) {
-        // A counter read before the connection was lost again: the next subscription compares anew.
+        // A counter read before the connection was lost again: the next subscription compares again.
         guard look.isFenced, subscriptions > 0 else { return }
         for (channel, reading) in zip(ids.indices, look.counters) {
             let finding = ids[channel].compare(reading, of: look, amid: disruptions).finding

@@ -25,8 +25,8 @@ struct ClusterWatch: Sendable {
         }
     }
 
-    /// The last logged reason of each missing answer.
-    private var told: [Part: String] = [:]
+    /// Of each missing answer.
+    private var lastReasons: [Part: LastReason] = [:]
     private let metrics: ClusterMetrics
     private let status: RelayStatus
     private let logger: Logger
@@ -64,14 +64,15 @@ struct ClusterWatch: Sendable {
 
     /// Logs once why an answer is missing.
     mutating func note(_ error: RedisError, _ part: Part) {
-        guard case .clusterIncomplete = error, told[part] != error.description else { return }
-        told[part] = error.description
+        guard case .clusterIncomplete = error, lastReasons[part, default: .init()].changes(to: error.description) else {
+            return
+        }
         logger.warning(part.loss, metadata: ["cause": "\(error)"])
     }
 
     /// The nodes have answered.
     mutating func answered(_ part: Part) {
-        if told.removeValue(forKey: part) != nil { logger.notice(part.end) }
+        if lastReasons[part]?.clear() == true { logger.notice(part.end) }
     }
 }
 

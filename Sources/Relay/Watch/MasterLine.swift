@@ -14,8 +14,7 @@ struct MasterLine {
     private let logger: Logger
     private var client: RedisClient?
     private var retryAt: UInt64 = 0
-    /// What was logged last, so that the same is not logged again.
-    private var told: String?
+    private var lastReason = LastReason()
 
     /// - Parameter redis: as configured; the master gets the same login.
     init(redis: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger) {
@@ -37,17 +36,16 @@ struct MasterLine {
             logger.notice(
                 "subscribers and counters are queried at the master of the replica",
                 metadata: ["redis": "\(replica.endpoint)", "master": "\(client.endpoint)"])
-            told = nil
+            lastReason.clear()
             return client
         } catch let error as RedisError {
             guard error.isMasterAway else { throw error }
             retryAt = Moment.now().monotonic + Self.pause
-            if told != error.description {
+            if lastReason.changes(to: error.description) {
                 logger.warning(
                     "the master of the replica cannot be queried: its nodes are not counted, and the counters are those of the replica",
                     metadata: ["cause": "\(error)"])
             }
-            told = error.description
             return nil
         }
     }

@@ -32,7 +32,7 @@ struct HTTPExchangeResponse: Sendable {
     let body: HTTPBody
 }
 
-/// The parts of a response's body as they arrive. Can be read once; whoever stops early closes the connection.
+/// The parts of a response's body as they arrive. Can be read once. If reading stops early, the connection is closed.
 struct HTTPBody: AsyncSequence, Sendable {
     typealias Producer = NIOThrowingAsyncSequenceProducer<
         ByteBuffer, any Error, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, Reader

@@ -9,7 +9,7 @@ struct RedisOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             redis://[user:password@]host:port/db, rediss:// (TLS), unix:///path, redis+sentinel://host:port,host/master, \
-            or the StackExchange.Redis string from Startup.cs.
+            or the StackExchange.Redis string from Startup.cs or Program.cs.
             """, valueName: "url"))
     var redis: String
 

@@ -58,8 +58,8 @@ enum CommandsArticle {
             | 130 | `demo` or `bench` was ended by SIGINT or SIGTERM; `replay` by a second Ctrl-C |
 
             Results go to standard output, logs to standard error. Long readings show their progress on standard error if it
-            is a terminal (`cat` only if its output goes elsewhere). A reader that has gone (`| head -1`) ends a command
-            without a word.
+            is a terminal (`cat` only if its output goes elsewhere). A command ends silently when its reader does
+            (`| head -1`).
 
             | command | what it does |
             |---|---|

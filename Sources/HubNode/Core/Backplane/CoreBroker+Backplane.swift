@@ -43,7 +43,7 @@ extension CoreBroker {
             deliver(&burst)
             switch payload {
             case .invocation: break
-            case .groupCommand(let command): obey(command, bus)
+            case .groupCommand(let command): execute(command, bus)
             case .ack(let id): groupCommands.acknowledged(id)
             case .completion(let completion): resolve(completion)
             }
@@ -82,7 +82,7 @@ extension CoreBroker {
 
     /// A group command from another node. The owner of the connection executes and acknowledges it, even if nothing
     /// changes.
-    private func obey(_ command: CoreGroupCommand, _ bus: CoreBus) {
+    private func execute(_ command: CoreGroupCommand, _ bus: CoreBus) {
         guard let client = clients[id: command.connection], let action = CoreGroupCommandView.Action(command) else {
             return
         }
@@ -178,7 +178,7 @@ extension CoreBroker {
             guard !client.isOver else { return }
             guard isHeard else {
                 logger.warning(
-                    "a client is turned away: Redis is not reached, or refuses the subscription",
+                    "a client is refused: Redis cannot be reached, or refuses the subscription",
                     metadata: ["connection": "\(client.id)"])
                 return close(client, error: errors.closing("The backplane is not reached."), allowReconnect: true)
             }
@@ -204,7 +204,7 @@ extension CoreBroker {
         case .add:
             guard clients.join(client, group), let bus else { return }
             guard await bus.subscriptions.subscribe(bus.hub.channel(.group, Array(group.utf8))) else {
-                throw CallFailure.notPublished("Redis is not reached, or refuses the subscription")
+                throw CallFailure.notPublished("Redis cannot be reached, or refuses the subscription")
             }
         case .remove:
             guard clients.leave(client, group), let bus else { return }

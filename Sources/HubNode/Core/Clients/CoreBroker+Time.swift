@@ -39,7 +39,7 @@ extension CoreBroker {
         let connected = clients.connected
         let seconds = Double(length.nanoseconds) * 1e-9
         logger.warning(
-            "the backplane was not heard for a while: clients missed what was published meanwhile",
+            "the backplane could not be read for a while: clients missed what was published meanwhile",
             metadata: [
                 "hub": "\(hub.name)", "seconds": "\((seconds * 1000).rounded() / 1000)",
                 "clients": "\(connected.count)", "closed": "\(settings.reconnectsAfterGap)",
