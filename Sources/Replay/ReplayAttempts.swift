@@ -165,6 +165,8 @@ struct ReplayAttempts {
 /// `KEYS[1]` is the event key. A tracked script also has `KEYS[2]`, the number of published envelopes of this replay,
 /// and accepts envelopes only in that order: nothing is published after a refused one, and a new connection knows where
 /// to resume.
+///
+/// The part that takes an id and publishes is that of `BackplaneScript`.
 enum ReplayScript {
     /// How long the target keeps the record, in seconds.
     static let memory = 7 * 86_400

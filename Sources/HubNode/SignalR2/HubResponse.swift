@@ -3,6 +3,8 @@ import JSON
 
 /// The response to a call over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?` in
 /// the order of a real node's serializer.
+///
+/// Source: `Hubs/HubResponse.cs` of SignalR 2.
 enum HubResponse {
     /// - Parameter result: JSON; `null` and nil are left out.
     static func result(_ result: [UInt8]?, id: String?) -> [UInt8] {

@@ -8,6 +8,8 @@ import Time
 ///
 /// Runs on the node's event loop, like the broker and the clients' connections: messages reach Redis in the order of
 /// publishing.
+///
+/// Source: `RedisMessageBus.cs` of Microsoft.AspNet.SignalR.StackExchangeRedis.
 actor RedisMessageBus {
     private struct Send {
         let blob: [UInt8]

@@ -2,6 +2,8 @@ import Backplane
 import NIOCore
 
 /// SignalR 2's frames: `{"C":"cursor","S":1,"T":1,"G":"token","M":[...]}`, in this order; all but C and M are optional.
+///
+/// Source: `Transports/PersistentResponse.cs` of SignalR 2.
 struct SignalR2Codec: ClientCodec {
     let format = "signalr2"
 
@@ -53,6 +55,8 @@ extension Session {
 /// A client's position: `s-0,HEX`, the last envelope's id in upper-case hexadecimal.
 ///
 /// A Redis backplane has only stream 0.
+///
+/// Source: `Messaging/Cursor.cs` of SignalR 2.
 enum Cursor {
     private static let prefix = "s-0,"
 

@@ -20,6 +20,8 @@ package struct ClusterNode: Sendable, Equatable {
 
 /// The nodes of a cluster, from the reply to `CLUSTER SHARDS` (Redis 7 and later, Valkey): all of them, also those
 /// without slots.
+///
+/// Source: `cluster.c` of Redis.
 package struct ClusterNodes: Sendable, Equatable {
     /// Maximum number of nodes that are read from a reply.
     static let most = 1_000

@@ -1,5 +1,7 @@
 /// Reads what a server sends after PSYNC: its answer, the data of a full sync, then commands. Bytes in, envelopes into a
 /// batch, events out; no I/O. The result does not depend on how the bytes are split.
+///
+/// Source: `replication.c` of Redis.
 struct ReplicationStream: ~Copyable {
     /// What the connection must act on.
     enum Event: Equatable {

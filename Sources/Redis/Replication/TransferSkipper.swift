@@ -1,4 +1,6 @@
 /// Finds the end of a full sync's data, which is not kept: decision logic without I/O.
+///
+/// Source: `replication.c` of Redis.
 struct TransferSkipper {
     private enum Form {
         /// `$<length>`: bytes left.

@@ -2,6 +2,8 @@ import Backplane
 import JSON
 
 /// The response of a node of ASP.NET Core SignalR to `POST <hub>/negotiate`.
+///
+/// Source: `NegotiateProtocol.cs` of Microsoft.AspNetCore.Http.Connections.Common.
 enum CoreNegotiateAnswer: Equatable {
     case connection(Connection)
     /// The client must negotiate at another address.

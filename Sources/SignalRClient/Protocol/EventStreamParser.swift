@@ -1,6 +1,8 @@
 /// Parses a stream of server-sent events from arbitrary fragments.
 ///
 /// Only `data` matters here: SignalR sends neither names nor ids.
+///
+/// Source: the HTML standard, "Server-sent events".
 struct EventStreamParser {
     /// A longer line does not come from a node.
     var maximumLineBytes = 16 << 20

@@ -1,6 +1,8 @@
 import NIOCore
 
 /// Detects a dead transport. Polled occasionally instead of at each frame, so that a frame needs no timer.
+///
+/// Source: `HeartBeatMonitor.cs` of Microsoft.AspNet.SignalR.Client.
 struct KeepAliveMonitor {
     enum Verdict: Equatable {
         /// Poll again at this time.

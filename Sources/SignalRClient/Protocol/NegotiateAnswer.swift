@@ -1,6 +1,8 @@
 import JSON
 
 /// A node's response to `/negotiate`.
+///
+/// Source: `PersistentConnection.cs` of SignalR 2.
 struct NegotiateAnswer: Equatable, Sendable {
     let connectionID: String
     let connectionToken: String

@@ -31,6 +31,8 @@ enum NodeFrame: Equatable, Sendable {
 }
 
 /// A frame with a cursor: `{"C":"s-0,1F","S":1,"T":1,"G":"token","L":0,"M":[..]}`.
+///
+/// Source: `Transports/PersistentResponse.cs` of SignalR 2.
 struct MessageFrame: Equatable, Sendable {
     /// Where to resume after a reconnect.
     var cursor: String
@@ -77,6 +79,8 @@ package enum HubMessage: Equatable, Sendable {
 }
 
 /// The response to a call: `{"R":value?,"I":"0"}` or `{"I":"0","E":"text","H":true?,"D":data?,"T":stack?}`.
+///
+/// Source: `Hubs/HubResponse.cs` of SignalR 2.
 struct CallResponse: Equatable, Sendable {
     let call: String
     let outcome: Result<JSONTree, CallError>

@@ -5,6 +5,8 @@ import Time
 ///
 /// `2020-01-02T03:04:05.1200Z` becomes `2020-01-02T03:04:05.12Z`, `/Date(0)/` becomes `1970-01-01T00:00:00Z`. A time
 /// with an offset becomes the node's local time; this node uses UTC.
+///
+/// Source: `Utilities/DateTimeUtils.cs` of Newtonsoft.Json.
 enum DotNetDate {
     private static let ticksPerSecond: Int64 = 10_000_000
     private static let secondsPerDay: Int64 = 86_400

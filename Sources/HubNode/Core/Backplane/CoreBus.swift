@@ -8,6 +8,8 @@ import Synchronization
 /// A hub's connections to the backplane of ASP.NET Core SignalR: one to publish, one to subscribe, as on a real node.
 ///
 /// Confined to the node's event loop, like the broker.
+///
+/// Source: `RedisHubLifetimeManager.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 actor CoreBus {
     private struct Send {
         let command: ByteBuffer

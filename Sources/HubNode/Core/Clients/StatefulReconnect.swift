@@ -5,6 +5,8 @@ import NIOCore
 /// messages received from it. No I/O.
 ///
 /// Only messages of types 1 to 5 are counted, from 1 in each direction.
+///
+/// Source: `MessageBuffer.cs` of Microsoft.AspNetCore.SignalR.Common.
 struct StatefulReconnect {
     private let limit: Int
     private var unacknowledged: Deque<ByteBuffer> = []

@@ -2,6 +2,8 @@ import Backplane
 import JSON
 
 /// A message from a client, copied out of the received bytes.
+///
+/// Source: `JsonHubProtocol.cs` and `MessagePackHubProtocolWorker.cs` of ASP.NET Core SignalR.
 enum CoreClientMessage: Equatable, Sendable {
     case invocation(Invocation)
     case streamItem(id: String, HubArgument)

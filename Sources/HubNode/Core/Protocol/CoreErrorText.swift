@@ -1,4 +1,6 @@
 /// Errors for clients, in the wording of a real node.
+///
+/// Source: `HubConnectionHandler.cs` and `Internal/DefaultHubDispatcher.cs` of Microsoft.AspNetCore.SignalR.Core.
 struct CoreErrorText {
     /// Whether errors for clients include details that may be confidential.
     let detailed: Bool

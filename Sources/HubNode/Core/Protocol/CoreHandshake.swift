@@ -2,6 +2,8 @@ import Backplane
 import JSON
 
 /// The first message from a client, `{"protocol":"json","version":1}` and the byte 1e, always JSON.
+///
+/// Source: `Protocol/HandshakeProtocol.cs` of Microsoft.AspNetCore.SignalR.Common.
 struct CoreHandshake: Equatable {
     let format: CoreFormat
     /// 2 with stateful reconnect.

@@ -2,6 +2,8 @@ import Backplane
 import JSON
 
 /// The response to `POST <hub>/negotiate`, in a real node's order.
+///
+/// Source: `NegotiateProtocol.cs` of Microsoft.AspNetCore.Http.Connections.Common.
 struct CoreNegotiation: Equatable {
     /// 0, or 1 with a connection token.
     let version: Int

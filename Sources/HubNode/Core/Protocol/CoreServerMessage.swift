@@ -2,6 +2,8 @@ import Backplane
 import JSON
 
 /// A message to a client, in the format of a real node's serializers.
+///
+/// Source: `JsonHubProtocol.cs` and `MessagePackHubProtocolWorker.cs` of ASP.NET Core SignalR.
 enum CoreServerMessage: Equatable, Sendable {
     /// - Parameter id: nil if no result is expected.
     case invocation(id: String?, target: String, arguments: [HubArgument])
