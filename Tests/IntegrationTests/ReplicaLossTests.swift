@@ -22,7 +22,7 @@ struct ReplicaLossTests {
         return try #require(InfoFields(info)["master_repl_offset"].flatMap { Int64($0) })
     }
 
-    /// A relay that has no login at the master reads the counter at the replica.
+    /// Also without a login at the master: the counter is read at the replica.
     @Test("what is published meanwhile is told before the next envelope", arguments: [true, false])
     func toldAtOnce(mayAskMaster: Bool) async throws {
         try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { master in
