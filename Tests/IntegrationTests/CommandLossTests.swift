@@ -31,7 +31,7 @@ struct CommandLossTests {
         var lost: [Figure] {
             switch self {
             case .nothing, .role: []
-            case .pubsub: [.subscribers, .egress, .nodes]
+            case .pubsub: [.subscribers, .dips, .egress, .nodes]
             case .client: [.outputBuffer, .connections]
             case .config: [.outputBufferLimit]
             case .get: [.issuedID, .unseenIDs, .silent]
@@ -42,6 +42,7 @@ struct CommandLossTests {
 
     enum Figure: String, CaseIterable {
         case subscribers = "signalr_backplane_subscribers"
+        case dips = "signalr_backplane_subscriber_dips_total"
         case egress = "signalr_backplane_egress_bytes_total"
         case nodes = "signalr_backplane_nodes"
         case issuedID = "signalr_backplane_issued_id"
