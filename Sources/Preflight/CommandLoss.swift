@@ -15,13 +15,13 @@ extension AskedCommand {
         case .role:
             "nothing while INFO is answered, which contains the role too; without both backplane_relay_redis_is_master, and a manual failover goes unnoticed"
         case .pubsubNumSub:
-            "signalr_backplane_subscribers, signalr_backplane_egress_bytes_total, and the alerts BackplaneNoNodes and BackplaneNodeDeaf"
+            "signalr_backplane_subscribers, signalr_backplane_subscriber_dips_total, signalr_backplane_egress_bytes_total, and the alerts BackplaneNoNodes and BackplaneNodeDeaf"
         case .pubsubChannels:
             "the discovery of hubs, signalr_backplane_nodes, pings of nodes, and the suggestion for a misspelled event key"
         case .clientSetName: "the relay's name in CLIENT LIST: the check of another relay may count it as a node"
         case .clientID: "backplane_relay_redis_output_buffer_bytes"
         case .clientList:
-            "backplane_relay_redis_output_buffer_bytes, signalr_backplane_subscriber_*, and which subscribers are relays"
+            "backplane_relay_redis_output_buffer_bytes, signalr_backplane_subscriber_* but signalr_backplane_subscriber_dips_total, and which subscribers are relays"
         case .configGet:
             "backplane_relay_redis_output_buffer_limit_bytes, the alert BackplaneOutputBufferNearLimit, and the checks of the output buffer limit and of snapshots"
         case .time: "the check of the clocks"

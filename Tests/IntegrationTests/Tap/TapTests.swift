@@ -24,7 +24,8 @@ struct TapTests {
 
     @Test("its link is killed again and again under load: nothing is missing or recorded twice, as the offset proves")
     func killed() async throws {
-        try await RedisServer.with { redis in
+        // Between its own PINGs the offset stands still.
+        try await RedisServer.with(["--repl-ping-replica-period", "3600"]) { redis in
             try await TemporaryDirectory.with { folder in
                 var traffic = TapTraffic()
                 try await RelayProcess.with(Self.arguments(redis, folder)) { relay in
@@ -33,13 +34,16 @@ struct TapTests {
                         repeat {
                             try await traffic.publish(5, client)
                         } while try await relay.metric(TapTraffic.isCarrying) == 0
+                        var kills: Int64 = 0
                         for _ in 0..<20 {
-                            try await client.send(["CLIENT", "KILL", "TYPE", "replica"])
+                            kills += try await client.send(["CLIENT", "KILL", "TYPE", "replica"]).integer ?? 0
                             try await traffic.publish(10, client)
                         }
                         try await TapTraffic.waitUntilCarrying(relay)
                         let receivers = try await traffic.publish(1, client)
                         #expect(receivers == 0, "PUBLISH's answer is as without the relay")
+                        #expect(kills > 0)
+                        try await Self.expectFigures(relay, partialSyncs: kills + 1, client)
                     }
                     try await traffic.waitUntilReceived(relay)
                     #expect(try await Self.subscribers(redis) == [0, 0])
@@ -63,6 +67,26 @@ struct TapTests {
                 #expect(!json.output.contains(#""complete" : null"#), "\(json.output)")
             }
         }
+    }
+
+    /// The metrics of a tap that is up to date, while nothing is written.
+    private static func expectFigures(
+        _ relay: RelayProcess, partialSyncs: Int64, _ client: RedisClient
+    ) async throws {
+        let fields = InfoFields(try await client.send(["INFO", "replication"]).text ?? "")
+        let offset = try #require(fields["master_repl_offset"].flatMap { Double($0) })
+        let size = try #require(fields["repl_backlog_size"].flatMap { Double($0) })
+        // The server is asked every 2.5 s; a rate needs two answers.
+        try await relay.waitForMetrics("the figures of the end of the stream") {
+            $0["backplane_relay_tap_offset_bytes"] == offset && $0["backplane_relay_tap_lag_bytes"] == 0
+                && $0["backplane_relay_tap_lag_seconds"] == 0 && $0["backplane_relay_tap_backlog_seconds"] != nil
+                && $0[#"backplane_relay_tap_syncs_total{kind="partial"}"#] ?? 0 >= Double(partialSyncs)
+        }
+        let metrics = try await relay.metrics()
+        #expect(metrics["backplane_relay_tap_backlog_bytes"] == size)
+        // What has been written in this test, in a minute at most, fits many times.
+        #expect(0.1...604_800 ~= metrics["backplane_relay_tap_backlog_seconds"] ?? 0)
+        #expect(0...offset ~= metrics["backplane_relay_tap_bytes_total"] ?? -1)
     }
 
     @Test("at a replica: the master sees nothing of it, and a link that breaks on either side loses nothing")
@@ -118,8 +142,11 @@ struct TapTests {
                         let filler = RESPArgument.text(String(repeating: "x", count: 4_000))
                         for _ in 0..<10 { try await client.send(["SET", "filler", filler]) }
                         relay.child.signal(SIGCONT)
+                        // Before another id shows it.
                         try await relay.waitForMetrics("it has told the loss", within: .seconds(40)) {
                             $0["backplane_relay_tap_losses_total"] == 1
+                                && $0[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 3
+                                && $0["backplane_relay_tap_lost_bytes_total"] ?? 0 > 40_000
                         }
                         try await TapTraffic.waitUntilCarrying(relay)
                         try await traffic.publish(2, client)
