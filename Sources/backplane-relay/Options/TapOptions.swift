@@ -17,8 +17,8 @@ struct TapOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            With --tap, refuse a full sync, for which Redis forks, if Redis uses more memory than this, or if INFO is \
-            refused and the memory unknown. any refuses none. It is rarely needed: see --check-only.
+            With --tap, refuse a full sync, for which Redis forks, if Redis uses more memory than this, or if its memory \
+            is unknown because INFO is refused; any never refuses it. It is rarely needed: see --check-only.
             """, valueName: "size|any"))
     var tapFullSyncLimit = MemoryLimit(bytes: TapLimits.defaultFullSyncBytes)
 
