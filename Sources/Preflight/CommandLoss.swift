@@ -23,7 +23,7 @@ extension AskedCommand {
         case .clientList:
             "backplane_relay_redis_output_buffer_bytes, signalr_backplane_subscriber_* but signalr_backplane_subscriber_dips_total, and which subscribers are relays"
         case .configGet:
-            "backplane_relay_redis_output_buffer_limit_bytes, the alert BackplaneOutputBufferNearLimit, and the checks of the output buffer limit and of snapshots"
+            "backplane_relay_redis_output_buffer_limit_bytes, the alert BackplaneOutputBufferNearLimit, and the checks of the output buffer limit and of snapshots; with the tap, at a server without a backlog, the way without a full sync"
         case .time: "the check of the clocks"
         case .whoAmI: "the name of the user in the check"
         case .get:

@@ -28,7 +28,7 @@ package final class RedisServer: Sendable {
 
     /// A server in cluster mode. Its bus has a separate port: by default 10,000 higher, which may not exist.
     package static func withCluster<Value>(
-        edition: RedisEdition = .redis7, isolation: isolated (any Actor)? = #isolation,
+        _ arguments: [String] = [], edition: RedisEdition = .redis7, isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
         // Before version 7 the port of the bus cannot be chosen: it must not be one of the kernel's ephemeral ports.
@@ -36,10 +36,10 @@ package final class RedisServer: Sendable {
             var port = try FreePort.find()
             while port + 10_000 >= 32_768 { port = try FreePort.find() }
             return try await with(
-                ["--cluster-enabled", "yes"], edition: edition, port: port, isolation: isolation, body)
+                ["--cluster-enabled", "yes"] + arguments, edition: edition, port: port, isolation: isolation, body)
         }
         return try await with(
-            ["--cluster-enabled", "yes", "--cluster-port", "\(try FreePort.find())"], edition: edition,
+            ["--cluster-enabled", "yes", "--cluster-port", "\(try FreePort.find())"] + arguments, edition: edition,
             isolation: isolation, body)
     }
 

@@ -1,3 +1,22 @@
+/// Whether a server runs in cluster mode, as its replies tell.
+enum ClusterMode {
+    /// - Returns: nil if it does not tell.
+    static func reported(byHello reply: RESPValue) -> Bool? {
+        guard let fields = reply.array else { return nil }
+        for (name, value) in zip(fields, fields.dropFirst()) where name.text == "mode" {
+            if let mode = value.text, !mode.isEmpty { return mode == "cluster" }
+        }
+        return nil
+    }
+
+    /// - Returns: nil if it does not tell.
+    static func reported(byClusterInfo reply: RESPValue) -> Bool? {
+        if case .error(let text) = reply { return text.contains("cluster support disabled") ? false : nil }
+        // A server in cluster mode reports cluster_state. Any other reply proves nothing.
+        return reply.text?.contains("cluster_state") == true ? true : nil
+    }
+}
+
 extension RedisClient {
     /// Whether the server runs in cluster mode, by `INFO`, `HELLO` and `CLUSTER INFO`.
     ///
@@ -11,16 +30,14 @@ extension RedisClient {
             let mode = RedisServerInfo(infoText: text).mode
             if !mode.isEmpty { return mode == "cluster" }
         }
-        if let fields = try await ifPermitted(["HELLO"])?.array {
-            for (name, value) in zip(fields, fields.dropFirst()) where name.text == "mode" {
-                if let mode = value.text, !mode.isEmpty { return mode == "cluster" }
-            }
+        if let reply = try await ifPermitted(["HELLO"]), let isCluster = ClusterMode.reported(byHello: reply) {
+            return isCluster
         }
         do {
-            guard let text = try await ifPermitted(["CLUSTER", "INFO"])?.text else { return nil }
-            // A server in cluster mode reports cluster_state. Any other reply proves nothing.
-            return text.contains("cluster_state") ? true : nil
-        } catch RedisError.serverError(_, let reply) where reply.contains("cluster support disabled") {
+            return try await ifPermitted(["CLUSTER", "INFO"]).flatMap { ClusterMode.reported(byClusterInfo: $0) }
+        } catch RedisError.serverError(_, let reply)
+            where ClusterMode.reported(byClusterInfo: .error(reply)) == false
+        {
             return false
         }
     }

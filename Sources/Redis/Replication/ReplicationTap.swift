@@ -34,14 +34,15 @@ package final class ReplicationTap: Sendable {
     ///   - title: what is wanted, for the log.
     ///   - limits: what it may cost the server.
     ///   - last: where an earlier tap ended, to continue there.
+    ///   - lastFullSync: shared with earlier taps of the same relay.
     ///   - timing: nil for the defaults, with the configuration's limit for the handshake.
     ///   - sink: receives the envelopes, on the event loop.
     ///   - observer: notified of what happens.
     package init(
         configuration: RedisConfiguration, names: [SubscribedName], header: MessageHeader? = nil,
         keepsAll: Bool = false, title: @escaping @Sendable () -> String = { "" }, limits: TapLimits = TapLimits(),
-        last: ReplicationPosition? = nil, timing: Timing? = nil, eventLoopGroup: any EventLoopGroup,
-        sink: any EnvelopeSink, observer: (any TapObserver)? = nil, logger: Logger
+        last: ReplicationPosition? = nil, lastFullSync: FullSyncTime = FullSyncTime(), timing: Timing? = nil,
+        eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, observer: (any TapObserver)? = nil, logger: Logger
     ) {
         self.configuration = configuration
         wanted = WantedNames(names, header: header, keepsAll: keepsAll)
@@ -52,7 +53,7 @@ package final class ReplicationTap: Sendable {
         self.sink = sink
         self.observer = observer
         self.logger = logger
-        progress = TapProgress(last: last)
+        progress = TapProgress(last: last, lastFullSync: lastFullSync)
     }
 
     /// Position up to which the sink has received everything; nil before the first attachment.

@@ -2,7 +2,7 @@
 package enum TapError: Error, Sendable, Equatable {
     /// It must not attach to this server.
     case refused(endpoint: String, [TapRefusal])
-    /// A full sync is needed, and the server's memory is above ``TapLimits/fullSyncBytes``.
+    /// A full sync is needed, and the server's memory is above ``TapLimits/fullSyncBytes``, or nil: unknown.
     case consentNeeded(endpoint: String, bytes: Int64?, limit: Int64)
     /// A full sync is needed, and the last one was less than ``TapLimits/fullSyncInterval`` ago.
     case tooSoon(endpoint: String, secondsLeft: Int)
@@ -30,7 +30,9 @@ package enum TapRefusal: Sendable, Equatable, Hashable {
     /// The full sync would write the server's RDB file: without `repl-diskless-sync yes`, before Redis 7.
     case writesFile
     /// The master counts the tap among the replicas that `min-replicas-to-write` requires.
-    case minReplicas(Int)
+    ///
+    /// - Parameter count: its value; nil if it is above 0 and CONFIG is refused.
+    case minReplicas(_ count: Int?)
     /// A master counts the tap as a replica; the address names several servers, so a replica can be tapped instead.
     case masterOfSeveral
 
@@ -47,7 +49,7 @@ extension TapRefusal: CustomStringConvertible {
         case .masterOfSeveral:
             "it is a master, which counts the tap as one of its replicas, and no replica with a link to it was found, or replicas are not wanted"
         case .minReplicas(let count):
-            "it is a master with 'min-replicas-to-write \(count)', and would count the tap as a replica that has the data"
+            "it is a master with 'min-replicas-to-write\(count.map { " \($0)'" } ?? "' above 0"), and would count the tap as a replica that has the data"
         }
     }
 }
@@ -61,8 +63,9 @@ extension TapError: CustomStringConvertible {
                 + (reasons.contains { !$0.isOverridable } ? "" : "; name one of its replicas, or override this")
         case .consentNeeded(let endpoint, let bytes, let limit):
             "tapping the replication stream of Redis at \(endpoint) needs a full sync, for which it forks with "
-                + (bytes.map { "\($0 >> 20) MiB" } ?? "an unknown amount") + " of memory, more than the "
-                + "\(limit >> 20) MiB that are allowed; allow it, or name one of its replicas"
+                + (bytes.map { "\($0 >> 20) MiB of memory, more than the \(limit >> 20) MiB that are allowed" }
+                    ?? "an unknown amount of memory, because INFO does not tell it")
+                + "; allow \(bytes == nil ? "INFO, or any amount" : "it"), or name one of its replicas"
         case .tooSoon(let endpoint, let seconds):
             "tapping the replication stream of Redis at \(endpoint) needs another full sync, which is not allowed for another \(seconds) s"
         case .notOffered(let endpoint, let command, let reply):

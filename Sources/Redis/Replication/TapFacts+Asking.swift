@@ -5,6 +5,9 @@ extension TapFacts {
         case info
         case syncSettings
         case replicaSettings
+        /// For servers whose INFO does not report the mode, as the next one.
+        case protocolVersion
+        case clusterInfo
 
         var command: [RESPArgument] {
             switch self {
@@ -12,8 +15,12 @@ extension TapFacts {
             case .info: ["INFO"]
             case .syncSettings: ["CONFIG", "GET", "repl-*"]
             case .replicaSettings: ["CONFIG", "GET", "min-replicas-*"]
+            case .protocolVersion: ["HELLO"]
+            case .clusterInfo: ["CLUSTER", "INFO"]
             }
         }
+
+        fileprivate var isAboutCluster: Bool { self == .protocolVersion || self == .clusterInfo }
     }
 
     /// Asks a server over a command connection, before anything is done: for a report.
@@ -21,7 +28,7 @@ extension TapFacts {
     /// - Throws: ``RedisError``, except for denied commands.
     package static func ask(_ client: RedisClient) async throws -> TapFacts {
         var facts = TapFacts(endpoint: client.endpoint)
-        for question in Question.allCases {
+        for question in Question.allCases where !question.isAboutCluster || facts.isCluster == nil {
             let reply = try await client.ask(question.command)
             if case .error(let text) = reply, RedisError.refusesConnection(text) {
                 throw RedisError.from(reply: text, command: "INFO", endpoint: client.endpoint)
@@ -63,6 +70,8 @@ extension TapFacts {
                 if let name = parts[at].text, let value = parts[at + 1].text { take(setting: name, value) }
                 at += 2
             }
+        case .protocolVersion: isClusterByAnswer = isClusterByAnswer ?? ClusterMode.reported(byHello: reply)
+        case .clusterInfo: isClusterByAnswer = isClusterByAnswer ?? ClusterMode.reported(byClusterInfo: reply)
         }
     }
 
@@ -86,6 +95,7 @@ extension TapFacts {
         }
         backlogSize = number("repl_backlog_size")
         replicas = number("connected_slaves").map { Int($0) }
+        countsGoodReplicas = fields["min_slaves_good_slaves"] != nil
         memoryBytes = number("used_memory")
         forkMicroseconds = number("latest_fork_usec").flatMap { $0 > 0 ? $0 : nil }
     }

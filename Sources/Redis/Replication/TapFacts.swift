@@ -55,8 +55,12 @@ package struct TapFacts: Sendable, Equatable {
     package var syncMaxReplicas: Int?
     /// How often it sends a PING, in seconds: `repl-ping-replica-period`.
     package var pingPeriodSeconds: Int?
-    /// `min-replicas-to-write`.
+    /// `min-replicas-to-write`; nil where CONFIG is refused.
     package var minReplicasToWrite: Int?
+    /// Whether INFO counts the replicas that `min-replicas-to-write` requires, as it does only if that is above 0.
+    package var countsGoodReplicas = false
+    /// Whether it runs in cluster mode, by HELLO or CLUSTER INFO.
+    var isClusterByAnswer: Bool?
     /// Whether a full sync can leave out all keys (`rdb-filter-only`, since Redis 7); it is then never written to a
     /// file.
     package var omitsData = false
@@ -72,7 +76,7 @@ package struct TapFacts: Sendable, Equatable {
 
     /// Whether it runs in cluster mode; nil if unknown.
     package var isCluster: Bool? {
-        guard let mode = server?.mode, !mode.isEmpty else { return nil }
+        guard let mode = server?.mode, !mode.isEmpty else { return isClusterByAnswer }
         return mode == "cluster"
     }
 

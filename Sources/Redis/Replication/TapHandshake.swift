@@ -73,7 +73,7 @@ struct TapHandshake {
         case .role: RedisRole(reply: reply).flatMap { configuration.objection(to: $0, at: facts.endpoint) }
         case .info where facts.isCluster != true:
             facts.server.flatMap { configuration.objection(to: $0, at: facts.endpoint) }
-        case .info, .syncSettings, .replicaSettings: nil
+        case .info, .syncSettings, .replicaSettings, .protocolVersion, .clusterInfo: nil
         }
     }
 

@@ -17,8 +17,6 @@ struct TapMachine: ~Copyable {
         var mayWait = false
         /// ``resumeAt`` is from a full sync whose data was not read.
         var followsFullSync = false
-        /// Reads the data of a full sync even if it has all keys, instead of disconnecting and continuing after it.
-        var readsAllData = false
     }
 
     /// How a connection has ended, if not by a failure.
@@ -181,7 +179,9 @@ struct TapMachine: ~Copyable {
             if way != .fullSync, let since = request.sinceFullSync, since < request.limits.fullSyncInterval {
                 return leave(.failure(tooSoon(request.limits.fullSyncInterval - since, facts)))
             }
-            guard facts.omitsData || request.readsAllData else {
+            // Leaving ends the fork at once; the stream goes on after it.
+            let isWanted = way == .fullSync || request.limits.allowsFork(of: facts.memoryBytes)
+            guard facts.omitsData, isWanted else {
                 return [.syncing(facts, position)] + leave(.success(.transferLeft))
             }
             state = .transferring(handshake, position)

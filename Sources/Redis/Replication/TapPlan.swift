@@ -3,7 +3,8 @@ package struct TapLimits: Sendable, Equatable {
     /// A full sync is allowed without consent up to this much memory of the server, in bytes.
     package static let defaultFullSyncBytes: Int64 = 256 << 20
 
-    /// The most memory that the server may have when it must fork for a full sync; `Int64.max` for any.
+    /// The most memory that the server may have when it must fork for a full sync; `Int64.max` for any, also if it is
+    /// unknown.
     package var fullSyncBytes: Int64
     /// The least time between two full syncs.
     package var fullSyncInterval: Duration
@@ -18,6 +19,11 @@ package struct TapLimits: Sendable, Equatable {
         self.fullSyncBytes = fullSyncBytes
         self.fullSyncInterval = fullSyncInterval
         self.isForced = isForced
+    }
+
+    /// - Parameter bytes: the server's memory; nil if unknown.
+    func allowsFork(of bytes: Int64?) -> Bool {
+        fullSyncBytes == .max || bytes.map { $0 <= fullSyncBytes } ?? false
     }
 }
 
@@ -126,7 +132,9 @@ package struct TapPlan: Sendable, Equatable {
         var reasons: [TapRefusal] = []
         if facts.isCluster == true { reasons.append(.cluster) }
         if prefersReplica, !facts.isReplica, !way.goesOn { reasons.append(.masterOfSeveral) }
-        if !facts.isReplica, let count = facts.minReplicasToWrite, count > 0 { reasons.append(.minReplicas(count)) }
+        if !facts.isReplica, facts.minReplicasToWrite.map({ $0 > 0 }) ?? facts.countsGoodReplicas {
+            reasons.append(.minReplicas(facts.minReplicasToWrite))
+        }
         let mayFork = way == .fullSync || !facts.answersReplication
         if mayFork, facts.isDiskless != true, !facts.omitsData { reasons.append(.writesFile) }
         reasons.removeAll { limits.isForced && $0.isOverridable }
@@ -135,9 +143,6 @@ package struct TapPlan: Sendable, Equatable {
         if way == .fullSync, let sinceFullSync, sinceFullSync < limits.fullSyncInterval {
             return .tooSoon(left: limits.fullSyncInterval - sinceFullSync)
         }
-        guard limits.fullSyncBytes < .max, facts.memoryBytes.map({ $0 > limits.fullSyncBytes }) ?? true else {
-            return .allowed
-        }
-        return .needsConsent(bytes: facts.memoryBytes)
+        return limits.allowsFork(of: facts.memoryBytes) ? .allowed : .needsConsent(bytes: facts.memoryBytes)
     }
 }

@@ -10,7 +10,6 @@ final class TapProgress: Sendable {
         /// Where the next connection continues; differs from `delivered` after a full sync whose data was not read.
         var resumeAt: ReplicationPosition?
         var followsFullSync = false
-        var fullSyncAt: NIODeadline?
         var hasTriedToOpenBacklog = false
         /// The connection, set before it is open.
         var channel: (any Channel)?
@@ -24,8 +23,10 @@ final class TapProgress: Sendable {
     private static let patience = TimeAmount.seconds(10)
 
     private let state: NIOLockedValueBox<State>
+    private let lastFullSync: FullSyncTime
 
-    init(last: ReplicationPosition?) {
+    init(last: ReplicationPosition?, lastFullSync: FullSyncTime) {
+        self.lastFullSync = lastFullSync
         state = NIOLockedValueBox(State(delivered: last, resumeAt: last))
     }
 
@@ -52,7 +53,7 @@ final class TapProgress: Sendable {
         state.withLockedValue { state in
             TapMachine.Request(
                 resumeAt: state.resumeAt, delivered: state.delivered, limits: limits,
-                sinceFullSync: state.fullSyncAt.map { .nanoseconds((now - $0).nanoseconds) },
+                sinceFullSync: lastFullSync.elapsed(at: now),
                 mayOpenBacklog: !state.hasTriedToOpenBacklog, hasChoice: hasChoice,
                 mayWait: state.lostAt.map { now - $0 < Self.patience } ?? false,
                 followsFullSync: state.followsFullSync)
@@ -69,8 +70,8 @@ final class TapProgress: Sendable {
         state.withLockedValue {
             $0.resumeAt = position
             $0.followsFullSync = true
-            $0.fullSyncAt = now
         }
+        lastFullSync.began(at: now)
     }
 
     func attached(_ attachment: TapAttachment, to server: RedisEndpoint) {

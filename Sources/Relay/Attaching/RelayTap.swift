@@ -38,6 +38,7 @@ final class RelayTap: Sendable {
     private let messages: AsyncStream<Message>.Continuation
     /// The current link.
     private let link = NIOLockedValueBox<ReplicationTap?>(nil)
+    private let lastFullSync = FullSyncTime()
     private let headroom = NIOLockedValueBox(TapHeadroom())
     private let attachedHook = NIOLockedValueBox<@Sendable () -> Void>({})
 
@@ -181,9 +182,9 @@ final class RelayTap: Sendable {
         case .linkEnded(let error, let attempt):
             guard attempt == tasks.attempt else { return nil }
             tasks.lastError = error
+            let (interval, elapsed) = (policy.limits.fullSyncInterval, lastFullSync.elapsed)
             return TapCourse.Input(
-                failure: error, mayFallBack: policy.mayFallBack, fullSyncInterval: policy.limits.fullSyncInterval,
-                sinceFullSync: seam.syncedAt.map { .nanoseconds(Int64(clamping: Moment.now().monotonic - $0)) })
+                failure: error, mayFallBack: policy.mayFallBack, fullSyncInterval: interval, sinceFullSync: elapsed)
         }
     }
 
@@ -241,7 +242,8 @@ final class RelayTap: Sendable {
         let sink = seam.join()
         let new = ReplicationTap(
             configuration: redis, names: names, header: .coreRecord, title: { [attached] in attached.title },
-            limits: policy.limits, eventLoopGroup: eventLoopGroup, sink: sink, observer: sink, logger: logger)
+            limits: policy.limits, lastFullSync: lastFullSync, eventLoopGroup: eventLoopGroup, sink: sink,
+            observer: sink, logger: logger)
         if let old = link.withLockedValue({ $0 }) { metrics.count(old.figures) }
         metrics.began()
         link.withLockedValue { $0 = new }

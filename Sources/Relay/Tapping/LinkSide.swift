@@ -1,7 +1,6 @@
 import DequeModule
 import NIOConcurrencyHelpers
 import Redis
-import Time
 
 /// What a ``TapSeam`` does with the messages of one attempt to read the replication stream.
 final class LinkSide: EnvelopeSink, TapObserver {
@@ -69,10 +68,6 @@ final class LinkSide: EnvelopeSink, TapObserver {
                 }
             }
         }
-    }
-
-    func syncing(_ facts: TapFacts) {
-        whileCurrent { $0.syncedAt = SystemClock.monotonic() }
     }
 
     func attached(_ attachment: TapAttachment) {

@@ -1,7 +1,6 @@
 import DequeModule
 import NIOConcurrencyHelpers
 import Redis
-import Time
 
 /// The place where a replication link takes over from a subscription: passes each envelope to the intake once.
 ///
@@ -58,7 +57,6 @@ final class TapSeam: Sendable {
         var lostAt: ReplicationPosition?
         /// Which attempt it is: what an earlier one still delivers is ignored.
         var attempt = 0
-        var syncedAt: UInt64?
         /// The last one.
         var subscription: Subscription?
     }
@@ -141,9 +139,6 @@ final class TapSeam: Sendable {
             takeOverIfKnown(&state)
         }
     }
-
-    /// When the last full sync began, on the monotonic clock.
-    var syncedAt: UInt64? { state.withLockedValue { $0.syncedAt } }
 
     /// Takes over although several places fit: at the last of them, so that envelopes may come twice and none is
     /// missing.

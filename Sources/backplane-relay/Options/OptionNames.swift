@@ -100,7 +100,7 @@ enum OptionNames {
             "--prefer replica; --tap=prefer subscribes instead; --tap=force taps the master"
         case .refused(_, let reasons) where reasons.allSatisfy(\.isOverridable): "--tap=force"
         case .refused: "--tap=prefer subscribes instead"
-        case .consentNeeded: "--tap-full-sync-limit"
+        case .consentNeeded(_, let bytes, _): "--tap-full-sync-limit" + (bytes == nil ? " any" : "")
         case .notOffered, .unexpected: "--tap=prefer subscribes instead"
         case .tooSoon: nil
         }

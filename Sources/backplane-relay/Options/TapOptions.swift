@@ -17,18 +17,43 @@ struct TapOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            With --tap, refuse a full sync, for which Redis forks, if Redis uses more memory than this. It is rarely \
-            needed: see --check-only.
-            """, valueName: "size"))
-    var tapFullSyncLimit = ByteSize(bytes: Int(TapLimits.defaultFullSyncBytes))
+            With --tap, refuse a full sync, for which Redis forks, if Redis uses more memory than this, or if its memory \
+            is unknown because INFO is refused; any never refuses it. It is rarely needed: see --check-only.
+            """, valueName: "size|any"))
+    var tapFullSyncLimit = MemoryLimit(bytes: TapLimits.defaultFullSyncBytes)
 
     /// nil to subscribe.
     var policy: TapPolicy? {
         tap.map { mode in
             TapPolicy(
-                limits: TapLimits(fullSyncBytes: Int64(tapFullSyncLimit.bytes), isForced: mode == .force),
+                limits: TapLimits(fullSyncBytes: tapFullSyncLimit.bytes, isForced: mode == .force),
                 mayFallBack: mode == .prefer)
         }
+    }
+}
+
+/// The value of `--tap-full-sync-limit`: a size, or `any`.
+struct MemoryLimit: ExpressibleByArgument {
+    private static let anySize = "any"
+
+    /// `Int64.max` for any.
+    let bytes: Int64
+
+    init(bytes: Int64) {
+        self.bytes = bytes
+    }
+
+    init?(argument: String) {
+        if argument == Self.anySize {
+            bytes = .max
+        } else {
+            guard let size = ByteSize(argument: argument) else { return nil }
+            bytes = Int64(size.bytes)
+        }
+    }
+
+    var defaultValueDescription: String {
+        bytes == .max ? Self.anySize : ByteSize(bytes: Int(bytes)).defaultValueDescription
     }
 }
 

@@ -53,7 +53,10 @@ struct TapLines {
             return
                 "a replica of this replica: INFO replication here lists it; its master, min-replicas-to-write, WAIT and Sentinel do not see it"
         }
-        let required = facts.minReplicasToWrite.map { "min-replicas-to-write (\($0)) counts it" }
+        let required =
+            facts.minReplicasToWrite.map { "min-replicas-to-write (\($0)) counts it" }
+            ?? (facts.countsGoodReplicas ? "min-replicas-to-write (above 0) counts it" : nil)
+            ?? (facts.answersReplication ? nil : "whether min-replicas-to-write counts it is unknown")
         return [
             "a replica of this master: INFO replication lists it", required,
             "WAIT does not count it", "Sentinel lists it with port 0 and never promotes it",

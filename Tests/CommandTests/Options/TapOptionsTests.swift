@@ -35,6 +35,12 @@ import Testing
         #expect(
             try Self.policy(["--tap", "--tap-full-sync-limit", "4GiB"])
                 == TapPolicy(limits: TapLimits(fullSyncBytes: 4 << 30)))
+        #expect(
+            try Self.policy(["--tap", "--tap-full-sync-limit", "any"])
+                == TapPolicy(limits: TapLimits(fullSyncBytes: .max)))
+        for wrong in ["Any", "0", "-1", ""] {
+            #expect(throws: (any Error).self) { try Self.policy(["--tap", "--tap-full-sync-limit", wrong]) }
+        }
         #expect(throws: (any Error).self) { try Self.policy(["--tap=maybe"]) }
     }
 
@@ -45,5 +51,7 @@ import Testing
         #expect(OptionNames.explained(cluster).contains("--tap=prefer"))
         let consent = TapError.consentNeeded(endpoint: "r:1", bytes: 1 << 30, limit: 256 << 20)
         #expect(OptionNames.explained(consent).hasSuffix("(--tap-full-sync-limit)"))
+        let unknown = TapError.consentNeeded(endpoint: "r:1", bytes: nil, limit: 256 << 20)
+        #expect(OptionNames.explained(unknown).hasSuffix("(--tap-full-sync-limit any)"))
     }
 }

@@ -8,9 +8,9 @@ struct TapTraffic {
     static let hub = CoreHub(type: "ChatHub")
     static let isCarrying = "backplane_relay_tap_up"
     static let isUp = #"signalr_backplane_up{channel="chat",backplane="signalr2"}"#
-    private static let received = "signalr_backplane_envelopes_total"
+    static let received = "signalr_backplane_envelopes_total"
     private static let channel = #"{channel="chat",backplane="signalr2"}"#
-    private static let hubChannel = #"{channel="ChatHub",backplane="core"}"#
+    static let hubChannel = #"{channel="ChatHub",backplane="core"}"#
 
     /// Payloads published until now, of the event key and of the hub.
     private(set) var keyed: [[UInt8]] = []
@@ -28,13 +28,22 @@ struct TapTraffic {
             let published = try await client.publishNext("chat") { Envelope(id: $0, body: body).encoded() }
             receivers = published.receivers
             keyed.append(published.payload)
-            let text = #"{"type":1,"target":"say","arguments":[\#(hubs.count / 2)]}\#u{1E}"#
-            let frame = CoreInvocation.Frame(protocolName: "json", bytes: Array(text.utf8))
-            let invocation = CorePayload.invocation(CoreInvocation(excluded: [], frames: [frame])).encoded()
-            try await client.send(["PUBLISH", .bytes(Self.hub.channel(.all, [])), .bytes(invocation)])
+            let invocation = try await Self.publish(argument: hubs.count / 2, client)
             hubs.append(invocation)
         }
         return receivers.map { Int($0) }
+    }
+
+    /// To the hub.
+    ///
+    /// - Returns: the payload.
+    @discardableResult
+    static func publish(argument: Int, _ client: RedisClient) async throws -> [UInt8] {
+        let text = #"{"type":1,"target":"say","arguments":[\#(argument)]}\#u{1E}"#
+        let frame = CoreInvocation.Frame(protocolName: "json", bytes: Array(text.utf8))
+        let invocation = CorePayload.invocation(CoreInvocation(excluded: [], frames: [frame])).encoded()
+        try await client.send(["PUBLISH", .bytes(hub.channel(.all, [])), .bytes(invocation)])
+        return invocation
     }
 
     static func waitUntilCarrying(_ relay: RelayProcess, within limit: Duration = .seconds(40)) async throws {

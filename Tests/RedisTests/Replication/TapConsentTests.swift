@@ -106,6 +106,74 @@ struct TapConsentTests {
         }
     }
 
+    /// Its own figure in INFO tells it, too.
+    @Test(.needs(editions: .redis6, .redis7, .valkey9), arguments: RedisEdition.allCases)
+    func `a master that counts its replicas is refused without CONFIG`(edition: RedisEdition) async throws {
+        for count in ["0", "1"] {
+            try await RedisServer.with(
+                ["--min-replicas-to-write", count, "--rename-command", "CONFIG", ""], edition: edition
+            ) { server in
+                let facts = try await server.withClient { try await TapFacts.ask($0) }
+                #expect(facts.minReplicasToWrite == nil && facts.countsGoodReplicas == (count == "1"))
+                guard count == "1" else { return }
+                let error = try await TapProbe.failure(of: server.configuration)
+                guard case .refused(_, let reasons)? = error as? TapError else {
+                    Issue.record("failed with \(error)")
+                    return
+                }
+                #expect(reasons.contains(.minReplicas(nil)))
+                #expect(try await server.info("connected_slaves") == "0")
+                try await TapProbe.running(server.configuration, limits: TapLimits(isForced: true)) { _, events in
+                    _ = try await events.nextAttachment()
+                }
+            }
+        }
+    }
+
+    /// Another tap of the same relay: it continues nothing, and its server was restarted.
+    @Test func `another tap must wait as well before another full sync`() async throws {
+        try await RedisServer.with(Self.undelayed) { server in
+            let lastFullSync = FullSyncTime()
+            try await TapProbe.running(server.configuration, lastFullSync: lastFullSync) { _, events in
+                let first = try await events.nextAttachment()
+                #expect(first.start == .synced)
+            }
+            await server.stop()
+            try await server.start()
+            let error = try await TapProbe.failure(of: server.configuration, lastFullSync: lastFullSync)
+            guard case .tooSoon(_, let left)? = error as? TapError else {
+                Issue.record("failed with \(error)")
+                return
+            }
+            #expect((500...600).contains(left))
+            #expect(try await server.info("latest_fork_usec") == "0")
+        }
+    }
+
+    /// By HELLO, which no ACL denies, or by CLUSTER INFO.
+    @Test(arguments: [["INFO", "HELLO"], ["INFO", "CLUSTER"]])
+    func `a cluster is refused without INFO`(renamed: [String]) async throws {
+        try await RedisServer.withCluster(renamed.flatMap { ["--rename-command", $0, ""] }) { server in
+            let error = try await TapProbe.failure(
+                of: server.configuration, limits: TapLimits(fullSyncBytes: .max, isForced: true))
+            #expect(error as? TapError == .refused(endpoint: server.configuration.endpoint, [.cluster]))
+            let facts = try await server.withClient { try await TapFacts.ask($0) }
+            #expect(facts.isCluster == true)
+        }
+    }
+
+    @Test func `a cluster is refused with the least rights`() async throws {
+        try await RedisServer.withCluster { server in
+            try await server.ask([
+                "ACL", "SETUSER", "tap", "on", ">secret", "resetchannels", "-@all", "+psync", "+replconf",
+            ])
+            var configuration = server.configuration
+            (configuration.username, configuration.password) = ("tap", Secret("secret"))
+            let error = try await TapProbe.failure(of: configuration, limits: TapLimits(fullSyncBytes: .max))
+            #expect(error as? TapError == .refused(endpoint: configuration.endpoint, [.cluster]))
+        }
+    }
+
     @Test func `a cluster is refused, even if forced`() async throws {
         try await RedisServer.withCluster { server in
             let error = try await TapProbe.failure(of: server.configuration, limits: TapLimits(isForced: true))

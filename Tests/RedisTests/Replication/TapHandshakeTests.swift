@@ -31,8 +31,9 @@ import Testing
         bulk(info),
         .array(
             ["repl-diskless-sync", "yes", "repl-diskless-sync-delay", "5", "repl-ping-replica-period", "10"].map(bulk)),
-        .array(["min-replicas-to-write", "3", "min-replicas-max-lag", "10"].map(bulk)), .status("OK"),
-        .status("OK"),
+        .array(["min-replicas-to-write", "3", "min-replicas-max-lag", "10"].map(bulk)),
+        .array([bulk("proto"), .integer(2), bulk("mode"), bulk("standalone")]),
+        .error("ERR This instance has cluster support disabled"), .status("OK"), .status("OK"),
     ]
 
     private func handshake(_ credentials: RedisCredentials? = nil) -> TapHandshake {
@@ -45,7 +46,7 @@ import Testing
         #expect(
             handshake(RedisCredentials(username: nil, password: Secret("secret"))).commands == [
                 ["AUTH", "secret"], ["CLIENT", "SETNAME", "backplane-relay"], ["CLIENT", "ID"], ["ROLE"], ["INFO"],
-                ["CONFIG", "GET", "repl-*"], ["CONFIG", "GET", "min-replicas-*"],
+                ["CONFIG", "GET", "repl-*"], ["CONFIG", "GET", "min-replicas-*"], ["HELLO"], ["CLUSTER", "INFO"],
                 ["REPLCONF", "capa", "eof", "capa", "psync2"], ["REPLCONF", "rdb-filter-only", ""],
             ])
     }
@@ -54,7 +55,7 @@ import Testing
         var handshake = handshake()
         #expect(handshake.received(.status("OK")) == .wait)
         for answer in Self.answers.dropLast() { #expect(handshake.received(answer) == .wait) }
-        #expect(handshake.received(Self.answers[6]) == .ready)
+        #expect(handshake.received(Self.answers[8]) == .ready)
         let facts = handshake.facts
         #expect(facts.connectionID == 7)
         #expect(facts.isReplica && facts.isLinked && facts.omitsData && facts.answersReplication)
@@ -72,11 +73,31 @@ import Testing
     /// What is optional may be refused: an ACL, or a server without the command.
     @Test func `nothing but REPLCONF is required`() {
         var handshake = handshake()
-        for _ in 0..<6 { #expect(handshake.received(.error("NOPERM this user has no permissions")) == .wait) }
+        for _ in 0..<8 { #expect(handshake.received(.error("NOPERM this user has no permissions")) == .wait) }
         #expect(handshake.received(.status("OK")) == .wait)
         #expect(handshake.received(.error("ERR Unrecognized REPLCONF option: rdb-filter-only")) == .ready)
         #expect(!handshake.facts.answersReplication)
         #expect(!handshake.facts.omitsData)
+    }
+
+    /// INFO is refused, or its reply lacks the mode.
+    @Test(
+        arguments: [
+            (.array([bulk("mode"), bulk("cluster")]), .error("NOPERM no"), true),
+            (.array([bulk("mode"), bulk("standalone")]), .error("NOPERM no"), false),
+            (.error("ERR unknown command"), bulk("cluster_state:fail\r\n"), true),
+            (.array([]), .error("ERR This instance has cluster support disabled"), false),
+            (.error("ERR unknown command"), .error("ERR unknown command"), nil), (.null, .status("OK"), nil),
+        ] as [(RESPValue, RESPValue, Bool?)])
+    func `whether it is a cluster, without INFO`(hello: RESPValue, clusterInfo: RESPValue, isCluster: Bool?) {
+        for info in [.error("NOPERM no"), Self.bulk("role:master\r\n")] as [RESPValue] {
+            var handshake = handshake()
+            var answers = [.status("OK")] + Self.answers
+            answers.replaceSubrange(2...3, with: [.array([Self.bulk("master")]), info])
+            answers.replaceSubrange(6...7, with: [hello, clusterInfo])
+            for answer in answers.dropLast() { #expect(handshake.received(answer) == .wait) }
+            #expect(handshake.facts.isCluster == isCluster)
+        }
     }
 
     @Test(arguments: [
@@ -86,11 +107,11 @@ import Testing
             .redis(.serverError(command: "the connection", reply: "ERR max number of clients reached"))
         ),
         (
-            "ERR unknown command 'REPLCONF'", 6,
+            "ERR unknown command 'REPLCONF'", 8,
             .tap(.notOffered(endpoint: "redis:6379", command: "REPLCONF", reply: "ERR unknown command 'REPLCONF'"))
         ),
         (
-            "NOPERM User tap has no permissions to run the 'replconf' command", 6,
+            "NOPERM User tap has no permissions to run the 'replconf' command", 8,
             .redis(
                 .notPermitted(
                     endpoint: "redis:6379", command: "REPLCONF",

@@ -18,7 +18,8 @@ import Testing
         return [
             .status("OK"), .integer(7), .array([bulk("master")]), bulk(info + (kept ?? "")),
             .array(["repl-diskless-sync", "yes", "repl-diskless-sync-delay", "\(delay)"].map(bulk)),
-            .array(["min-replicas-to-write", "0"].map(bulk)), .status("OK"),
+            .array(["min-replicas-to-write", "0"].map(bulk)), .error("ERR unknown command 'HELLO'"),
+            .error("ERR This instance has cluster support disabled"), .status("OK"),
             filter ? .status("OK") : .error("ERR Unrecognized REPLCONF option"),
         ]
     }
@@ -116,10 +117,6 @@ import Testing
         var next = Self.machine(.init(resumeAt: Self.at(60), delivered: nil, followsFullSync: true))
         #expect(greet(&next) == [.request(Self.at(60))])
         #expect(attachment(next.handle(.event(.continued(history: nil))))?.start == .synced)
-
-        var patient = Self.machine(.init(readsAllData: true))
-        _ = greet(&patient, Self.answers(backlog: nil, delay: 0, filter: false))
-        #expect(patient.handle(.event(.fullSync(Self.at(30)))).count == 1)
     }
 
     /// The backlog moved on between the question and PSYNC.
@@ -129,6 +126,31 @@ import Testing
         #expect(machine.handle(.event(.fullSync(Self.at(120)))) == [.close])
         #expect(
             machine.handle(.inactive) == [.failed(.tap(.tooSoon(endpoint: "redis:6379", secondsLeft: 60)))])
+    }
+
+    /// The server has forked already: nobody could be asked. Leaving ends the fork, and the stream goes on after it.
+    @Test(arguments: [999, 1_000] as [Int64])
+    func `an unexpected full sync without consent is left at once, and no second one follows`(limit: Int64) {
+        let limits = TapLimits(fullSyncBytes: limit)
+        var machine = Self.machine(.init(limits: limits))
+        #expect(greet(&machine) == [.request(Self.at(99))])
+        let actions = machine.handle(.event(.fullSync(Self.at(120))))
+        guard case .syncing(_, Self.at(120))? = actions.first else {
+            Issue.record("no sync but \(actions)")
+            return
+        }
+        guard limit < 1_000 else {
+            #expect(actions.count == 1, "with consent it is read")
+            return
+        }
+        #expect(actions.dropFirst() == [.close])
+        #expect(machine.handle(.inactive) == [.ended(.transferLeft)])
+
+        var next = Self.machine(
+            .init(resumeAt: Self.at(60), limits: limits, sinceFullSync: .zero, followsFullSync: true))
+        #expect(greet(&next) == [.request(Self.at(60))])
+        #expect(next.handle(.event(.fullSync(Self.at(140)))) == [.close])
+        #expect(next.handle(.inactive) == [.failed(.tap(.tooSoon(endpoint: "redis:6379", secondsLeft: 600)))])
     }
 
     @Test func `refusals`() {
@@ -151,7 +173,7 @@ import Testing
         var silent = Self.machine()
         #expect(silent.handle(.handshakeOverdue) == [.close])
         #expect(silent.handle(.inactive) == [.failed(.redis(.noAnswer(endpoint: "redis:6379", seconds: 10)))])
-        var cut = Self.machine(.init(readsAllData: true))
+        var cut = Self.machine()
         _ = greet(&cut, Self.answers(backlog: nil, delay: 0))
         _ = cut.handle(.event(.fullSync(Self.at(30))))
         #expect(cut.handle(.inactive) == [.failed(.redis(.connectionClosed(endpoint: "redis:6379")))])

@@ -172,6 +172,10 @@ import Testing
         #expect(verdict(true) { $0.minReplicasToWrite = 2 } == .allowed)
         #expect(verdict { ($0.minReplicasToWrite, $0.isReplica) = (2, true) } == .allowed)
         #expect(verdict { $0.minReplicasToWrite = 0 } == .allowed)
+        // CONFIG is refused.
+        #expect(verdict { $0.countsGoodReplicas = true } == .refused([.minReplicas(nil)]))
+        #expect(verdict(true) { $0.countsGoodReplicas = true } == .allowed)
+        #expect(verdict { ($0.isReplica, $0.countsGoodReplicas) = (true, true) } == .allowed)
     }
 
     @Test(
@@ -185,7 +189,7 @@ import Testing
     }
 
     @Test func `the errors say what to do, and never an option`() {
-        for reason in [TapRefusal.cluster, .writesFile, .minReplicas(3), .masterOfSeveral] {
+        for reason in [TapRefusal.cluster, .writesFile, .minReplicas(3), .minReplicas(nil), .masterOfSeveral] {
             let text = TapError.refused(endpoint: "redis:6379", [reason]).description
             #expect(text.contains("redis:6379"))
             #expect(text.contains("override") == reason.isOverridable)
@@ -194,6 +198,10 @@ import Testing
         let consent = TapError.consentNeeded(endpoint: "redis:6379", bytes: 3 << 30, limit: 256 << 20).description
         #expect(consent.contains("3072 MiB"))
         #expect(consent.contains("256 MiB"))
+        let unknown = TapError.consentNeeded(endpoint: "redis:6379", bytes: nil, limit: 256 << 20).description
+        #expect(unknown.contains("an unknown amount of memory") && !unknown.contains("256"))
+        #expect(TapRefusal.minReplicas(3).description.contains("'min-replicas-to-write 3',"))
+        #expect(TapRefusal.minReplicas(nil).description.contains("'min-replicas-to-write' above 0,"))
         #expect(TapError.tooSoon(endpoint: "redis:6379", secondsLeft: 30).isTransient)
     }
 }

@@ -44,13 +44,14 @@ final class TapProbe: EnvelopeSink, TapObserver {
     /// Runs a tap until `body` returns, and checks that it ends by a stop.
     static func running(
         _ configuration: RedisConfiguration, names: [SubscribedName] = SubscribedName.plain(["chat", "orders"]),
-        limits: TapLimits = TapLimits(), last: ReplicationPosition? = nil, timing: ReplicationTap.Timing? = nil,
+        limits: TapLimits = TapLimits(), last: ReplicationPosition? = nil,
+        lastFullSync: FullSyncTime = FullSyncTime(), timing: ReplicationTap.Timing? = nil,
         isolation: isolated (any Actor)? = #isolation, _ body: (ReplicationTap, inout Cursor) async throws -> Void
     ) async throws {
         let probe = TapProbe()
         let tap = ReplicationTap(
             configuration: configuration.watching(), names: names, header: .readable, limits: limits, last: last,
-            timing: timing,
+            lastFullSync: lastFullSync, timing: timing,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: probe, observer: probe,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let run = Task { try await tap.run() }
@@ -73,10 +74,12 @@ final class TapProbe: EnvelopeSink, TapObserver {
     }
 
     /// Why a first attachment fails.
-    static func failure(of configuration: RedisConfiguration, limits: TapLimits = TapLimits()) async throws -> any Error
-    {
+    static func failure(
+        of configuration: RedisConfiguration, limits: TapLimits = TapLimits(),
+        lastFullSync: FullSyncTime = FullSyncTime()
+    ) async throws -> any Error {
         let tap = ReplicationTap(
-            configuration: configuration.watching(), names: [], limits: limits,
+            configuration: configuration.watching(), names: [], limits: limits, lastFullSync: lastFullSync,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: TapProbe(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         do {
