@@ -56,6 +56,46 @@ struct TapFaultTests {
         }
     }
 
+    /// A limit of the output buffer below the backlog's size counts as that size, but only the hard one.
+    enum OutputLimit: String, CaseIterable {
+        case soft = "replica 0 65536 1"
+        case hard = "replica 65536 0 0"
+
+        var backlog: String { self == .soft ? "256mb" : "1mb" }
+    }
+
+    @Test(
+        "Redis disconnects the frozen relay at the output-buffer limit of replicas: nothing is missing if the backlog holds",
+        arguments: OutputLimit.allCases)
+    func outputBufferLimit(limit: OutputLimit) async throws {
+        try await RedisServer.with(["--repl-backlog-size", limit.backlog]) { redis in
+            let account = try await Scene.run(redis, Scene.Options(arguments: ["--tap"])) { scene in
+                try await Self.isCarrying(scene)
+                try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", .text(limit.rawValue)])
+                let relay = try scene.relay()
+                relay.child.signal(SIGSTOP)
+                try await scene.publisher.more(50)
+                // More than the sockets hold.
+                let filler = RESPArgument.text(String(repeating: "x", count: 1 << 20))
+                try await eventually("Redis disconnects the tap") {
+                    try await redis.command(["SET", "filler", filler])
+                    let info = try await redis.command(["INFO", "replication"]).text ?? ""
+                    return info.contains("connected_slaves:0\r\n") ? true : nil
+                }
+                try await scene.publisher.more(50)
+                relay.child.signal(SIGCONT)
+                if limit == .hard { try await relay.waitForMetric("backplane_relay_tap_losses_total", atLeast: 1) }
+                try await scene.waitUntilRecording()
+                #expect(relay.child.errors.contains("replication stream lost"), "\(relay.child.errors)")
+                #expect(try await relay.metric("backplane_relay_tap_losses_total") == (limit == .hard ? 1 : 0))
+            }
+            account.expectBalanced("output-buffer limit: \(limit)")
+            #expect(account.beyondKnowledge == 0)
+            #expect(Set(account.missing.keys) == (limit == .hard ? ["backlog_lost"] : []))
+            #expect(account.reportedMissing == account.missingTotal)
+        }
+    }
+
     private enum Fault: CaseIterable {
         case linkKilled
         case subscriptionKilled
