@@ -12,27 +12,35 @@ struct TapFaultTests {
         }
     }
 
-    @Test("CLIENT KILL TYPE replica: nothing is missing")
-    func clientKill() async throws {
+    /// Redis 6.2 writes a file by default.
+    private static let diskless = ["--repl-diskless-sync", "yes"]
+
+    @Test(
+        "CLIENT KILL TYPE replica: nothing is missing", .needs(editions: .redis7, .redis6, .valkey9),
+        arguments: RedisEdition.allCases)
+    func clientKill(edition: RedisEdition) async throws {
         // Larger than everything published: how long the link is down depends on the machine.
-        try await RedisServer.with(["--repl-backlog-size", "64mb"]) { redis in
+        try await RedisServer.with(Self.diskless + ["--repl-backlog-size", "64mb"], edition: edition) { redis in
             let account = try await Scene.run(redis, Scene.Options(arguments: ["--tap"])) { scene in
                 try await Self.isCarrying(scene)
-                for _ in 0..<10 {
+                // The pauses between the attempts grow: a few suffice to compare the servers.
+                for _ in 0..<(edition == .redis7 ? 10 : 3) {
                     try await redis.command(["CLIENT", "KILL", "TYPE", "replica"])
                     try await scene.publisher.more(20)
                     try await scene.waitUntilRecording()
                 }
                 #expect(try await scene.relay().metric("backplane_relay_reconnects_total") == 0)
             }
-            account.expectBalanced("CLIENT KILL TYPE replica")
+            account.expectBalanced("CLIENT KILL TYPE replica, \(edition)")
             #expect(account.recorded == account.published && account.reportedMissing == 0)
         }
     }
 
-    @Test("the backlog is overrun while the relay is frozen: what is missing has that cause")
-    func overrun() async throws {
-        try await RedisServer.with(["--repl-backlog-size", "16kb"]) { redis in
+    @Test(
+        "the backlog is overrun while the relay is frozen: what is missing has that cause",
+        .needs(editions: .redis7, .redis6, .valkey9), arguments: RedisEdition.allCases)
+    func overrun(edition: RedisEdition) async throws {
+        try await RedisServer.with(Self.diskless + ["--repl-backlog-size", "16kb"], edition: edition) { redis in
             let account = try await Scene.run(redis, Scene.Options(arguments: ["--tap"])) { scene in
                 try await Self.isCarrying(scene)
                 try scene.relay().child.signal(SIGSTOP)
@@ -43,8 +51,48 @@ struct TapFaultTests {
                 try await scene.relay().waitForMetric("backplane_relay_tap_losses_total", atLeast: 1)
                 try await scene.waitUntilRecording()
             }
-            account.expectBalanced("backlog overrun")
+            account.expectBalanced("backlog overrun, \(edition)")
             #expect(account.beyondKnowledge == 0 && Set(account.missing.keys) == ["backlog_lost"])
+        }
+    }
+
+    /// A limit of the output buffer below the backlog's size counts as that size, but only the hard one.
+    enum OutputLimit: String, CaseIterable {
+        case soft = "replica 0 65536 1"
+        case hard = "replica 65536 0 0"
+
+        var backlog: String { self == .soft ? "256mb" : "1mb" }
+    }
+
+    @Test(
+        "Redis disconnects the frozen relay at the output-buffer limit of replicas: nothing is missing if the backlog holds",
+        arguments: OutputLimit.allCases)
+    func outputBufferLimit(limit: OutputLimit) async throws {
+        try await RedisServer.with(["--repl-backlog-size", limit.backlog]) { redis in
+            let account = try await Scene.run(redis, Scene.Options(arguments: ["--tap"])) { scene in
+                try await Self.isCarrying(scene)
+                try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", .text(limit.rawValue)])
+                let relay = try scene.relay()
+                relay.child.signal(SIGSTOP)
+                try await scene.publisher.more(50)
+                // More than the sockets hold.
+                let filler = RESPArgument.text(String(repeating: "x", count: 1 << 20))
+                try await eventually("Redis disconnects the tap") {
+                    try await redis.command(["SET", "filler", filler])
+                    let info = try await redis.command(["INFO", "replication"]).text ?? ""
+                    return info.contains("connected_slaves:0\r\n") ? true : nil
+                }
+                try await scene.publisher.more(50)
+                relay.child.signal(SIGCONT)
+                if limit == .hard { try await relay.waitForMetric("backplane_relay_tap_losses_total", atLeast: 1) }
+                try await scene.waitUntilRecording()
+                #expect(relay.child.errors.contains("replication stream lost"), "\(relay.child.errors)")
+                #expect(try await relay.metric("backplane_relay_tap_losses_total") == (limit == .hard ? 1 : 0))
+            }
+            account.expectBalanced("output-buffer limit: \(limit)")
+            #expect(account.beyondKnowledge == 0)
+            #expect(Set(account.missing.keys) == (limit == .hard ? ["backlog_lost"] : []))
+            #expect(account.reportedMissing == account.missingTotal)
         }
     }
 

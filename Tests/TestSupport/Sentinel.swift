@@ -1,16 +1,19 @@
 import Foundation
 package import Redis
 
-/// A real `redis-server --sentinel` with quorum 1 that monitors one master as `mymaster`.
+/// A real `redis-server --sentinel` that monitors one master as `mymaster`.
 package struct Sentinel: Sendable {
     private static let master = "mymaster"
 
     package let port: Int
+    private let child: ChildProcess
 
     /// The master may be silent for 30 s: a slow one must not count as down.
+    ///
+    /// - Parameter quorum: how many sentinels must find the master down.
     package static func with<Value>(
-        watching master: RedisServer, lines: [String] = [], isolation: isolated (any Actor)? = #isolation,
-        _ body: (Sentinel) async throws -> Value
+        watching master: RedisServer, quorum: Int = 1, lines: [String] = [],
+        isolation: isolated (any Actor)? = #isolation, _ body: (Sentinel) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
             let port = try FreePort.find()
@@ -19,7 +22,7 @@ package struct Sentinel: Sendable {
             port \(port)
             bind 127.0.0.1
             dir \(folder)
-            sentinel monitor \(Self.master) \(master.host) \(master.port) 1
+            sentinel monitor \(Self.master) \(master.host) \(master.port) \(quorum)
             sentinel down-after-milliseconds \(Self.master) 30000
             sentinel failover-timeout \(Self.master) 5000
             \(lines.joined(separator: "\n"))
@@ -28,7 +31,7 @@ package struct Sentinel: Sendable {
                 Tool.redisServer.requiredPath(), [file, "--sentinel"], folder: folder)
             do {
                 try await eventually("the sentinel watches") { child.output.contains("+monitor master") ? true : nil }
-                let value = try await body(Sentinel(port: port))
+                let value = try await body(Sentinel(port: port, child: child))
                 await child.terminate()
                 return value
             } catch {
@@ -37,6 +40,30 @@ package struct Sentinel: Sendable {
             }
         }
     }
+
+    /// Three sentinels that know each other, of which two must agree.
+    package static func withThree<Value>(
+        watching master: RedisServer, isolation: isolated (any Actor)? = #isolation,
+        _ body: ([Sentinel]) async throws -> Value
+    ) async throws -> Value {
+        try await with(watching: master, quorum: 2) { first in
+            try await with(watching: master, quorum: 2) { second in
+                try await with(watching: master, quorum: 2) { third in
+                    let all = [first, second, third]
+                    for sentinel in all {
+                        try await eventually("the sentinels know each other") {
+                            let answer = try await sentinel.ask(["SENTINEL", "CKQUORUM", Self.master])
+                            return answer.hasPrefix("OK 3 usable") ? true : nil
+                        }
+                    }
+                    return try await body(all)
+                }
+            }
+        }
+    }
+
+    /// What it has logged.
+    package var log: String { child.output }
 
     /// For clients that follow the master.
     package var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }

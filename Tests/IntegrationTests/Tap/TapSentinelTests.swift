@@ -106,6 +106,57 @@ struct TapSentinelTests {
         }
     }
 
+    /// Three sentinels elect a leader as without the tap, which it never promotes.
+    @Test(arguments: [false, true])
+    func `a vote of three sentinels is not disturbed by a tap`(atMaster: Bool) async throws {
+        try await Self.with { master, replica in
+            try await Sentinel.withThree(watching: master) { sentinels in
+                for sentinel in sentinels { try await sentinel.waitForReplica() }
+                var traffic = TapTraffic()
+                let place = atMaster ? ["--tap=force", "--prefer", "master"] : ["--tap"]
+                try await TemporaryDirectory.with { folder in
+                    let arguments = ["--redis", sentinels[0].url, "--record", folder] + place + Self.watched
+                    try await RelayProcess.with(arguments) { relay in
+                        try await TapTraffic.waitUntilCarrying(relay)
+                        let tapped = try await Self.replicas(atMaster ? master : replica)
+                        #expect(tapped.contains { $0.contains("port=0,") }, "\(tapped)")
+                        if atMaster {
+                            for sentinel in sentinels {
+                                try await eventually("each sentinel lists the tap", within: .seconds(40)) {
+                                    try await sentinel.listedReplicas().contains(0) ? true : nil
+                                }
+                            }
+                        }
+                        try await master.withClient { client in
+                            try await traffic.publish(20, client)
+                            let acknowledged = try await client.send(["WAIT", "1", "20000"])
+                            #expect(acknowledged == .integer(1), "the tap is not counted")
+                        }
+                        for sentinel in sentinels { try await sentinel.shortenPatience() }
+                        await master.stop()
+                        for sentinel in sentinels { try await sentinel.waitForMaster(replica) }
+                        let logs = sentinels.map(\.log).joined()
+                        #expect(logs.contains("+elected-leader"), "\(logs)")
+                        for text in ["-failover-abort-no-good-slave", "-failover-abort-slave-timeout"] {
+                            #expect(!logs.contains(text), "\(logs)")
+                        }
+                        let chosen = logs.matches(of: #/\+selected-slave slave \S+ \S+ (\d+)/#).map { $0.1 }
+                        #expect(Set(chosen) == ["\(replica.port)"], "\(logs)")
+                        try await replica.withClient { client in
+                            try await TapTraffic.waitUntilCarrying(relay)
+                            try await traffic.publish(20, client)
+                        }
+                        try await traffic.waitUntilReceived(relay)
+                        #expect(try await relay.stop() == .code(0), "\(relay.child.errors)")
+                    }
+                    let recorded = try TapTraffic.Recorded(folder)
+                    #expect(recorded.keyed == traffic.keyed && recorded.hubs == traffic.hubs)
+                    for name in ["gap", "duplicate"] { #expect(recorded.named(name) == []) }
+                }
+            }
+        }
+    }
+
     // MARK: - Choosing a server
 
     @Test func `of several servers the tap reads from the replica, and from the master only if forced`() async throws {
