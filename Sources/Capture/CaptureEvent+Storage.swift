@@ -16,7 +16,7 @@ extension CaptureEvent {
         channel: String, _ tally: ChannelTally, cause: SegmentLoss.Cause, segment: String
     ) -> [CaptureEvent] {
         shares(of: tally).map { ids, envelopes, _ in
-            var event = CaptureEvent(event: cause == .moved ? cause.rawValue : "lost", channel: channel)
+            var event = CaptureEvent(cause == .moved ? .segmentMoved : .lost, channel: channel)
             event.from = ids?.lowerBound
             event.to = ids?.upperBound
             event.envelopes = envelopes
@@ -33,7 +33,7 @@ extension CaptureEvent {
         _ segment: StoredSegment, ids: OrdinalNameMap<ClosedRange<UInt64>>, reason: RetentionReason
     ) -> [CaptureEvent] {
         func event(_ channel: String?, _ ids: ClosedRange<UInt64>?) -> CaptureEvent {
-            var event = CaptureEvent(event: "segment_deleted", channel: channel)
+            var event = CaptureEvent(.segmentDeleted, channel: channel)
             event.from = ids?.lowerBound
             event.to = ids?.upperBound
             event.cause = "segment_deleted"
@@ -48,12 +48,12 @@ extension CaptureEvent {
 
     /// - Parameter free: free bytes on the file system.
     package static func recordingPaused(free: UInt64) -> CaptureEvent {
-        diskEvent("recording_paused", free: free)
+        diskEvent(.recordingPaused, free: free)
     }
 
     /// - Parameter free: free bytes on the file system.
     package static func recordingResumed(free: UInt64) -> CaptureEvent {
-        diskEvent("recording_resumed", free: free)
+        diskEvent(.recordingResumed, free: free)
     }
 
     /// Several counters assign ids on one channel in turn, so missing ids cannot be determined.
@@ -64,7 +64,7 @@ extension CaptureEvent {
     package static func interleaved(
         channel: String, counters: Int, databases: [Int: UInt64]?, withdraws: [Withdrawn] = []
     ) -> CaptureEvent {
-        var event = CaptureEvent(event: "interleaved", channel: channel)
+        var event = CaptureEvent(.interleaved, channel: channel)
         event.counters = counters
         if !withdraws.isEmpty { event.withdraws = withdraws }
         if let databases {
@@ -79,28 +79,28 @@ extension CaptureEvent {
     ///
     /// - Parameter master: `host:port` of its master, if known.
     package static func demoted(master: String?) -> CaptureEvent {
-        var event = CaptureEvent(event: "demoted")
+        var event = CaptureEvent(.demoted)
         event.reason = master
         return event
     }
 
     /// The server subscribed to is a master again.
-    package static func promoted() -> CaptureEvent { CaptureEvent(event: "promoted") }
+    package static func promoted() -> CaptureEvent { CaptureEvent(.promoted) }
 
     /// A hub was discovered: its envelopes are recorded from here on.
     package static func attached(channel: String) -> CaptureEvent {
-        CaptureEvent(event: "attached", channel: channel)
+        CaptureEvent(.attached, channel: channel)
     }
 
     /// A discovered hub has no nodes: its envelopes are not recorded from here on, until it is attached again.
     package static func detached(channel: String) -> CaptureEvent {
-        CaptureEvent(event: "detached", channel: channel)
+        CaptureEvent(.detached, channel: channel)
     }
 
     /// What was published to a hub of ASP.NET Core was not received for some time; without ids it is unknown whether
     /// there was anything.
     package static func gap(channel: String, cause: GapCause) -> CaptureEvent {
-        var event = CaptureEvent(event: "gap", channel: channel)
+        var event = CaptureEvent(.gap, channel: channel)
         event.cause = cause.rawValue
         return event
     }
@@ -109,19 +109,19 @@ extension CaptureEvent {
     ///
     /// - Parameter master: its `host:port`, if known.
     package static func replicaLinkLost(master: String?) -> CaptureEvent {
-        var event = CaptureEvent(event: "replica_link_lost")
+        var event = CaptureEvent(.replicaLinkLost)
         event.reason = master
         return event
     }
 
     /// It follows its master again, and has missed nothing.
-    package static func replicaLinkRestored() -> CaptureEvent { CaptureEvent(event: "replica_link_restored") }
+    package static func replicaLinkRestored() -> CaptureEvent { CaptureEvent(.replicaLinkRestored) }
 
     /// It did a full sync from its master: what was published meanwhile did not arrive.
-    package static func replicaResync() -> CaptureEvent { CaptureEvent(event: "replica_resync") }
+    package static func replicaResync() -> CaptureEvent { CaptureEvent(.replicaResync) }
 
-    private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
-        var event = CaptureEvent(event: name)
+    private static func diskEvent(_ kind: Kind, free: UInt64) -> CaptureEvent {
+        var event = CaptureEvent(kind)
         event.reason = "disk_low"
         event.bytes = Int(clamping: free)
         return event

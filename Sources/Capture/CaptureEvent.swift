@@ -6,10 +6,7 @@ import JSON
 ///
 /// Every hole in a capture is explained by an event.
 package struct CaptureEvent: Equatable, Sendable {
-    /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
-    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`,
-    /// `promoted`, `interleaved`, `erased`, `attached`, `detached`, `replica_link_lost`, `replica_link_restored`,
-    /// `replica_resync`, `resumed`, `replicated`, `unseen`.
+    /// One of ``Kind``, or an event of another version.
     package var event: String
     /// The Redis channel; nil for all channels.
     package var channel: String?
@@ -100,7 +97,7 @@ package struct CaptureEvent: Equatable, Sendable {
         }
     }
 
-    /// An event with no other members.
+    /// An event that is not one of ``Kind``: of another version, or of the live page only.
     package init(event: String, channel: String? = nil) {
         self.event = event
         self.channel = channel
@@ -108,14 +105,14 @@ package struct CaptureEvent: Equatable, Sendable {
 
     /// The connection is lost.
     package static func disconnected(cause: String) -> CaptureEvent {
-        var event = CaptureEvent(event: "disconnected")
+        var event = CaptureEvent(.disconnected)
         event.cause = cause
         return event
     }
 
     /// Ids from and to, both included, were not received.
     package static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
-        var event = CaptureEvent(event: "gap", channel: channel)
+        var event = CaptureEvent(.gap, channel: channel)
         event.from = from
         event.to = to
         event.cause = cause.rawValue
@@ -123,11 +120,11 @@ package struct CaptureEvent: Equatable, Sendable {
     }
 
     /// Name of the event for ids that may be missing.
-    package static let mayBeMissingName = "may_be_missing"
+    package static let mayBeMissingName = Kind.mayBeMissing.rawValue
 
     /// It is unknown whether ids are missing.
     package static func mayBeMissing(channel: String, _ doubt: RecordingDoubt) -> CaptureEvent {
-        var event = CaptureEvent(event: mayBeMissingName, channel: channel)
+        var event = CaptureEvent(.mayBeMissing, channel: channel)
         event.after = doubt.after
         event.reason = doubt.reason.rawValue
         event.cause = doubt.cause
@@ -136,7 +133,7 @@ package struct CaptureEvent: Equatable, Sendable {
 
     /// An id came again.
     package static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
-        var event = CaptureEvent(event: "duplicate", channel: channel)
+        var event = CaptureEvent(.duplicate, channel: channel)
         event.from = id
         event.to = id
         return event
@@ -144,7 +141,7 @@ package struct CaptureEvent: Equatable, Sendable {
 
     /// The id after `from` was `to`, which is not above it.
     package static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
-        var event = CaptureEvent(event: "counter_reset", channel: channel)
+        var event = CaptureEvent(.counterReset, channel: channel)
         event.from = from
         event.to = to
         return event
@@ -154,7 +151,7 @@ package struct CaptureEvent: Equatable, Sendable {
     package static func dropped(
         channel: String?, envelopes: Int, bytes: Int, reason: String, ids: ClosedRange<UInt64>? = nil
     ) -> CaptureEvent {
-        var event = CaptureEvent(event: "dropped", channel: channel)
+        var event = CaptureEvent(.dropped, channel: channel)
         event.envelopes = envelopes
         event.bytes = bytes
         event.reason = reason
@@ -165,14 +162,14 @@ package struct CaptureEvent: Equatable, Sendable {
 
     /// The clock of the day was set; negative for back.
     package static func clockStep(nanoseconds: Int64) -> CaptureEvent {
-        var event = CaptureEvent(event: "clock_step")
+        var event = CaptureEvent(.clockStep)
         event.nanoseconds = nanoseconds
         return event
     }
 
     /// A segment begins; nil for the first of a recording.
     package static func segment(_ name: String, previous: String?) -> CaptureEvent {
-        var event = CaptureEvent(event: "segment")
+        var event = CaptureEvent(.segment)
         event.segment = name
         event.previous = previous
         return event

@@ -9,21 +9,35 @@ import Time
 /// The directory to write captures into; nil in an ordinary test run.
 private let goldenDirectory = ProcessInfo.processInfo.environment["GOLDEN"]
 
-/// Writes the captures of `Golden`, one directory per kind, in this version's format. Run by hand, see `Golden/write`;
-/// `IntegrationTests.GoldenTests` reads them.
+/// Writes the captures of `Golden`, one directory per kind, in this version's format: the same bytes each time, except
+/// for the marker that each file has for itself. Run by hand, see `Golden/write`; `IntegrationTests.GoldenTests` reads
+/// them.
 @Suite(.enabled(if: goldenDirectory != nil)) struct GoldenCaptureTests {
-    private func path(_ kind: String) throws -> String {
+    func path(_ kind: String) throws -> String {
         let path = try #require(goldenDirectory) + "/" + kind
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         return path
     }
 
-    private func writer(
+    func writer(
         _ kind: String, channels: [String] = ["chat"], compression: Compression = .zstd(level: 1),
         rotation: RotationPolicy = RotationPolicy(), source: CaptureSource = testSource
     ) throws -> CaptureWriter {
         var writer = makeWriter(
             try path(kind), channels: channels, compression: compression, rotation: rotation, source: source)
+        writer.segments.recordingID = kind
+        return writer
+    }
+
+    /// - Parameter directory: of the new segments; nil for that of the kind.
+    func writer(
+        _ kind: String, backplanes: [BackplaneChannel], source: CaptureSource = testSource,
+        into directory: String? = nil
+    ) throws -> CaptureWriter {
+        var writer = CaptureWriter(
+            configuration: .init(
+                directory: try directory ?? path(kind), backplanes: backplanes, durability: .never),
+            source: source, previous: .init(), observer: WriterLog())
         writer.segments.recordingID = kind
         return writer
     }

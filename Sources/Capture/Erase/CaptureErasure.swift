@@ -203,14 +203,14 @@ package enum ErasedPart: String, Sendable, CaseIterable {
 
 extension CaptureEvent {
     /// Name of the events that count what was erased from a channel.
-    package static let erasedName = "erased"
+    package static let erasedName = Kind.erased.rawValue
 
     /// Up to two events, for the removed and the changed envelopes of a channel; a count of 0 gives none.
     static func erased(channel: String, removed: Int, changed: Int) -> [CaptureEvent] {
         [(ErasedEnvelopes.removedReason, removed), (ErasedEnvelopes.changedReason, changed)]
             .filter { $0.1 > 0 }
             .map { reason, count in
-                var event = CaptureEvent(event: erasedName, channel: channel)
+                var event = CaptureEvent(.erased, channel: channel)
                 event.envelopes = count
                 event.reason = reason
                 return event
