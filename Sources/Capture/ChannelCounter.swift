@@ -98,8 +98,11 @@ struct ChannelCounter {
     }
 
     private mutating func observe(_ id: UInt64) -> CounterTracker.Observation {
-        guard isResetAnnounced, let last = tracker.lastID, id > last else { return tracker.observe(id) }
-        // If the counter was set back during an outage and has passed the last recorded id, there is no visible gap.
+        guard isResetAnnounced, let last = tracker.lastID, id > last || tracker.isMissing(id) else {
+            return tracker.observe(id)
+        }
+        // If the counter was set back during an outage and has passed the last recorded id, there is no visible gap. In
+        // an earlier gap, the id is not a late one.
         addUnseen(tracker.missing)
         tracker = CounterTracker(lastID: id)
         return .one(.counterReset(from: last, to: id))

@@ -133,6 +133,24 @@ import Time
         #expect(chat.counterResets == [CaptureSummary.Reset(from: 4, to: 9)])
     }
 
+    /// The master that took over assigns the missing ids again: they are not late.
+    @Test func idsOfAnEarlierGapAreNotLateAfterAReset() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        var now = try writer.record(1...5, from: .start)
+        writer.append(.gap(channel: "chat", from: 6, to: 8, cause: .failover), at: now)
+        now = try writer.record(9...12, from: now)
+        writer.append(.counterReset(channel: "chat", from: 12, to: 6), at: now)
+        try writer.close(try writer.record(6...14, from: now))
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        let chat = summary.channels[0]
+        #expect(chat.missingIDs == 3)
+        #expect(chat.holes.map { $0.from...$0.to } == [6...8])
+        #expect(chat.counterResets == [CaptureSummary.Reset(from: 12, to: 6)])
+        #expect(chat.lastID == 14)
+        #expect(summary.verdict.exitStatus == 3)
+    }
+
     /// Both looked like something else at first; captures of earlier versions have the event without details.
     @Test(arguments: [[10, 2, 11, 3, 12], [1, 2, 500, 3, 501, 4, 502, 5]] as [[UInt64]], [true, false])
     func whatWasToldOfSeveralCountersBeforeTheyWereKnownIsWithdrawn(ids: [UInt64], isToldOnTime: Bool) throws {

@@ -38,3 +38,10 @@ extension SequenceTracker {
     /// Whether the id is in a gap and has not arrived late.
     func isOpen(_ id: UInt64) -> Bool { openGaps.contains { $0.contains(id) } }
 }
+
+extension UInt64 {
+    func addingSaturated(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -73,6 +73,11 @@ package struct CounterTracker: Sendable {
         others.reduce(forgotten.addingSaturated(current.missing)) { $0.addingSaturated($1.tracker.missing) }
     }
 
+    /// Whether the id is missing until now.
+    package func isMissing(_ id: UInt64) -> Bool {
+        current.isOpen(id) || others.contains { $0.tracker.isOpen(id) }
+    }
+
     /// Ascending by the last id; empty unless there are several.
     package var heard: [Heard] {
         guard counters > 1 else { return [] }
@@ -130,6 +135,13 @@ package struct CounterTracker: Sendable {
         forget { position in
             if case .gap? = position.told { false } else { !position.isCounter }
         }
+    }
+
+    /// What is missing will not arrive late: the subscription began again. An id from a gap is then a counter reset.
+    package mutating func closeGaps() {
+        current.closeGaps()
+        for index in others.indices { others[index].tracker.closeGaps() }
+        forget { if case .gap? = $0.told { !$0.isCounter } else { false } }
     }
 
     private mutating func forget(where isForgotten: (Position) -> Bool) {
@@ -284,12 +296,5 @@ package struct CounterTracker: Sendable {
         current = SequenceTracker(lastID: id)
         mark = Mark(number: nextNumber(), firstID: id, since: id)
         return .turn(isNews: false)
-    }
-}
-
-extension UInt64 {
-    fileprivate func addingSaturated(_ other: UInt64) -> UInt64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
     }
 }

@@ -118,6 +118,9 @@ package struct SequenceTracker: Sendable {
         return true
     }
 
+    /// What is missing now will not arrive late.
+    mutating func closeGaps() { openGaps.removeAll(keepingCapacity: true) }
+
     /// The missing part of a gap was never assigned.
     mutating func forget(_ range: ClosedRange<UInt64>) {
         for gap in openGaps where gap.overlaps(range) {

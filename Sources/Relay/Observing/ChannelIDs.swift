@@ -59,6 +59,9 @@ struct ChannelIDs {
     /// Number of counters known to assign ids.
     var counters: Int { tracker.counters }
 
+    /// The subscription began again after an interruption.
+    mutating func resubscribed() { tracker.closeGaps() }
+
     // MARK: - Envelopes
 
     /// An envelope arrived.

@@ -129,7 +129,10 @@ struct ObservedChannels {
         case .subscribed(let subscription):
             subscriptions += 1
             // The replication stream takes over without an interruption.
-            if subscriptions > 1, !isConnected { metrics.reconnects.increment() }
+            if subscriptions > 1, !isConnected {
+                metrics.reconnects.increment()
+                for index in observers.indices { observers[index].ids.resubscribed() }
+            }
             isConnected = true
             // One that is just being attached joins later.
             setUp(1)

@@ -85,6 +85,7 @@ struct TailWorker: ~Copyable {
             subscriptions += 1
             status.consume(.subscribed(subscription))
             disruptions.subscribed(subscription)
+            for index in ids.indices { ids[index].resubscribed() }
             hand(.subscribed(subscription), at: now.realtime)
         case .disconnected(let cause):
             status.consume(.disconnected(cause))

@@ -11,6 +11,8 @@ import Testing
         case lost
         /// Redis was restarted, with or without the keys of the previous process.
         case restarted(isEmpty: Bool)
+        /// Another server took over, and the subscription began again there.
+        case failedOver
         case arrives(UInt64?)
         case drops(ClosedRange<UInt64>)
         case counter(CounterReading, isLast: Bool = false)
@@ -116,6 +118,13 @@ import Testing
                 doubt(after: 5, .counterInconsistent, .connectionLost),
             ]),
         Story(
+            testDescription: "missing ids are assigned again by the master that took over",
+            steps: [.arrives(5), .lost, .counter(.value(8)), .arrives(9), .failedOver, .arrives(6), .arrives(7)],
+            findings: [
+                .missing(earlier: nil, hole(6...8, .connectionLost)),
+                .counterReset(from: 9, to: 6, isOfThisRun: true, isSure: true),
+            ]),
+        Story(
             testDescription: "a server without its keys has reached the last id again",
             steps: [.arrives(5), .restarted(isEmpty: true), .arrives(6), .arrives(7)],
             findings: [.counterReset(from: 5, to: 6, isOfThisRun: true, isSure: true)]),
@@ -151,6 +160,10 @@ import Testing
             case .restarted(let isEmpty):
                 disruptions.disconnected(.closedByServer)
                 disruptions.subscribed(Self.subscription("b", isEmpty: isEmpty))
+            case .failedOver:
+                disruptions.disconnected(.failover)
+                disruptions.subscribed(Self.subscription("b", isEmpty: false))
+                ids.resubscribed()
             case .arrives(let id):
                 let sequence = ids.observe(id)
                 let isInLine = ids.isInLine(sequence, disruptions: disruptions.count)
