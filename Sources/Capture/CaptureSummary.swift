@@ -272,7 +272,7 @@ package struct CaptureSummary: Sendable, Encodable {
         }
     }
 
-    /// By missing ids, not by events: a merged capture may have what one of its recordings lost.
+    /// The verdict depends on missing ids, not on events: a merged capture may have what one of its recordings lost.
     private mutating func evaluate(_ report: CaptureReadReport) {
         verdict.isDamaged = !damage.isEmpty
         verdict.isInDoubt = report.verdict.isInDoubt || channels.contains { $0.counters != nil }

@@ -101,8 +101,8 @@ struct ChannelCounter {
         guard isResetAnnounced, let last = tracker.lastID, id > last || tracker.isMissing(id) else {
             return tracker.observe(id)
         }
-        // If the counter was set back during an outage and has passed the last recorded id, there is no visible gap. In
-        // an earlier gap, the id is not a late one.
+        // If the counter was set back during an outage and has passed the last recorded id, there is no visible gap.
+        // An id in an earlier gap is not late.
         addUnseen(tracker.missing)
         tracker = CounterTracker(lastID: id)
         return .one(.counterReset(from: last, to: id))

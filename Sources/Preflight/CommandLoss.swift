@@ -11,7 +11,7 @@ extension AskedCommand {
         case .ping:
             "the comparison of the counter with what was received after a reconnect, and the duration of a PING; the refusal itself proves that a quiet connection is alive"
         case .info:
-            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that needs PUBSUB CHANNELS, because the number of channels is asked first"
+            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that needs PUBSUB CHANNELS, because the number of channels is asked first; with the tap, the amount of memory, so that only the limit any is accepted"
         case .role:
             "nothing while INFO is answered, which contains the role too; without both backplane_relay_redis_is_master, and a manual failover goes unnoticed"
         case .pubsubNumSub:
@@ -21,9 +21,9 @@ extension AskedCommand {
         case .clientSetName: "the relay's name in CLIENT LIST: the check of another relay may count it as a node"
         case .clientID: "backplane_relay_redis_output_buffer_bytes"
         case .clientList:
-            "backplane_relay_redis_output_buffer_bytes, signalr_backplane_subscriber_* but signalr_backplane_subscriber_dips_total, and which subscribers are relays"
+            "backplane_relay_redis_output_buffer_bytes, signalr_backplane_subscriber_* except signalr_backplane_subscriber_dips_total, and which subscribers are relays"
         case .configGet:
-            "backplane_relay_redis_output_buffer_limit_bytes, the alert BackplaneOutputBufferNearLimit, and the checks of the output buffer limit and of snapshots; with the tap, at a server without a backlog, the way without a full sync"
+            "backplane_relay_redis_output_buffer_limit_bytes, the alert BackplaneOutputBufferNearLimit, and the checks of the output buffer limit and of snapshots; with the tap, attaching without a full sync to a server that has no backlog"
         case .time: "the check of the clocks"
         case .whoAmI: "the name of the user in the check"
         case .get:

@@ -14,7 +14,7 @@ import Replay
 struct BackplaneRelay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backplane-relay",
-        abstract: "Observe, record and replay the Redis backplane of SignalR: ASP.NET and ASP.NET Core.",
+        abstract: "Observe, record and replay the Redis backplane of ASP.NET SignalR and ASP.NET Core SignalR.",
         discussion: """
             Examples:
               backplane-relay demo

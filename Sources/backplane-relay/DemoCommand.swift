@@ -108,7 +108,7 @@ struct DemoCommand: AsyncParsableCommand {
         for difference in outcome.differences { lines.append("DIFFERENCE    \(difference)") }
         lines.append(
             outcome.passed
-                ? "PASS          every envelope was recorded byte for byte, and clients at the second Redis received what one at the first received"
+                ? "PASS          every envelope was recorded byte for byte, and clients at the second Redis received what a client at the first received"
                 : "FAIL          \(Format.count(outcome.differences.count, "difference"))")
         return lines.joined(separator: "\n")
     }

@@ -33,7 +33,7 @@ extension GoldenCaptureTests {
         try writer.close(now)
     }
 
-    /// A hub's messages are numbered on from one segment to the next.
+    /// The numbers of a hub's messages continue in the next segment.
     @Test func coreAndEventKey() throws {
         let setting = try Self.shapes()[0]
         var writer = try writer("core-mixed", backplanes: [.signalR2(key: "chat"), .core(setting.hub)])
@@ -172,7 +172,8 @@ extension GoldenCaptureTests {
         try writer.close(now, .stopped(checkedIDs: ["chat": 2]))
     }
 
-    /// Without the data of a person: removed envelopes of both wires, and a name replaced among those left out.
+    /// After the erasure of a person: envelopes of both wires are removed, and a connection id in a list of excluded ones
+    /// is replaced.
     @Test func erased() throws {
         let directory = try TemporaryDirectory()
         let setting = try Self.shapes()[0]

@@ -10,7 +10,7 @@ import Time
 private let goldenDirectory = ProcessInfo.processInfo.environment["GOLDEN"]
 
 /// Writes the captures of `Golden`, one directory per kind, in this version's format: the same bytes each time, except
-/// for the marker that each file has for itself. Run by hand, see `Golden/write`; `IntegrationTests.GoldenTests` reads
+/// for the sync marker, which is unique to each file. Run by hand, see `Golden/write`; `IntegrationTests.GoldenTests` reads
 /// them.
 @Suite(.enabled(if: goldenDirectory != nil)) struct GoldenCaptureTests {
     func path(_ kind: String) throws -> String {

@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The link to the replication stream is cut within what the server sends: nothing is missing or taken twice.
+/// The link to the replication stream is cut inside what the server sends: nothing is missing or recorded twice.
 @Suite("Cuts in the replication stream", .serialized, .needs(.redisServer, .python), .timeLimit(.minutes(3)))
 struct CutFaultTests {
     /// The data that a server sends at a full sync.
@@ -30,7 +30,7 @@ struct CutFaultTests {
 
     private static func syncs(_ kind: String) -> String { #"backplane_relay_tap_syncs_total{kind="\#(kind)"}"# }
 
-    /// Where to cut a full sync. The tap leaves a transfer with keys after the answer: there is nothing to cut in it.
+    /// Where to cut a full sync. The tap disconnects after the answer if the data has keys, so there is no data to cut.
     private static func places(_ transfer: Transfer, _ random: inout SplitMix64) -> [CuttingProxy.Place] {
         let inAnswer = CuttingProxy.Place(mark: "+FULLRESYNC ", after: Int.random(in: 0..<43, using: &random))
         guard transfer == .diskless else { return [inAnswer] }
@@ -124,7 +124,7 @@ struct CutFaultTests {
                                 mark: "INCR\r\n$\(Scene.channel.count)\r\n\(Scene.channel)\r\n", after: distance))
                         try await proxy.waitForCut(index + 1)
                         try await relay.waitForMetric(Self.syncs("partial"), atLeast: before + index + 1)
-                        // Only for speed: the tap pauses longer and longer after links that lasted below 250 ms.
+                        // Only for speed: the tap pauses longer and longer after links that lasted less than 250 ms.
                         try await Task.sleep(for: .milliseconds(300))
                     }
                     #expect(try await relay.metric("backplane_relay_tap_losses_total") == 0)

@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The relay is at a replica that is promoted in the traffic: everything is recorded or reported.
+/// The relay is attached to a replica that is promoted under load: everything is recorded or reported.
 @Suite("Promotion fault", .serialized, .needs(.redisServer, .redisCLI, .python), .timeLimit(.minutes(3)))
 struct PromotionFaultTests {
     enum Way: CaseIterable {
@@ -48,7 +48,7 @@ struct PromotionFaultTests {
                 return info.contains("connected_slaves:1\r\n") ? true : nil
             }
         }
-        try await scene.relay().waitForMetrics("the relay takes it for a replica", within: .seconds(40)) {
+        try await scene.relay().waitForMetrics("the relay reports a replica", within: .seconds(40)) {
             $0["backplane_relay_redis_is_master"] == 0 && (way == .subscription || $0["backplane_relay_tap_up"] == 1)
         }
     }
@@ -70,7 +70,7 @@ struct PromotionFaultTests {
     }
 
     @Test(
-        "a failover by a sentinel in the traffic: nothing is unexplained, and by the tap nothing is missing",
+        "a failover by a sentinel under load: every missing envelope is explained, and with the tap none is missing",
         arguments: Way.allCases, Relay.allCases)
     func failover(way: Way, relay state: Relay) async throws {
         try await Self.with { master, replica, sentinel in

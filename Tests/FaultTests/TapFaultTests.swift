@@ -12,7 +12,7 @@ struct TapFaultTests {
         }
     }
 
-    /// Redis 6.2 writes a file by default.
+    /// Redis 6.2 writes the RDB file for a full sync by default.
     private static let diskless = ["--repl-diskless-sync", "yes"]
 
     @Test(
@@ -56,7 +56,7 @@ struct TapFaultTests {
         }
     }
 
-    /// A limit of the output buffer below the backlog's size counts as that size, but only the hard one.
+    /// Redis raises a hard limit below the backlog's size to that size. It does not raise a soft limit.
     enum OutputLimit: String, CaseIterable {
         case soft = "replica 0 65536 1"
         case hard = "replica 65536 0 0"
@@ -65,7 +65,7 @@ struct TapFaultTests {
     }
 
     @Test(
-        "Redis disconnects the frozen relay at the output-buffer limit of replicas: nothing is missing if the backlog holds",
+        "Redis disconnects the frozen relay at the output-buffer limit of replicas: only what left the backlog is missing",
         arguments: OutputLimit.allCases)
     func outputBufferLimit(limit: OutputLimit) async throws {
         try await RedisServer.with(["--repl-backlog-size", limit.backlog]) { redis in

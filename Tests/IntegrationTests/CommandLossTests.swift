@@ -53,7 +53,7 @@ struct CommandLossTests {
         case isMaster = "backplane_relay_redis_is_master"
         case connections = "signalr_backplane_subscriber_connections"
 
-        /// As the texts write it.
+        /// As it appears in the texts.
         var text: String { self == .connections ? "signalr_backplane_subscriber_*" : rawValue }
 
         func isIn(_ metrics: [String: Double]) -> Bool {

@@ -102,7 +102,7 @@ struct CredentialRotationTests {
         }
     }
 
-    /// A replication link cannot log in again: it ends with its token, and goes on where it was.
+    /// A replication link cannot log in again: it ends when its token expires, and the next link continues at its offset.
     @Test("with the tap a token is replaced and the old one expires: nothing is lost, and nothing recorded twice")
     func rotationOfTap() async throws {
         try await RedisServer.with { redis in

@@ -64,15 +64,15 @@ struct GoldenTests {
             let files = try FileManager.default.subpathsOfDirectory(atPath: sources.path + "/" + module)
             for file in files where file.hasSuffix(".swift") {
                 let isListed = try !text(sources.path + "/\(module)/\(file)").contains("CaptureEvent(event:")
-                #expect(isListed, "\(module)/\(file) makes an event from a text: add it to CaptureEvent.Kind")
+                #expect(isListed, "\(module)/\(file) makes an event from a string: add it to CaptureEvent.Kind")
             }
         }
     }
 
-    @Test("Python's mcap finds the envelopes and events in them that info counts", .needs(.python))
+    @Test("Python's mcap counts the same envelopes and events as info", .needs(.python))
     func oracle() async throws {
         let whole = Self.captures.filter { capture in
-            // No independent reader reads a damaged file, or counts what is not of ours.
+            // No independent reader reads a damaged file, or counts what is not ours.
             !["damaged-", "foreign-", "open"].contains { capture.contains("/" + $0) }
         }
         let result = try await Finished.running(.python, ["-c", Self.script, Self.folder] + whole)

@@ -9,7 +9,7 @@ import Testing
     import Musl
 #endif
 
-/// A relay at a replica whose subscription is lost there.
+/// A relay at a replica loses its subscription.
 @Suite("Loss at a replica", .needs(.redisServer), .timeLimit(.minutes(2)))
 struct ReplicaLossTests {
     private static let channel = #"{channel="chat",backplane="signalr2"}"#
@@ -23,7 +23,7 @@ struct ReplicaLossTests {
     }
 
     /// Also without a login at the master: the counter is read at the replica.
-    @Test("what is published meanwhile is told before the next envelope", arguments: [true, false])
+    @Test("what is published meanwhile is reported before the next envelope", arguments: [true, false])
     func toldAtOnce(mayAskMaster: Bool) async throws {
         try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { master in
             try await RedisServer.with(["--replicaof", master.host, "\(master.port)"]) { replica in
@@ -46,7 +46,7 @@ struct ReplicaLossTests {
                             _ = try await node.publish(5)
                             try await relay.waitForMetric(Self.received, atLeast: 5)
 
-                            // Frozen, it cannot subscribe again before all three are delivered to nobody.
+                            // The frozen relay cannot subscribe again before all three are published.
                             relay.child.signal(SIGSTOP)
                             try await replica.command(["CLIENT", "KILL", "TYPE", "pubsub"])
                             _ = try await node.publish(3)
@@ -55,7 +55,7 @@ struct ReplicaLossTests {
                                 try await Self.offset(replica) >= end ? true : nil
                             }
                             relay.child.signal(SIGCONT)
-                            try await relay.waitForMetrics("the loss is told") {
+                            try await relay.waitForMetrics("the loss is reported") {
                                 $0[Self.missing] == 3 && $0[Self.gaps] == 1
                             }
                             #expect(try await relay.metric(Self.received) == 5, "nothing was published since")

@@ -73,7 +73,7 @@ package struct CounterTracker: Sendable {
         others.reduce(forgotten.addingSaturated(current.missing)) { $0.addingSaturated($1.tracker.missing) }
     }
 
-    /// Whether the id is missing until now.
+    /// Whether the id is still missing.
     package func isMissing(_ id: UInt64) -> Bool {
         current.isOpen(id) || others.contains { $0.tracker.isOpen(id) }
     }
@@ -137,7 +137,7 @@ package struct CounterTracker: Sendable {
         }
     }
 
-    /// What is missing will not arrive late: the subscription began again. An id from a gap is then a counter reset.
+    /// The subscription began again, so missing ids will not arrive late: an id from a gap is now a counter reset.
     package mutating func closeGaps() {
         current.closeGaps()
         for index in others.indices { others[index].tracker.closeGaps() }

@@ -118,7 +118,7 @@ package struct SequenceTracker: Sendable {
         return true
     }
 
-    /// What is missing now will not arrive late.
+    /// Ids that are missing now will not arrive late.
     mutating func closeGaps() { openGaps.removeAll(keepingCapacity: true) }
 
     /// The missing part of a gap was never assigned.

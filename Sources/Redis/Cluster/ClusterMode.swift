@@ -1,6 +1,6 @@
-/// Whether a server runs in cluster mode, as its replies tell.
+/// Whether a server runs in cluster mode, according to its replies.
 enum ClusterMode {
-    /// - Returns: nil if it does not tell.
+    /// - Returns: nil if the reply does not say.
     static func reported(byHello reply: RESPValue) -> Bool? {
         guard let fields = reply.array else { return nil }
         for (name, value) in zip(fields, fields.dropFirst()) where name.text == "mode" {
@@ -9,7 +9,7 @@ enum ClusterMode {
         return nil
     }
 
-    /// - Returns: nil if it does not tell.
+    /// - Returns: nil if the reply does not say.
     static func reported(byClusterInfo reply: RESPValue) -> Bool? {
         if case .error(let text) = reply { return text.contains("cluster support disabled") ? false : nil }
         // A server in cluster mode reports cluster_state. Any other reply proves nothing.

@@ -52,7 +52,7 @@ package enum AskedCommand: String, CaseIterable, Sendable {
     /// What a watching relay needs or uses, in the order of the line that grants it.
     ///
     /// Not included: AUTH and HELLO, which need no permission, and commands for a cluster only; CLUSTER INFO is also
-    /// sent if INFO does not report the mode, and before a tap.
+    /// sent if INFO does not report the mode, and whenever a tap attaches.
     package static let watching: [AskedCommand] = [
         .subscribe, .psubscribe, .unsubscribe, .punsubscribe, .ping, .info, .role, .pubsubNumSub, .pubsubChannels,
         .clientSetName, .clientID, .clientList, .configGet, .time, .whoAmI,

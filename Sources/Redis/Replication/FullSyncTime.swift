@@ -1,8 +1,8 @@
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// When a server last forked for a full sync, for every ``ReplicationTap`` of a relay: a new one must wait, too;
-/// thread-safe.
+/// When a server last forked for a full sync. All ``ReplicationTap``s of a relay share it, so that a new one waits too.
+/// Thread-safe.
 package final class FullSyncTime: Sendable {
     private let last = NIOLockedValueBox<NIODeadline?>(nil)
 

@@ -2,7 +2,7 @@
 package enum TapError: Error, Sendable, Equatable {
     /// It must not attach to this server.
     case refused(endpoint: String, [TapRefusal])
-    /// A full sync is needed, and the server's memory is above ``TapLimits/fullSyncBytes``, or nil: unknown.
+    /// A full sync may be needed, and the server's memory is above ``TapLimits/fullSyncBytes`` or unknown (nil).
     case consentNeeded(endpoint: String, bytes: Int64?, limit: Int64)
     /// A full sync is needed, and the last one was less than ``TapLimits/fullSyncInterval`` ago.
     case tooSoon(endpoint: String, secondsLeft: Int)
@@ -62,10 +62,10 @@ extension TapError: CustomStringConvertible {
                 + reasons.map(\.description).joined(separator: "; ")
                 + (reasons.contains { !$0.isOverridable } ? "" : "; name one of its replicas, or override this")
         case .consentNeeded(let endpoint, let bytes, let limit):
-            "tapping the replication stream of Redis at \(endpoint) needs a full sync, for which it forks with "
-                + (bytes.map { "\($0 >> 20) MiB of memory, more than the \(limit >> 20) MiB that are allowed" }
-                    ?? "an unknown amount of memory, because INFO does not tell it")
-                + "; allow \(bytes == nil ? "INFO, or any amount" : "it"), or name one of its replicas"
+            bytes.map {
+                "tapping the replication stream of Redis at \(endpoint) needs a full sync, for which it forks with \($0 >> 20) MiB of memory, more than the \(limit >> 20) MiB that are allowed; allow it, or name one of its replicas"
+            }
+                ?? "tapping the replication stream of Redis at \(endpoint) may need a full sync, for which Redis forks with an unknown amount of memory, because INFO does not report it; permit INFO, or allow any amount"
         case .tooSoon(let endpoint, let seconds):
             "tapping the replication stream of Redis at \(endpoint) needs another full sync, which is not allowed for another \(seconds) s"
         case .notOffered(let endpoint, let command, let reply):

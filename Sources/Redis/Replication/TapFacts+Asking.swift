@@ -5,7 +5,7 @@ extension TapFacts {
         case info
         case syncSettings
         case replicaSettings
-        /// For servers whose INFO does not report the mode, as the next one.
+        /// This and the next are for servers whose INFO does not report the mode.
         case protocolVersion
         case clusterInfo
 

@@ -179,7 +179,7 @@ struct TapMachine: ~Copyable {
             if way != .fullSync, let since = request.sinceFullSync, since < request.limits.fullSyncInterval {
                 return leave(.failure(tooSoon(request.limits.fullSyncInterval - since, facts)))
             }
-            // Leaving ends the fork at once; the stream goes on after it.
+            // Disconnecting ends the fork at once. The next connection continues after the sync's offset.
             let isWanted = way == .fullSync || request.limits.allowsFork(of: facts.memoryBytes)
             guard facts.omitsData, isWanted else {
                 return [.syncing(facts, position)] + leave(.success(.transferLeft))

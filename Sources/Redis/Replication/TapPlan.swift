@@ -3,8 +3,8 @@ package struct TapLimits: Sendable, Equatable {
     /// A full sync is allowed without consent up to this much memory of the server, in bytes.
     package static let defaultFullSyncBytes: Int64 = 256 << 20
 
-    /// The most memory that the server may have when it must fork for a full sync; `Int64.max` for any, also if it is
-    /// unknown.
+    /// The most memory that the server may have when it must fork for a full sync; `Int64.max` allows any
+    /// amount, and an unknown one.
     package var fullSyncBytes: Int64
     /// The least time between two full syncs.
     package var fullSyncInterval: Duration

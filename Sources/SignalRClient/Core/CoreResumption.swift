@@ -2,7 +2,7 @@
 /// acknowledged, and the number of messages received from it. Only messages of types 1 to 5 are counted
 /// (``CoreMessageType``), from 1 in each direction. No I/O, no clock.
 ///
-/// Source: `MessageBuffer.cs` of Microsoft.AspNetCore.SignalR.Common.
+/// Source: `common/Shared/MessageBuffer.cs` of ASP.NET Core SignalR.
 struct CoreResumption {
     /// Maximum size of unacknowledged messages; beyond it senders wait for the next Ack, as in Microsoft's clients.
     private static let bufferBytes = 100_000

@@ -13,7 +13,7 @@ enum ArgumentForms {
     private static let forms: [String: String] = [
         "buffer": size, "forward-buffer": size, "segment-size": size, "retain-size": size, "payload-size": size,
         "size": size, "bytes": size,
-        "tap-full-sync-limit": "a size above 0, such as 512MiB or 4GiB, or any",
+        "tap-full-sync-limit": "a size above 0, such as 512MiB or 4GiB, or 'any'",
         "min-free-disk": "a size such as 1GiB, or 0 for no limit",
         "duration": span, "interval": span, "ping": span, "horizon": span, "cap-gap": span, "retain-age": span,
         "segment-age": span, "markers": span,

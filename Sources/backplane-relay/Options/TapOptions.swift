@@ -18,7 +18,8 @@ struct TapOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             With --tap, refuse a full sync, for which Redis forks, if Redis uses more memory than this, or if its memory \
-            is unknown because INFO is refused; any never refuses it. It is rarely needed: see --check-only.
+            is unknown because INFO is refused. 'any' allows every full sync. A full sync is rarely needed: see \
+            --check-only.
             """, valueName: "size|any"))
     var tapFullSyncLimit = MemoryLimit(bytes: TapLimits.defaultFullSyncBytes)
 

@@ -43,11 +43,11 @@ import Testing
     private static let passed = "OK            the relay can attach"
     private static let failed = "NOT OK        the relay cannot run as configured: 1 problem, 0 warnings"
 
-    @Test func `a full sync is told with the memory and the time of the last fork`() {
+    @Test func `a full sync is shown with the memory and the time of the last fork`() {
         #expect(Self.printed() == [Self.way, Self.cost, Self.backlog, Self.seen, Self.rights, "", Self.passed])
     }
 
-    @Test func `before the first fork its time is left out, and before Redis 7 the data is sent`() {
+    @Test func `before the first fork its time is left out, and before Redis 7 the keys are sent`() {
         let lines = Self.printed {
             $0.forkMicroseconds = 0
             $0.memoryBytes = nil
@@ -73,7 +73,7 @@ import Testing
         #expect(allowed.last == Self.passed)
     }
 
-    @Test func `a sync that would write the server's RDB file is refused, or else the relay subscribes`() {
+    @Test func `a sync that would write the server's RDB file is refused, or the relay subscribes instead`() {
         func write(_ facts: inout TapFacts) {
             facts.isDiskless = false
             facts.omitsData = false
@@ -112,7 +112,7 @@ import Testing
             (8 << 20, 0, "8.0 MiB (repl-backlog-size), nothing is written now"),
             (8 << 20, nil, "8.0 MiB (repl-backlog-size)"), (nil, 65_536, "unknown: INFO replication is denied"),
         ] as [(Int64?, Double?, String)])
-    func `without a rate or a size no time is told`(size: Int64?, rate: Double?, text: String) {
+    func `without a rate or a size no time is shown`(size: Int64?, rate: Double?, text: String) {
         let lines = Self.printed(rate: rate) { $0.backlogSize = size }
         #expect(lines[2] == "tap backlog   " + text)
     }
@@ -126,7 +126,7 @@ import Testing
             ])
     }
 
-    @Test func `a master that counts its replicas refuses`() {
+    @Test func `a master with min-replicas-to-write is refused`() {
         let lines = Self.printed { $0.minReplicasToWrite = 2 }
         #expect(
             lines.suffix(5) == [
@@ -145,7 +145,7 @@ import Testing
         #expect(lines.last == Self.passed)
     }
 
-    @Test func `a refused right is told with the command that grants it`() {
+    @Test func `a refused right is shown with the command that grants it`() {
         let lines = Self.printed { $0.refusedCommands = ["PSYNC": "NOPERM no permission"] }
         #expect(
             lines.suffix(4) == [

@@ -7,7 +7,7 @@ import TestSupport
 final class CuttingProxy: Sendable {
     /// A place in the bytes of a connection.
     struct Place: Sendable {
-        /// Sent once before the place.
+        /// Text that Redis sends before the place.
         let mark: String
         /// Bytes between the end of the mark and the place.
         let after: Int
@@ -46,7 +46,7 @@ final class CuttingProxy: Sendable {
     /// Connections that were cut.
     var cuts: Int { state.cuts }
 
-    /// Cuts the first connection on which this place passes from now on.
+    /// Cuts the first connection that reaches this place from now on.
     func cut(at place: Place) { state.arm(place) }
 
     func waitForCut(_ number: Int, within limit: Duration = .seconds(40)) async throws {

@@ -68,8 +68,8 @@ struct TapFallbackTests {
         }
     }
 
-    /// INFO is refused, so the relay does not know where the stream is, and equal messages do not tell where the link
-    /// could take over: it stays beside the subscription.
+    /// INFO is refused, so the relay does not know the offset. The messages are equal, so it cannot find where the link
+    /// would take over: both the link and the subscription stay.
     @Test("a link that begins again remembers the last full sync")
     func linkedAgainTooSoon() async throws {
         try await RedisServer.with(["--repl-diskless-sync-delay", "1000"]) { redis in
@@ -105,7 +105,7 @@ struct TapFallbackTests {
         }
     }
 
-    @Test("an unknown memory needs consent to any, and a master that counts its replicas is refused without CONFIG")
+    @Test("if the memory is unknown, only any is accepted; min-replicas-to-write is detected without CONFIG")
     func checkWithoutRights() async throws {
         func check(_ redis: RedisServer, _ arguments: [String]) async throws -> Finished {
             try await Finished.relay(

@@ -106,7 +106,7 @@ struct TapSentinelTests {
         }
     }
 
-    /// Three sentinels elect a leader as without the tap, which it never promotes.
+    /// Three sentinels elect a leader as they do without the tap. The leader never promotes the tap.
     @Test(arguments: [false, true])
     func `a vote of three sentinels is not disturbed by a tap`(atMaster: Bool) async throws {
         try await Self.with { master, replica in

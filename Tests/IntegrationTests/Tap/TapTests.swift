@@ -24,7 +24,7 @@ struct TapTests {
 
     @Test("its link is killed again and again under load: nothing is missing or recorded twice, as the offset proves")
     func killed() async throws {
-        // Between its own PINGs the offset stands still.
+        // The offset does not change between the server's own PINGs.
         try await RedisServer.with(["--repl-ping-replica-period", "3600"]) { redis in
             try await TemporaryDirectory.with { folder in
                 var traffic = TapTraffic()
@@ -84,7 +84,7 @@ struct TapTests {
         }
         let metrics = try await relay.metrics()
         #expect(metrics["backplane_relay_tap_backlog_bytes"] == size)
-        // What has been written in this test, in a minute at most, fits many times.
+        // The backlog holds many times what this test writes in a minute.
         #expect(0.1...604_800 ~= metrics["backplane_relay_tap_backlog_seconds"] ?? 0)
         #expect(0...offset ~= metrics["backplane_relay_tap_bytes_total"] ?? -1)
     }
@@ -142,8 +142,8 @@ struct TapTests {
                         let filler = RESPArgument.text(String(repeating: "x", count: 4_000))
                         for _ in 0..<10 { try await client.send(["SET", "filler", filler]) }
                         relay.child.signal(SIGCONT)
-                        // Before another id shows it.
-                        try await relay.waitForMetrics("it has told the loss", within: .seconds(40)) {
+                        // Before the next id reveals the loss.
+                        try await relay.waitForMetrics("the loss is reported", within: .seconds(40)) {
                             $0["backplane_relay_tap_losses_total"] == 1
                                 && $0[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 3
                                 && $0["backplane_relay_tap_lost_bytes_total"] ?? 0 > 40_000

@@ -95,7 +95,7 @@ struct TapConsentTests {
         }
     }
 
-    @Test func `a master that counts its replicas is refused`() async throws {
+    @Test func `a master with min-replicas-to-write is refused`() async throws {
         try await RedisServer.with(["--min-replicas-to-write", "1"]) { server in
             let error = try await TapProbe.failure(of: server.configuration)
             #expect(error as? TapError == .refused(endpoint: server.configuration.endpoint, [.minReplicas(1)]))
@@ -106,9 +106,9 @@ struct TapConsentTests {
         }
     }
 
-    /// Its own figure in INFO tells it, too.
+    /// INFO shows it too: min_slaves_good_slaves.
     @Test(.needs(editions: .redis6, .redis7, .valkey9), arguments: RedisEdition.allCases)
-    func `a master that counts its replicas is refused without CONFIG`(edition: RedisEdition) async throws {
+    func `a master with min-replicas-to-write is refused without CONFIG`(edition: RedisEdition) async throws {
         for count in ["0", "1"] {
             try await RedisServer.with(
                 ["--min-replicas-to-write", count, "--rename-command", "CONFIG", ""], edition: edition
@@ -130,8 +130,8 @@ struct TapConsentTests {
         }
     }
 
-    /// Another tap of the same relay: it continues nothing, and its server was restarted.
-    @Test func `another tap must wait as well before another full sync`() async throws {
+    /// A second tap of the same relay has no position to continue from, and the server was restarted.
+    @Test func `a second tap must also wait before another full sync`() async throws {
         try await RedisServer.with(Self.undelayed) { server in
             let lastFullSync = FullSyncTime()
             try await TapProbe.running(server.configuration, lastFullSync: lastFullSync) { _, events in

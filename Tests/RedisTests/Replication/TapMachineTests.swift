@@ -128,7 +128,8 @@ import Testing
             machine.handle(.inactive) == [.failed(.tap(.tooSoon(endpoint: "redis:6379", secondsLeft: 60)))])
     }
 
-    /// The server has forked already: nobody could be asked. Leaving ends the fork, and the stream goes on after it.
+    /// The server has already forked: there was no time to ask for consent. Disconnecting ends the fork, and the next
+    /// connection continues after the sync's offset.
     @Test(arguments: [999, 1_000] as [Int64])
     func `an unexpected full sync without consent is left at once, and no second one follows`(limit: Int64) {
         let limits = TapLimits(fullSyncBytes: limit)

@@ -7,7 +7,8 @@ import Testing
 /// A server that is told to stop waits for its replicas, since Redis 7 for up to 10 s (`shutdown-timeout`), but not for the tap.
 @Suite(.needs(.redisServer), .timeLimit(.minutes(3)))
 struct TapStopTests {
-    /// How much longer it may take with the tap, which leaves after half a second: without that the server waits 10 s.
+    /// How much longer a stop may take with the tap. The tap disconnects after half a second; otherwise the server would
+    /// wait 10 s.
     private static let limit = Duration.seconds(3)
 
     @Test(.needs(editions: .redis6, .redis7, .valkey9), arguments: RedisEdition.allCases)

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Whether a hub's backplane can be read and written, and for how long it could not. No I/O.
+/// Whether a hub's backplane can be read and written, and for how long it could not be read. No I/O.
 struct CoreBackplaneState {
     /// Why it cannot be read; nil if it can.
     private var listening: String? = "not connected to Redis yet"

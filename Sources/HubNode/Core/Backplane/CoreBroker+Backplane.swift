@@ -178,7 +178,7 @@ extension CoreBroker {
             guard !client.isOver else { return }
             guard isHeard else {
                 logger.warning(
-                    "a client is refused: Redis cannot be reached, or refuses the subscription",
+                    "a client was refused: Redis cannot be reached, or refuses the subscription",
                     metadata: ["connection": "\(client.id)"])
                 return close(client, error: errors.closing("The backplane is not reached."), allowReconnect: true)
             }

@@ -6,7 +6,7 @@ import NIOCore
 ///
 /// Only messages of types 1 to 5 are counted, from 1 in each direction.
 ///
-/// Source: `MessageBuffer.cs` of Microsoft.AspNetCore.SignalR.Common.
+/// Source: `common/Shared/MessageBuffer.cs` of ASP.NET Core SignalR.
 struct StatefulReconnect {
     private let limit: Int
     private var unacknowledged: Deque<ByteBuffer> = []
