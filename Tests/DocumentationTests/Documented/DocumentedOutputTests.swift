@@ -168,8 +168,10 @@ struct DocumentedOutputTests {
         }
     }
 
-    /// Shorter runs.
-    private static let figures = [("--seconds 3", "--seconds 0.2"), ("--duration 6s", "--duration 3s")]
+    /// Shorter runs, and a rate that a machine carries beside other tests.
+    private static let figures = [
+        ("--seconds 3", "--seconds 0.2"), ("--expect 8000", "--expect 100"), ("--duration 6s", "--duration 3s"),
+    ]
 
     private func compare(
         _ sample: FencedBlock.Sample, in world: DocumentedWorld, _ folder: String, status: Int32? = nil
