@@ -102,7 +102,7 @@ struct ChannelCounter {
             return tracker.observe(id)
         }
         // If the counter was set back during an outage and has passed the last recorded id, there is no visible gap.
-        // An id in an earlier gap is not late.
+        // An id from an earlier gap is not a late arrival.
         addUnseen(tracker.missing)
         tracker = CounterTracker(lastID: id)
         return .one(.counterReset(from: last, to: id))

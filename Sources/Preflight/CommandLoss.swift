@@ -11,7 +11,7 @@ extension AskedCommand {
         case .ping:
             "the comparison of the counter with what was received after a reconnect, and the duration of a PING; the refusal itself proves that a quiet connection is alive"
         case .info:
-            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that needs PUBSUB CHANNELS, because the number of channels is asked first; with the tap, the amount of memory, so that only the limit any is accepted"
+            "whether Redis restarted (redis_restart as the cause of a gap), its version, the checks of memory, persistence and cluster mode, backplane_relay_replica_*, and everything that needs PUBSUB CHANNELS, because the number of channels is asked first; with the tap, the amount of memory: only the limit any is then accepted"
         case .role:
             "nothing while INFO is answered, which contains the role too; without both backplane_relay_redis_is_master, and a manual failover goes unnoticed"
         case .pubsubNumSub:

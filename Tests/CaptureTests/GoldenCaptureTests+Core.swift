@@ -33,7 +33,7 @@ extension GoldenCaptureTests {
         try writer.close(now)
     }
 
-    /// The numbers of a hub's messages continue in the next segment.
+    /// The message numbers of a hub continue in the next segment.
     @Test func coreAndEventKey() throws {
         let setting = try Self.shapes()[0]
         var writer = try writer("core-mixed", backplanes: [.signalR2(key: "chat"), .core(setting.hub)])

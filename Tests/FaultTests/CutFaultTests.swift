@@ -124,7 +124,7 @@ struct CutFaultTests {
                                 mark: "INCR\r\n$\(Scene.channel.count)\r\n\(Scene.channel)\r\n", after: distance))
                         try await proxy.waitForCut(index + 1)
                         try await relay.waitForMetric(Self.syncs("partial"), atLeast: before + index + 1)
-                        // Only for speed: the tap pauses longer and longer after links that lasted less than 250 ms.
+                        // Only for speed: the tap backs off after links that lasted less than 250 ms.
                         try await Task.sleep(for: .milliseconds(300))
                     }
                     #expect(try await relay.metric("backplane_relay_tap_losses_total") == 0)

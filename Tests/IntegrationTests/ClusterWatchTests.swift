@@ -119,7 +119,7 @@ struct ClusterWatchTests {
     }
 
     /// A master without slots has subscribers like any other node.
-    @Test("--check-only shows what is summed, `channels` lists those of all nodes, what publishes refuses a cluster")
+    @Test("--check-only shows what is summed, `channels` spans all nodes, and commands that publish refuse a cluster")
     func asked() async throws {
         try await RedisCluster.with(2, slotless: 1) { cluster in
             let owner = try await cluster.owner(of: "chat")

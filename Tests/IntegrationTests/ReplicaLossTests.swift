@@ -23,7 +23,7 @@ struct ReplicaLossTests {
     }
 
     /// Also without a login at the master: the counter is read at the replica.
-    @Test("what is published meanwhile is reported before the next envelope", arguments: [true, false])
+    @Test("what was published meanwhile is reported as missing before the next envelope", arguments: [true, false])
     func toldAtOnce(mayAskMaster: Bool) async throws {
         try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { master in
             try await RedisServer.with(["--replicaof", master.host, "\(master.port)"]) { replica in

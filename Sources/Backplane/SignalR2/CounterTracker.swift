@@ -137,7 +137,7 @@ package struct CounterTracker: Sendable {
         }
     }
 
-    /// The subscription began again, so missing ids will not arrive late: an id from a gap is now a counter reset.
+    /// The subscription was restarted, so missing ids can no longer arrive: an id from a gap is a counter reset.
     package mutating func closeGaps() {
         current.closeGaps()
         for index in others.indices { others[index].tracker.closeGaps() }

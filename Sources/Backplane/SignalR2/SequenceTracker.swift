@@ -118,7 +118,7 @@ package struct SequenceTracker: Sendable {
         return true
     }
 
-    /// Ids that are missing now will not arrive late.
+    /// Ids that are missing now can no longer arrive.
     mutating func closeGaps() { openGaps.removeAll(keepingCapacity: true) }
 
     /// The missing part of a gap was never assigned.

@@ -17,8 +17,8 @@ enum RedisProbe {
         if let server, let objection = redis.objection(to: server, at: client.endpoint) { throw objection }
     }
 
-    /// Runs `body`, and ends it if the server stops answering: the steps of a check would wait minutes for their
-    /// timeouts.
+    /// Runs `body`, and cancels it if the server stops answering: otherwise the steps of a check would wait minutes for
+    /// their timeouts.
     ///
     /// - Parameters:
     ///   - channel: its counter is read meanwhile.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The other nodes of the connected node's cluster: queries them too, over one connection each, which stays open.
 actor ClusterMembers: CommandRouter {
-    /// With more other nodes than this, none is queried.
+    /// If there are more other nodes than this, none is queried.
     static let limit = 32
     /// How long the list of the cluster's nodes is used before it is read again.
     private static let nodesLast = Duration.seconds(5)

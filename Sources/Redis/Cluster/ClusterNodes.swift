@@ -6,7 +6,7 @@ package struct ClusterNode: Sendable, Equatable {
     package var place: RedisEndpoint
     /// False for a replica.
     package var isMaster: Bool
-    /// False once the others have agreed that it has failed. It is not queried then.
+    /// False once the other nodes agree that it has failed. It is then not queried.
     package var isUp: Bool
 
     /// - Parameters: as the properties of the same names.

@@ -66,7 +66,7 @@ enum ClusterQuestion: Equatable {
         return .array(names)
     }
 
-    /// The sum: PUBSUB CHANNELS blocks each node for its own channels only, but the answer lists those of all nodes.
+    /// The sum: PUBSUB CHANNELS blocks each node only for its own channels, but the reply lists those of all nodes.
     private static func count(_ own: RESPValue, _ others: [RESPValue]) -> RESPValue? {
         func channels(_ text: String) -> Int? { InfoFields(text)["pubsub_channels"].flatMap { Int($0) } }
         guard let text = own.text, var total = channels(text) else { return own }

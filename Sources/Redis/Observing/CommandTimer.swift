@@ -19,7 +19,7 @@ struct CommandTimer {
         self.observer = observer
     }
 
-    /// Commands are sent. Each must have a reply.
+    /// Called when commands are sent. Each must have a reply.
     mutating func sent(_ commands: [[RESPArgument]], at now: NIODeadline = .now()) {
         guard observer != nil else { return }
         for arguments in commands {

@@ -168,7 +168,7 @@ struct DocumentedOutputTests {
         }
     }
 
-    /// Shorter runs, and a rate that a machine carries beside other tests.
+    /// Shorter runs, and a rate that a machine can sustain while other tests run.
     private static let figures = [
         ("--seconds 3", "--seconds 0.2"), ("--expect 8000", "--expect 100"), ("--duration 6s", "--duration 3s"),
     ]
