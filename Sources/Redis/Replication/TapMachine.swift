@@ -1,5 +1,5 @@
 /// The state machine of one connection of a ``ReplicationTap``: maps events to actions. No I/O, no clock.
-struct TapMachine: ~Copyable {
+struct TapMachine {
     /// What the connection is for.
     struct Request {
         /// Where to continue, if anywhere.
