@@ -11,8 +11,9 @@ let house: [SwiftSetting] = [
 // What no envelope passes, and HubNode does not need: smaller, and built faster.
 let cold = house + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
-// What runs once, or waits most of the time: optimizing it would take twice its build time.
-let seldom = house + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+// What runs once, or waits most of the time: as small without the passes over SIL, which take half of the build time.
+let seldom =
+    house + [.unsafeFlags(["-Osize", "-Xfrontend", "-disable-sil-perf-optzns"], .when(configuration: .release))]
 
 // Packed relocations, 2.3 MB of the binary less, are read by the loader of glibc 2.36 and later.
 let packsRelocations = (__GLIBC__, __GLIBC_MINOR__) >= (2, 36)
@@ -91,6 +92,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
+        .target(name: "MessageLines", dependencies: ["Backplane", "Capture", "Time"], swiftSettings: cold),
         .target(
             name: "Preflight",
             dependencies: [
@@ -197,7 +199,7 @@ let package = Package(
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: cold),
+            swiftSettings: seldom),
         .target(
             name: "Loopback",
             dependencies: [
@@ -243,13 +245,13 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            swiftSettings: cold),
+            swiftSettings: seldom),
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
-                "HTTPGuard", "HubNode", "JSON", "LivePage", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay",
-                "SignalRClient", "Time",
+                "HTTPGuard", "HubNode", "JSON", "LivePage", "Loopback", "MCAP", "MessageLines", "Preflight", "Redis",
+                "Relay", "Replay", "SignalRClient", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -258,7 +260,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: cold,
+            swiftSettings: seldom,
             // A tenth of the binary: nothing is exported, equal functions are there once. LLVM's linker comes with Swift.
             linkerSettings: [
                 .unsafeFlags(
@@ -316,6 +318,9 @@ let package = Package(
         .testTarget(
             name: "CaptureTests", dependencies: ["Backplane", "Capture", "JSON", "MCAP", "TestSupport", "Time"],
             exclude: ["Golden"],
+            swiftSettings: house),
+        .testTarget(
+            name: "MessageLinesTests", dependencies: ["Backplane", "Capture", "MessageLines", "Time"],
             swiftSettings: house),
         .testTarget(
             name: "RelayTests",

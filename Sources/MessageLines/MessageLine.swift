@@ -1,25 +1,28 @@
-import ArgumentParser
-import Backplane
-import Capture
+package import Backplane
+package import Capture
 import Time
 
-/// Formats one line per message.
-struct MessageLine {
-    private(set) var style: LineStyle
+/// Formats one line per message, in columns, for people: what `cat` and `tail` print.
+package struct MessageLine {
+    package private(set) var style: LineStyle
     private var columns = LineColumns()
     /// The offset of local time is cached for a quarter of an hour: no zone changes within one.
     private var zone: (quarter: UInt64, offset: Int)?
 
-    init(_ style: LineStyle) {
+    package init(_ style: LineStyle) {
         self.style = style
     }
 
     /// The terminal was resized.
-    mutating func fit(to width: Int) {
+    ///
+    /// - Parameter width: columns of a line; no effect if lines are unlimited.
+    package mutating func fit(to width: Int) {
         if style.width != nil { style.width = width }
     }
 
-    mutating func append(_ envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
+    /// Appends the lines of an envelope, in UTF-8 and each with a line break: one per message, one that gives the reason if
+    /// it cannot be decoded.
+    package mutating func append(_ envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
         let start = buffer.count
         do throws(EnvelopeFault) {
             var view = try EnvelopeView(envelope.payload, envelope.form)
@@ -52,7 +55,7 @@ struct MessageLine {
     ) {
         let (address, call): (String, String) =
             switch message.wire {
-            case .signalR2(let view): (Self.printable(view.key), what(view))
+            case .signalR2(let view): (PrintableText.line(view.key), what(view))
             case .core(let view): (CoreLine(style).address(view), CoreLine(style).text(view, message))
             }
         append(
@@ -95,12 +98,12 @@ struct MessageLine {
         switch message.kind {
         case .command:
             guard let command = try? Command(decoding: message.value) else { return other(message) }
-            return command.type.label + (command.value.map { " " + Self.printable(Array($0.utf8)) } ?? "")
+            return command.type.label + (command.value.map { " " + PrintableText.line(Array($0.utf8)) } ?? "")
         case .ack:
             return message.kind.label
         default:
             guard let invocation = HubInvocation(scanning: message.value) else { return other(message) }
-            let name = Self.printable(Array("\(invocation.hubName).\(invocation.methodName)".utf8))
+            let name = PrintableText.line(Array("\(invocation.hubName).\(invocation.methodName)".utf8))
             guard style.showsValues else { return "\(name)(\(invocation.argumentCount))" }
             return "\(name)(\(value(invocation.arguments.dropFirst().dropLast())))"
         }
@@ -114,12 +117,7 @@ struct MessageLine {
     /// As written in the message, on one line, limited to what can be displayed.
     private func value(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
         let seen = style.width.map { bytes.prefix(4 * $0) } ?? bytes
-        return Self.printable(seen.map { $0 == 0x0A || $0 == 0x0D || $0 == 0x09 ? 0x20 : $0 })
-    }
-
-    /// Names come from the wire: control characters are replaced.
-    static func printable(_ bytes: some Sequence<UInt8>) -> String {
-        PrintableText.line(bytes)
+        return PrintableText.line(seen.map { $0 == 0x0A || $0 == 0x0D || $0 == 0x09 ? 0x20 : $0 })
     }
 
     private enum Colour: Int {
@@ -148,7 +146,7 @@ struct CoreLine {
             let server = CoreServerName(view.name.name)
         else { return printable(view.channelEnd) }
         let infix = view.channelEnd.dropLast(view.name.name.count)
-        return MessageLine.printable(Array(infix) + Array("\(server.machine)_\(server.guid.prefix(8))…".utf8))
+        return PrintableText.line(Array(infix) + Array("\(server.machine)_\(server.guid.prefix(8))…".utf8))
     }
 
     /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`, `ChatHub ping 7
@@ -174,17 +172,17 @@ struct CoreLine {
         guard let call = message.call else {
             // Frames of unknown protocols only, or none.
             let what = view.message?.type?.label ?? invocation.protocols.joined(separator: ", ")
-            return "\(hub) (\(MessageLine.printable(what.utf8)))"
+            return "\(hub) (\(PrintableText.line(what.utf8)))"
         }
         let arguments =
             style.showsValues ? value(call.arguments.lineJSON.dropFirst().dropLast()) : "\(call.argumentCount)"
         let asks = invocation.asksForResult ? " asks for a result" : ""
-        return "\(hub).\(MessageLine.printable(call.method.text.utf8))(\(arguments))\(asks)"
+        return "\(hub).\(PrintableText.line(call.method.text.utf8))(\(arguments))\(asks)"
     }
 
     private func result(_ view: CoreEnvelopeView) -> String {
         guard let message = view.message else { return " result" }
-        let id = message.invocationID.map { " " + MessageLine.printable($0.text.utf8) } ?? ""
+        let id = message.invocationID.map { " " + PrintableText.line($0.text.utf8) } ?? ""
         if message.error != nil {
             guard style.showsValues, let error = message.error else { return " error\(id)" }
             return " error\(id) \(value(ArraySlice(error.text.utf8)))"
@@ -196,15 +194,16 @@ struct CoreLine {
     /// On one line, limited to what can be displayed.
     private func value(_ json: ArraySlice<UInt8>) -> String {
         let seen = style.width.map { json.prefix(4 * $0) } ?? json
-        return MessageLine.printable(seen.map { $0 < 0x20 ? 0x20 : $0 })
+        return PrintableText.line(seen.map { $0 < 0x20 ? 0x20 : $0 })
     }
 
-    private func printable(_ bytes: UnsafeRawBufferPointer) -> String { MessageLine.printable(bytes) }
+    private func printable(_ bytes: UnsafeRawBufferPointer) -> String { PrintableText.line(bytes) }
 }
 
 /// How to show messages, one per line.
-struct LineStyle: Sendable {
-    enum Clock: Sendable {
+package struct LineStyle: Sendable {
+    /// How to write times.
+    package enum Clock: Sendable {
         /// RFC 3339 in UTC with nanoseconds, for programs.
         case exact
         /// `2026-11-29 07:00:12.123Z`
@@ -213,38 +212,19 @@ struct LineStyle: Sendable {
         case local
     }
 
-    var isColoured = false
-    var clock = Clock.exact
+    /// With ANSI escape sequences.
+    package var isColoured: Bool
+    package var clock: Clock
     /// Maximum line length in columns; nil for unlimited.
-    var width: Int?
-    var showsValues = false
+    package var width: Int?
+    /// With the arguments of calls.
+    package var showsValues: Bool
 
-    /// Local time and colours on a terminal.
-    ///
-    /// - Parameter margin: columns reserved for something else.
-    static func ofStandardOutput(utc: Bool = false, showsValues: Bool = false, margin: Int = 0) -> LineStyle {
-        guard StandardOutput.isTerminal else { return LineStyle(showsValues: showsValues) }
-        return LineStyle(
-            isColoured: true, clock: utc ? .utc : .local, width: max(1, StandardOutput.width - margin),
-            showsValues: showsValues)
-    }
-}
-
-/// How `cat` and `tail` show messages.
-struct LineOptions: ParsableArguments {
-    @Flag(help: "Show times in UTC on a terminal too. In pipes and in JSON they always are in UTC.")
-    var utc = false
-
-    @Flag(help: "Show the arguments of calls on the same line; on a terminal cut to its width.")
-    var values = false
-
-    /// For the current standard output.
-    var style: LineStyle { .ofStandardOutput(utc: utc, showsValues: values) }
-
-    /// - Throws: `ValidationError` if `json` makes an option useless.
-    func validate(json: Bool) throws {
-        guard json else { return }
-        if values { throw ValidationError("--values: --json always contains all values; leave one of the two out") }
-        if utc { throw ValidationError("--utc: times in --json are always in UTC; leave one of the two out") }
+    /// As programs read lines, unless said otherwise: plain, whole, with exact times and without values.
+    package init(isColoured: Bool = false, clock: Clock = .exact, width: Int? = nil, showsValues: Bool = false) {
+        self.isColoured = isColoured
+        self.clock = clock
+        self.width = width
+        self.showsValues = showsValues
     }
 }

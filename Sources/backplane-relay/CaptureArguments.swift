@@ -58,7 +58,7 @@ extension CaptureReadReport {
     func reportForeign() {
         let count = foreignTopics.values.reduce(otherForeign, +)
         guard count > 0 else { return }
-        let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(MessageLine.printable($0.utf8))'" }
+        let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(PrintableText.line($0.utf8))'" }
         let more = foreignTopics.count > topics.count || otherForeign > 0 ? ", ..." : ""
         StandardError.print(
             "\(Format.count(count, "message")) of other programs skipped: "
@@ -77,7 +77,7 @@ extension OrdinalNameMap<RecordingDoubt> {
     /// Lines for people, by channel.
     var lines: [String] {
         sorted { OrdinalName($0.key) < OrdinalName($1.key) }.map { channel, doubt in
-            "channel \(MessageLine.printable(channel.utf8)): \(doubt.text)"
+            "channel \(PrintableText.line(channel.utf8)): \(doubt.text)"
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import MessageLines
 import Time
 
 #if canImport(Glibc)

@@ -146,7 +146,7 @@ struct ChannelList {
         }
         for channel in channels {
             guard let command = Self.attach(channel) else { continue }
-            lines += ["", "\(MessageLine.printable(channel.name.utf8)): \(summary(channel))", "  " + command]
+            lines += ["", "\(PrintableText.line(channel.name.utf8)): \(summary(channel))", "  " + command]
         }
         return lines + linesOfAllHubs
     }
@@ -169,10 +169,10 @@ struct ChannelList {
         let named = hub.machines.prefix(5).joined(separator: ", ") + (hub.machines.count > 5 ? ", ..." : "")
         let details = [named, hub.versions ?? ""].filter { !$0.isEmpty }.joined(separator: "; ")
         return [
-            "hub \(MessageLine.printable(hub.hub.type.utf8)) of ASP.NET Core",
+            "hub \(PrintableText.line(hub.hub.type.utf8)) of ASP.NET Core",
             hub.hub.prefix.isEmpty
-                ? "no channel prefix" : "channel prefix '\(MessageLine.printable(hub.hub.prefix.utf8))'",
-            Format.count(hub.nodes, "node") + (details.isEmpty ? "" : " (\(MessageLine.printable(details.utf8)))"),
+                ? "no channel prefix" : "channel prefix '\(PrintableText.line(hub.hub.prefix.utf8))'",
+            Format.count(hub.nodes, "node") + (details.isEmpty ? "" : " (\(PrintableText.line(details.utf8)))"),
             Format.count(hub.counts[.connection] ?? 0, "connection"),
             Format.count(hub.counts[.group] ?? 0, "group"), Format.count(hub.counts[.user] ?? 0, "user"),
         ].joined(separator: ", ")
@@ -195,7 +195,7 @@ struct ChannelList {
             }
         let elsewhere = channel.database.map { $0 == database ? "" : "counter in database \($0)" } ?? ""
         return [
-            MessageLine.printable(channel.name.utf8), what, channel.subscribers.map { Format.count($0) } ?? "unknown",
+            PrintableText.line(channel.name.utf8), what, channel.subscribers.map { Format.count($0) } ?? "unknown",
             channel.lastID.map { Format.count($0) } ?? "-", Format.count(channel.channels), elsewhere,
         ]
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backplane
 import Capture
 import FoundationEssentials
 
@@ -82,7 +83,7 @@ struct InfoTable {
             lines.append(
                 row(
                     "other",
-                    "\(Format.count(count, "message")) of another program on '\(MessageLine.printable(topic.utf8))'"))
+                    "\(Format.count(count, "message")) of another program on '\(PrintableText.line(topic.utf8))'"))
         }
         if let text = summary.replication?.text { lines.append(row("replication", text)) }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events.named))) }
@@ -105,7 +106,7 @@ struct InfoTable {
         let what = "\(summary.recordings.count), in parallel; envelopes that several of them have count once"
         return [row("recordings", what)]
             + summary.recordings.map { recording in
-                let host = recording.host.map { "by \(MessageLine.printable($0.utf8)), " } ?? ""
+                let host = recording.host.map { "by \(PrintableText.line($0.utf8)), " } ?? ""
                 let segments = Format.count(recording.segments, "segment")
                 return row("", "\(host)\(segments), \(Format.count(recording.envelopes, "envelope"))")
             }
@@ -129,9 +130,9 @@ struct InfoTable {
     private func channelLines(_ channel: CaptureSummary.Channel) -> [String] {
         let core = channel.core.map { core in
             core.prefix.isEmpty
-                ? " (ASP.NET Core)" : " (ASP.NET Core, prefix \(MessageLine.printable(core.prefix.utf8)))"
+                ? " (ASP.NET Core)" : " (ASP.NET Core, prefix \(PrintableText.line(core.prefix.utf8)))"
         }
-        var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8) + (core ?? ""))]
+        var lines = ["", row("channel", PrintableText.line(channel.channel.utf8) + (core ?? ""))]
         let mean = channel.envelopes > 0 ? channel.bytes / channel.envelopes : 0
         lines.append(
             row(
@@ -167,7 +168,7 @@ struct InfoTable {
             lines.append(
                 row(
                     "",
-                    "\(Format.count(count, "envelope")) \(verb) \(MessageLine.printable(name.utf8)), which other envelopes contain: nodes disconnect clients that need it"
+                    "\(Format.count(count, "envelope")) \(verb) \(PrintableText.line(name.utf8)), which other envelopes contain: nodes disconnect clients that need it"
                 ))
         }
         if core.groupCommands > 0 || core.acksWithoutCommand > 0 {

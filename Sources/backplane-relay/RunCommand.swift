@@ -261,6 +261,6 @@ struct StatusLine {
         for (index, time) in channel.times.enumerated() {
             sentence.replace("{\(index)}", with: LocalTime.clock(at: time))
         }
-        return MessageLine.printable("\(channel.name)  \(sentence)".utf8)
+        return PrintableText.line("\(channel.name)  \(sentence)".utf8)
     }
 }

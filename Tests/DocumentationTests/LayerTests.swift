@@ -7,8 +7,8 @@ import Testing
     /// `Replay` and `Export` need nothing of it.
     private static let modules = [
         "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "JSON", "Time", "Cryptography",
-        "Prometheus", "HTTPGuard", "MCAP", "Backplane", "TLS", "Redis", "Capture", "Preflight", "Relay", "LivePage",
-        "Forward", "Replay", "Export", "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench",
+        "Prometheus", "HTTPGuard", "MCAP", "Backplane", "TLS", "Redis", "Capture", "MessageLines", "Preflight", "Relay",
+        "LivePage", "Forward", "Replay", "Export", "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench",
         "backplane-relay",
     ]
     /// Modules that must not do I/O, so they import only the modules named here.

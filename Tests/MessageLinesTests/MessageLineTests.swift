@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import Time
 
-@testable import backplane_relay
+@testable import MessageLines
 
 /// The lines of `cat` and `tail`, and local times. Serialized: the time zone is shared by the process.
 @Suite(.serialized) struct MessageLineTests {

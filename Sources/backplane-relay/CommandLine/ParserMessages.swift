@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backplane
 import Preflight
 import Redis
 import Relay
@@ -181,6 +182,6 @@ enum Suggestion {
 
     /// The typed word without control characters; hidden if it could be an address with a password.
     private static func printable(_ text: String) -> String {
-        text.contains { "=@,;:".contains($0) } ? "..." : MessageLine.printable(text.utf8)
+        text.contains { "=@,;:".contains($0) } ? "..." : PrintableText.line(text.utf8)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Backplane
 import Capture
 import JSON
+import MessageLines
 import Time
 
 #if canImport(Glibc)

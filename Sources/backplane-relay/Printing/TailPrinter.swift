@@ -1,6 +1,7 @@
 import Backplane
 import Capture
 import Logging
+import MessageLines
 import Relay
 import Time
 

@@ -58,10 +58,10 @@ struct ForecastTable {
             lines.append(
                 row(
                     "hub",
-                    "\(MessageLine.printable(captured.utf8)) -> \(MessageLine.printable(route.target.topic.utf8)): \(Format.count(route.envelopes, "envelope")), no ids (ASP.NET Core); \(listeners)"
+                    "\(PrintableText.line(captured.utf8)) -> \(PrintableText.line(route.target.topic.utf8)): \(Format.count(route.envelopes, "envelope")), no ids (ASP.NET Core); \(listeners)"
                 ))
             let protocols = route.protocols.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-                .map { "\(MessageLine.printable($0.key.utf8)) \(Format.count($0.value))" }
+                .map { "\(PrintableText.line($0.key.utf8)) \(Format.count($0.value))" }
             if !protocols.isEmpty { lines.append(row("", "protocols: \(protocols.joined(separator: ", "))")) }
         }
         if !forecast.core.leftOut.isEmpty {
@@ -115,7 +115,7 @@ struct ForecastTable {
         for (captured, route) in forecast.core.routes.sorted(by: { $0.key < $1.key }) {
             for (name, count) in route.lackingProtocol.sorted(by: { $0.key < $1.key }) {
                 warnings.append(
-                    "\(Format.count(count, "envelope")) of '\(MessageLine.printable(captured.utf8))' \(count == 1 ? "lacks" : "lack") a frame of \(MessageLine.printable(name.utf8)), which other envelopes contain: nodes disconnect recipients that use that protocol; --protocols adds frames"
+                    "\(Format.count(count, "envelope")) of '\(PrintableText.line(captured.utf8))' \(count == 1 ? "lacks" : "lack") a frame of \(PrintableText.line(name.utf8)), which other envelopes contain: nodes disconnect recipients that use that protocol; --protocols adds frames"
                 )
             }
         }
