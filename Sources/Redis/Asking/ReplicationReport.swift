@@ -1,19 +1,5 @@
 /// What a server says about its replication: `INFO replication`.
 package struct ReplicationReport: Equatable, Sendable {
-    /// The part of the stream that a server keeps for its own replicas.
-    package struct Backlog: Equatable, Sendable {
-        /// Offset of its first byte.
-        package var start: Int64
-        /// True if it has its full size: then it moves on with the stream.
-        package var isFull: Bool
-
-        /// - Parameters: as the properties of the same names.
-        package init(start: Int64, isFull: Bool) {
-            self.start = start
-            self.isFull = isFull
-        }
-    }
-
     /// False for a master.
     package var isReplica: Bool
     /// `host:port` of a replica's master; nil if unknown.
@@ -29,7 +15,7 @@ package struct ReplicationReport: Equatable, Sendable {
     /// The last byte of the stream that a replica has processed, or a master has written; 0 if unknown.
     package var offset: Int64
     /// nil without one: a master that never had a replica.
-    package var backlog: Backlog?
+    package var backlog: ReplicationBacklog?
     /// Bytes that the backlog may hold, as configured; nil if unknown.
     package var backlogBytes: Int64?
     /// Seconds since a replica received something of its master, which sends a PING every 10 s; nil without a link.
@@ -67,12 +53,37 @@ package struct ReplicationReport: Equatable, Sendable {
         previousHistory = fields["master_replid2"].flatMap { $0.allSatisfy { $0 == "0" } ? nil : $0 }
         offset = (isReplica ? number("slave_repl_offset") : nil) ?? number("master_repl_offset") ?? 0
         backlogBytes = number("repl_backlog_size")
-        if number("repl_backlog_active") == 1, let start = number("repl_backlog_first_byte_offset"),
-            let count = number("repl_backlog_histlen"), let size = backlogBytes
-        {
-            backlog = Backlog(start: start, isFull: count >= size)
-        }
+        backlog = ReplicationBacklog(fields)
         silence = number("master_last_io_seconds_ago").flatMap { $0 < 0 ? nil : Int($0) }
+    }
+}
+
+/// The part of the replication stream that a server keeps, for replicas that return.
+package struct ReplicationBacklog: Equatable, Sendable {
+    /// Offset of its first byte.
+    package var start: Int64
+    /// Bytes in it.
+    package var count: Int64
+    /// Bytes that fit: `repl-backlog-size`.
+    package var size: Int64
+
+    /// True if it has its full size: then it moves on with the stream.
+    package var isFull: Bool { count >= size }
+
+    /// - Parameters: as the properties of the same names.
+    package init(start: Int64, count: Int64, size: Int64) {
+        self.start = start
+        self.count = count
+        self.size = size
+    }
+
+    /// - Returns: nil if the server keeps none, or does not say all of it.
+    init?(_ fields: InfoFields) {
+        func number(_ name: String) -> Int64? { fields[name].flatMap { Int64($0) } }
+        guard number("repl_backlog_active") == 1, let start = number("repl_backlog_first_byte_offset"),
+            let count = number("repl_backlog_histlen"), let size = number("repl_backlog_size")
+        else { return nil }
+        self.init(start: start, count: count, size: size)
     }
 }
 

@@ -88,11 +88,7 @@ extension TapFacts {
         previousHistory = fields["master_replid2"].flatMap { $0.allSatisfy { $0 == "0" } ? nil : $0 }
         previousHistoryEnd = number("second_repl_offset").flatMap { $0 > 0 ? $0 : nil }
         offset = number("master_repl_offset")
-        if number("repl_backlog_active") == 1, let start = number("repl_backlog_first_byte_offset"),
-            let count = number("repl_backlog_histlen"), let size = number("repl_backlog_size")
-        {
-            backlog = Backlog(start: start, count: count, size: size)
-        }
+        backlog = ReplicationBacklog(fields)
         backlogSize = number("repl_backlog_size")
         replicas = number("connected_slaves").map { Int($0) }
         countsGoodReplicas = fields["min_slaves_good_slaves"] != nil

@@ -1,22 +1,5 @@
 /// What a server says about itself that matters to a ``ReplicationTap``; nil for what is unknown.
 package struct TapFacts: Sendable, Equatable {
-    /// The part of the stream that a server keeps.
-    package struct Backlog: Sendable, Equatable {
-        /// Offset of its first byte.
-        package var start: Int64
-        /// Bytes in it.
-        package var count: Int64
-        /// Bytes that fit: `repl-backlog-size`.
-        package var size: Int64
-
-        /// - Parameters: as the properties of the same names.
-        package init(start: Int64, count: Int64, size: Int64) {
-            self.start = start
-            self.count = count
-            self.size = size
-        }
-    }
-
     /// `host:port`.
     package var endpoint: String
     /// Its INFO; nil if not permitted.
@@ -38,7 +21,7 @@ package struct TapFacts: Sendable, Equatable {
     /// `master_repl_offset`; a replica's is the same as its master's at the same place of the stream.
     package var offset: Int64?
     /// nil without one: a master that never had a replica.
-    package var backlog: Backlog?
+    package var backlog: ReplicationBacklog?
     /// `repl-backlog-size`, also without a backlog.
     package var backlogSize: Int64?
     /// `connected_slaves`.

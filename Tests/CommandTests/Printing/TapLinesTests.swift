@@ -94,7 +94,7 @@ import Testing
         let lines = Self.printed {
             $0.history = String(repeating: "a", count: 40)
             $0.offset = 5_000
-            $0.backlog = TapFacts.Backlog(start: 1, count: 5_000, size: 1 << 20)
+            $0.backlog = ReplicationBacklog(start: 1, count: 5_000, size: 1 << 20)
         }
         #expect(
             lines == [

@@ -62,7 +62,7 @@ import Testing
         #expect(facts.isCluster == false)
         #expect(facts.end == ReplicationPosition(history: "aaaa", offset: 99))
         #expect((facts.previousHistory, facts.previousHistoryEnd) == ("bbbb", 41))
-        #expect(facts.backlog == TapFacts.Backlog(start: 50, count: 50, size: 1_000))
+        #expect(facts.backlog == ReplicationBacklog(start: 50, count: 50, size: 1_000))
         #expect(facts.memoryBytes == 1_048_576)
         #expect(facts.forkMicroseconds == nil)
         #expect((facts.isDiskless, facts.syncDelaySeconds, facts.pingPeriodSeconds) == (true, 5, 10))

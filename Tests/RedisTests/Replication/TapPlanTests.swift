@@ -14,7 +14,7 @@ import Testing
         facts.answersReplication = true
         facts.history = history
         facts.offset = 5_000
-        facts.backlog = TapFacts.Backlog(start: 4_001, count: 1_000, size: 1_000)
+        facts.backlog = ReplicationBacklog(start: 4_001, count: 1_000, size: 1_000)
         facts.memoryBytes = 1 << 20
         facts.isDiskless = true
         facts.syncDelaySeconds = 5
