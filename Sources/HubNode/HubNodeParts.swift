@@ -49,14 +49,15 @@ struct HubNodeParts: Sendable {
             let bus = plan.settings.backplane.map {
                 CoreBus(
                     redis: configuration.redis, settings: $0, machine: HubMachine.name, limits: configuration.limits,
-                    eventLoopGroup: group, executor: executor, logger: logger)
+                    acknowledgementTime: timing.acknowledgement, metrics: metrics, eventLoopGroup: group,
+                    executor: executor, logger: logger)
             }
             return CoreHubs.Served(
                 route: CoreRoute(path: plan.path),
                 broker: CoreBroker(
                     settings: plan.settings, hub: plan.hub, dispatcher: dispatcher, limits: configuration.limits,
                     metrics: metrics, signalR2: configuration.joinsSignalR2 ? publisher : nil, bus: bus,
-                    acknowledgementTime: timing.acknowledgement, executor: executor, logger: logger))
+                    executor: executor, logger: logger))
         }
         core = CoreHubs(served, metrics: metrics)
     }

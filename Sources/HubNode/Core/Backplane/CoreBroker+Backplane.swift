@@ -8,12 +8,8 @@ import Redis
 extension CoreBroker {
     func handle(_ event: CoreBusEvent) {
         switch event {
-        case .subscribed:
-            let now = NIODeadline.now()
-            if let length = backplane.subscribed(at: now) { noteGap(length, at: now) }
-        case .unsubscribed(let reason): backplane.unsubscribed(reason: reason, at: .now())
-        case .canPublish: backplane.canPublish()
-        case .cannotPublish(let reason): backplane.cannotPublish(reason: reason)
+        case .subscribed(let gap): if let gap { noteGap(gap, at: .now()) }
+        case .unsubscribed, .canPublish, .cannotPublish: break
         case .oversized(let bytes):
             metrics.oversizedEnvelopes.increment()
             logger.error(
@@ -29,7 +25,7 @@ extension CoreBroker {
     }
 
     /// Why the backplane cannot be read or written now; nil if it can, or if there is no backplane.
-    var outage: String? { bus == nil ? nil : backplane.outage }
+    var outage: String? { bus?.assumeIsolated { $0.outage } }
 
     private func heard(_ bytes: UnsafeRawBufferPointer, _ burst: inout CoreBurst?) {
         guard let bus else { return }
@@ -44,7 +40,7 @@ extension CoreBroker {
             switch payload {
             case .invocation: break
             case .groupCommand(let command): execute(command, bus)
-            case .ack(let id): groupCommands.acknowledged(id)
+            case .ack(let id): bus.assumeIsolated { $0.acknowledged(id) }
             case .completion(let completion): resolve(completion)
             }
         } catch {
@@ -88,7 +84,7 @@ extension CoreBroker {
         }
         Task {
             try? await change(action == .add ? .add : .remove, command.group, of: client)
-            await tell(CorePayload.ack(id: command.id), to: bus.hub.channel(.ack, Array(command.server.utf8)))
+            await bus.tell(.ack(id: command.id), to: bus.hub.channel(.ack, Array(command.server.utf8)))
         }
     }
 
@@ -114,54 +110,11 @@ extension CoreBroker {
         }
         let frame = CoreServerMessage.completion(id: id, completion).encoded(format)
         Task {
-            await tell(
-                CorePayload.completion(CoreCompletion(protocolName: format.name, frame: frame)),
+            await bus.tell(
+                .completion(CoreCompletion(protocolName: format.name, frame: frame)),
                 to: Array((bus.hub.prefix + channel).utf8))
         }
         return true
-    }
-
-    /// Publishes without a caller that waits for the outcome.
-    private func tell(_ payload: CorePayload, to channel: [UInt8]) async {
-        do {
-            _ = try await publish(payload, to: channel)
-        } catch {
-            logger.warning("could not publish", metadata: ["cause": "\(error)"])
-        }
-    }
-
-    // MARK: - Publishing
-
-    func publish(_ payload: CorePayload, to channel: [UInt8]) async throws -> Int {
-        guard let bus else { return 0 }
-        do {
-            let receivers = try await bus.publish(payload.encoded(), to: channel)
-            metrics.published.increment()
-            return receivers
-        } catch {
-            metrics.publishErrors.increment()
-            throw error
-        }
-    }
-
-    /// Asks the owner of the connection to change its groups, and waits for the ack.
-    func command(_ change: GroupChange, _ group: String, connectionID: String, _ bus: CoreBus) async throws {
-        let command = groupCommands.make(change, group, connectionID: connectionID, server: bus.server)
-        let isDone = await withCheckedContinuation { continuation in
-            groupCommands.wait(for: command, since: .now(), continuation)
-            Task {
-                do {
-                    _ = try await publish(.groupCommand(command), to: bus.hub.channel(.groupCommand, []))
-                } catch {
-                    logger.warning("a group command could not be published", metadata: ["cause": "\(error)"])
-                    groupCommands.giveUp(command)
-                }
-            }
-        }
-        guard isDone else {
-            metrics.missingAcknowledgements.increment()
-            throw CallFailure.unacknowledged
-        }
     }
 
     // MARK: - Subscribing

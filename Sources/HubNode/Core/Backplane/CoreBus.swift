@@ -2,10 +2,12 @@ import Backplane
 import FoundationEssentials
 import Logging
 import NIOCore
+import Prometheus
 import Redis
 import Synchronization
 
 /// A hub's connections to the backplane of ASP.NET Core SignalR: one to publish, one to subscribe, as on a real node.
+/// Keeps the group commands that wait for acks of other nodes.
 ///
 /// Confined to the node's event loop, like the broker.
 ///
@@ -25,18 +27,26 @@ actor CoreBus {
     private let redis: RedisConfiguration
     private let eventLoopGroup: any EventLoopGroup
     private let executor: any SerialExecutor
+    private let metrics: HubMetrics
     private let logger: Logger
     private var gate: PublishGate<Send>
     private var client: RedisClient?
+    private var state = CoreBackplaneState()
+    private var groupCommands: CoreGroupCommands
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// - Parameter eventLoopGroup: with a single event loop.
+    /// - Parameters:
+    ///   - acknowledgementTime: time limit for the ack of a group command.
+    ///   - eventLoopGroup: with a single event loop.
     init(
         redis: RedisConfiguration, settings: CoreBackplaneSettings, machine: String, limits: HubNodeLimits,
-        eventLoopGroup: any EventLoopGroup, executor: any SerialExecutor, logger: Logger
+        acknowledgementTime: Duration, metrics: HubMetrics, eventLoopGroup: any EventLoopGroup,
+        executor: any SerialExecutor, logger: Logger
     ) {
         self.redis = redis
+        self.metrics = metrics
+        groupCommands = CoreGroupCommands(timeLimit: acknowledgementTime)
         let hub = CoreHub(prefix: settings.channelPrefix, type: settings.hubType)
         self.hub = hub
         server = "\(machine)_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
@@ -64,7 +74,7 @@ actor CoreBus {
     /// - Throws: `RedisError` if the first connection fails for a permanent reason.
     func run(_ handle: @escaping @Sendable (CoreBusEvent) -> Void) async throws {
         sink.set { event in
-            handle(event)
+            handle(self.assumeIsolated { $0.noted(event) })
         }
         defer { refuseAll() }
         let subscriber = subscriber
@@ -77,11 +87,76 @@ actor CoreBus {
         }
     }
 
+    /// Why Redis cannot be read or written now; nil if it can.
+    var outage: String? { state.outage }
+
+    /// - Returns: the event, with the gap that a new subscription ends.
+    private func noted(_ event: CoreBusEvent) -> CoreBusEvent {
+        switch event {
+        case .subscribed: return .subscribed(gap: state.subscribed(at: .now()))
+        case .unsubscribed(let reason): state.unsubscribed(reason: reason, at: .now())
+        case .canPublish, .cannotPublish, .batch, .oversized: break
+        }
+        return event
+    }
+
+    // MARK: - Group commands
+
+    /// Asks the owner of another node's connection to change its groups, and waits for the ack.
+    ///
+    /// - Throws: ``CallFailure`` if there is no ack in time.
+    func command(_ change: GroupChange, _ group: String, connectionID: String) async throws {
+        let command = groupCommands.make(change, group, connectionID: connectionID, server: server)
+        let isDone = await withCheckedContinuation { continuation in
+            groupCommands.wait(for: command, since: .now(), continuation)
+            Task {
+                do {
+                    _ = try await publish(.groupCommand(command), to: hub.channel(.groupCommand, []))
+                } catch {
+                    logger.warning("a group command could not be published", metadata: ["cause": "\(error)"])
+                    groupCommands.giveUp(command)
+                }
+            }
+        }
+        guard isDone else {
+            metrics.missingAcknowledgements.increment()
+            throw CallFailure.unacknowledged
+        }
+    }
+
+    /// The ack of a group command has arrived.
+    func acknowledged(_ id: Int32) { groupCommands.acknowledged(id) }
+
+    /// Gives up group commands whose time is over.
+    func expireGroupCommands(at now: NIODeadline) { groupCommands.expire(at: now) }
+
+    func giveUpGroupCommands() { groupCommands.giveUpAll() }
+
     // MARK: - Publishing
+
+    /// Publishes without a caller that waits for the outcome.
+    func tell(_ payload: CorePayload, to channel: [UInt8]) async {
+        do {
+            _ = try await publish(payload, to: channel)
+        } catch {
+            logger.warning("could not publish", metadata: ["cause": "\(error)"])
+        }
+    }
 
     /// - Returns: the number of subscribers reached, as reported by Redis.
     /// - Throws: ``CallFailure`` if Redis cannot be reached.
-    func publish(_ payload: [UInt8], to channel: [UInt8]) async throws -> Int {
+    func publish(_ payload: CorePayload, to channel: [UInt8]) async throws -> Int {
+        do {
+            let receivers = try await send(payload.encoded(), to: channel)
+            metrics.published.increment()
+            return receivers
+        } catch {
+            metrics.publishErrors.increment()
+            throw error
+        }
+    }
+
+    private func send(_ payload: [UInt8], to channel: [UInt8]) async throws -> Int {
         var command = ByteBufferAllocator().buffer(capacity: payload.count + channel.count + 64)
         RESPEncoder.encode(["PUBLISH", .bytes(channel), .bytes(payload)], into: &command)
         return try await withCheckedThrowingContinuation { continuation in
@@ -111,12 +186,14 @@ actor CoreBus {
         try await PublishingConnection(redis: redis, eventLoopGroup: eventLoopGroup, logger: logger).hold(
             opened: { client in
                 self.client = client
+                state.canPublish()
                 handle(.canPublish)
                 for send in gate.open() { transmit(send) }
             },
             lost: { reason in
                 client = nil
                 gate.lose(reason: reason)
+                state.cannotPublish(reason: reason)
                 handle(.cannotPublish(reason: reason))
             })
     }
@@ -130,7 +207,8 @@ actor CoreBus {
 
 /// The events of the ASP.NET Core SignalR backplane for a hub, in order.
 enum CoreBusEvent: Sendable {
-    case subscribed
+    /// - Parameter gap: how long messages were missed, 0 if no loss was reported; nil for the first subscription.
+    case subscribed(gap: TimeAmount?)
     case unsubscribed(reason: String)
     case canPublish
     case cannotPublish(reason: String)
@@ -166,6 +244,6 @@ private final class CoreBusSink: EnvelopeSink {
     }
 
     func skipped(_ payload: SkippedPayload) { tell(.oversized(bytes: payload.bytes)) }
-    func subscribed(_ subscription: Subscription) { tell(.subscribed) }
+    func subscribed(_ subscription: Subscription) { tell(.subscribed(gap: nil)) }
     func disconnected(_ cause: DisconnectCause) { tell(.unsubscribed(reason: cause.description)) }
 }

@@ -19,7 +19,7 @@ extension CoreBroker: Publisher {
             deliver([payload.frames], to: invocation.audience)
             return writer.flush()
         }
-        _ = try await publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
+        _ = try await bus.publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
     }
 
     /// ASP.NET Core SignalR has no progress reports: streams replace them.
@@ -29,7 +29,7 @@ extension CoreBroker: Publisher {
         if let client = clients[id: connectionID] {
             try await self.change(change, group, of: client)
         } else if let bus {
-            try await command(change, group, connectionID: connectionID, bus)
+            try await bus.command(change, group, connectionID: connectionID)
         }
     }
 
@@ -66,7 +66,7 @@ extension CoreBroker: Publisher {
         Task {
             do {
                 // No subscriber: no node has the connection.
-                if try await publish(
+                if try await bus.publish(
                     .invocation(payload), to: bus.hub.channel(.connection, Array(connectionID.utf8))) == 0
                 {
                     giveUp(id, CallFailure.noSuchConnection(connectionID))

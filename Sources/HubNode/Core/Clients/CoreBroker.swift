@@ -23,11 +23,8 @@ actor CoreBroker {
     var clients = CoreClientRegistry()
     /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()
-    /// Group commands that hub methods are waiting for.
-    var groupCommands: CoreGroupCommands
-    var backplane = CoreBackplaneState()
     /// Clients to be asked to reconnect, because they may have missed messages.
-    var gapClosings = GapClosings()
+    private var gapClosings = GapClosings()
     private(set) var isDraining = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -38,15 +35,13 @@ actor CoreBroker {
     /// - Parameters:
     ///   - hub: the hub to serve.
     ///   - signalR2: the publisher to the hub's SignalR 2 clients; nil if there are none.
-    ///   - acknowledgementTime: time limit for the ack of a group command.
     ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
-        signalR2: (any Publisher)?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
-        executor: any SerialExecutor, logger: Logger
+        signalR2: (any Publisher)?, bus: CoreBus? = nil, executor: any SerialExecutor,
+        logger: Logger
     ) {
         self.bus = bus
-        groupCommands = CoreGroupCommands(timeLimit: acknowledgementTime)
         self.settings = settings
         self.hub = hub
         self.dispatcher = dispatcher
@@ -184,6 +179,51 @@ actor CoreBroker {
         metrics.coreConnections(format.name).add(-1)
     }
 
+    // MARK: - Time
+
+    /// Checks for silent and dead connections; call about once a second.
+    func tick(at now: NIODeadline = .now()) {
+        bus?.assumeIsolated { $0.expireGroupCommands(at: now) }
+        for client in clients.all {
+            if let number = client.stateful?.dueAck() { send(.ack(number), to: client) }
+            switch client.due(at: now, settings.timing) {
+            case nil: break
+            case .removal: remove(client)
+            case .handshakeFailure: refuse(client, .canceled)
+            case .timeout:
+                close(
+                    client,
+                    error: errors.closing(
+                        "OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval."
+                    ), allowReconnect: true)
+            case .emptyPoll: writer.sendNothing(to: client.session)
+            case .ping: send(.ping, to: client)
+            }
+        }
+        for token in gapClosings.take(at: now) {
+            guard let client = clients[token: token], !client.isOver else { continue }
+            metrics.coreGapDisconnects.increment()
+            close(client, error: errors.closing("Messages of the backplane were missed."), allowReconnect: true)
+        }
+    }
+
+    /// The subscription was lost and restored: clients missed what was published meanwhile; how much is unknown.
+    ///
+    /// - Parameter length: how long it was lost.
+    func noteGap(_ length: TimeAmount, at now: NIODeadline) {
+        metrics.coreGaps.increment()
+        let connected = clients.connected
+        let seconds = Double(length.nanoseconds) * 1e-9
+        logger.warning(
+            "the backplane could not be read for a while: clients missed what was published meanwhile",
+            metadata: [
+                "hub": "\(hub.name)", "seconds": "\((seconds * 1000).rounded() / 1000)",
+                "clients": "\(connected.count)", "closed": "\(settings.reconnectsAfterGap)",
+            ])
+        guard settings.reconnectsAfterGap else { return }
+        gapClosings.add(connected.map(\.token), at: now, over: TimeAmount(settings.timing.gapSpread))
+    }
+
     // MARK: - Shutdown
 
     /// Asks every client to reconnect, to another node.
@@ -197,7 +237,7 @@ actor CoreBroker {
     /// Ends everything that is waiting.
     func shutDown() {
         for client in clients.all { remove(client) }
-        groupCommands.giveUpAll()
+        bus?.assumeIsolated { $0.giveUpGroupCommands() }
         answers.giveUpAll()
     }
 }
