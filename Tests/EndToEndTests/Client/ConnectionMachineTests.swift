@@ -22,6 +22,85 @@ struct ConnectionMachineTests {
         machine(reconnects: reconnects, .start, negotiated, .initialized(epoch: 1), .startAnswered(epoch: 1))
     }
 
+    /// Each state, with the inputs that lead to it.
+    private static let states: [(name: String, machine: ConnectionMachine)] = {
+        let connected: [ConnectionMachine.Input] = [
+            .start, negotiated, .initialized(epoch: 1), .startAnswered(epoch: 1),
+        ]
+        let lost = connected + [.transportEnded(Self.lost, epoch: 1)]
+        let inputs: [(String, [ConnectionMachine.Input])] = [
+            ("idle", []), ("negotiating", [.start]), ("opening", [.start, negotiated]),
+            ("starting", [.start, negotiated, .initialized(epoch: 1)]), ("connected", connected), ("retrying", lost),
+            ("reopening", lost + [.retryDue]), ("dropped", connected + [.drop]), ("owner", connected + [.reconnect]),
+            ("ended", connected + [.stop]),
+        ]
+        return inputs.map { name, inputs in
+            var machine = ConnectionMachine(reconnectsByItself: true)
+            for input in inputs { _ = machine.handle(input, now: now) }
+            return (name, machine)
+        }
+    }()
+
+    private static let end = "closeTransport abort report fail"
+
+    /// An input, for a transport, with the actions in each state that differ from the others'.
+    private static let transitions:
+        [(name: String, input: @Sendable (Int) -> ConnectionMachine.Input, others: String, [String: String])] = [
+            ("start", { _ in .start }, "fail", ["idle": "report negotiate"]),
+            ("negotiated", { _ in negotiated }, "", ["negotiating": "open"]),
+            (
+                "transportOpened", { .transportOpened(epoch: $0) }, "",
+                ["reopening": "report succeed", "owner": "report succeed"]
+            ),
+            ("initialized", { .initialized(epoch: $0) }, "", ["opening": "callStart"]),
+            ("startAnswered", { .startAnswered(epoch: $0) }, "", ["starting": "report succeed"]),
+            (
+                "failed", { .failed(lost, epoch: $0) }, "",
+                [
+                    "negotiating": "closeTransport report fail", "opening": end, "starting": end,
+                    "reopening": "closeTransport retryLater", "owner": "closeTransport report fail",
+                ]
+            ),
+            (
+                "transportEnded", { .transportEnded(lost, epoch: $0) }, "",
+                [
+                    "opening": end, "starting": end, "connected": "closeTransport report retryLater",
+                    "reopening": "closeTransport retryLater", "owner": "closeTransport report fail",
+                ]
+            ),
+            (
+                "nodeAsksToReconnect", { .nodeAsksToReconnect(epoch: $0) }, "",
+                ["connected": "report closeTransport open"]
+            ),
+            ("retryDue", { _ in .retryDue }, "", ["retrying": "open"]),
+            (
+                "drop", { _ in .drop }, "",
+                [
+                    "connected": "closeTransport report", "retrying": "closeTransport report",
+                    "reopening": "closeTransport report", "owner": "closeTransport report fail",
+                ]
+            ),
+            (
+                "reconnect", { _ in .reconnect }, "fail",
+                ["connected", "retrying", "dropped"].reduce(into: [:]) { $0[$1] = "closeTransport open" }
+            ),
+            (
+                "stop", { _ in .stop }, end,
+                ["idle": "closeTransport report fail", "negotiating": "closeTransport report fail", "ended": ""]
+            ),
+        ]
+
+    @Test func everyInputInEveryState() {
+        for (input, make, others, exceptions) in Self.transitions {
+            for (state, machine) in Self.states {
+                var machine = machine
+                let actions = machine.handle(make(machine.epoch), now: Self.now)
+                let names = actions.map { String("\($0)".prefix { $0 != "(" }) }.joined(separator: " ")
+                #expect(names == exceptions[state] ?? others, "\(input) in \(state)")
+            }
+        }
+    }
+
     @Test func connectsAndStops() {
         var machine = ConnectionMachine(reconnectsByItself: true)
         #expect(machine.handle(.start, now: Self.now) == [.report(.connecting), .negotiate])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Redis
 
-/// Every transition of ``TapMachine`` that is not shown by a real server.
+/// Every state of ``TapMachine`` with every input, and the ways through them.
 @Suite struct TapMachineTests {
     private static let history = "aaaa"
     private static let configuration = RedisConfiguration(host: "redis").watching()
@@ -46,6 +46,50 @@ import Testing
 
     private func attachment(_ actions: [TapMachine.Action]) -> TapAttachment? {
         if case .attached(let attachment)? = actions.first { attachment } else { nil }
+    }
+
+    /// The states, each with the inputs that lead to it after the greeting.
+    private static let states: [(name: String, greets: Bool, inputs: [TapMachine.Input])] = [
+        ("greeting", false, []), ("requested", true, []), ("transferring", true, [.event(.fullSync(at(120)))]),
+        ("attached", true, [.event(.continued(history: nil))]), ("leaving", true, [.leave(.stopped)]),
+        ("ended", true, [.inactive]),
+    ]
+
+    /// The actions of each state, in the order above; empty for none.
+    struct Row: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let input: TapMachine.Input
+        let actions: [String]
+
+        init(_ name: String, _ input: TapMachine.Input, _ actions: String...) {
+            (testDescription, self.input, self.actions) = (name, input, actions)
+        }
+    }
+
+    private static let rows = [
+        Row("bytes", .heard, "", "", "", "", "", ""),
+        Row("a reply", .reply(.status("OK")), "", "", "", "", "", ""),
+        Row("PSYNC waits", .event(.waiting), "", "", "", "", "", ""),
+        Row("PSYNC is refused", .event(.refused("NOMASTERLINK no")), "", "close", "close", "", "", ""),
+        Row("the stream continues", .event(.continued(history: nil)), "", "attached", "", "", "", ""),
+        Row("a full sync", .event(.fullSync(at(120))), "", "syncing", "", "", "", ""),
+        Row("its data has ended", .event(.transferred), "", "", "attached", "", "", ""),
+        Row("an ack is wanted", .event(.acknowledgementWanted), "", "", "", "suspectStop", "", ""),
+        Row("an error", .failed(.ioError("reset"), failure: nil), "close", "close", "close", "close", "close", ""),
+        Row("the handshake takes too long", .handshakeOverdue, "close", "", "", "", "", ""),
+        Row("a stop", .leave(.stopped), "close", "close", "close", "close", "close", ""),
+        Row("the end of the connection", .inactive, "failed", "failed", "failed", "ended", "failed", ""),
+    ]
+
+    @Test(arguments: rows) func `every state with every input`(row: Row) {
+        #expect(row.actions.count == Self.states.count)
+        for (state, expected) in zip(Self.states, row.actions) {
+            var machine = Self.machine(.init(limits: TapLimits(fullSyncBytes: 1_000)))
+            if state.greets { _ = greet(&machine) }
+            for input in state.inputs { _ = machine.handle(input) }
+            let names = machine.handle(row.input).map { String("\($0)".prefix { $0 != "(" }) }
+            #expect(names == (expected.isEmpty ? [] : [expected]), "\(state.name)")
+        }
     }
 
     @Test func `joins at the end, and takes a new history from the reply`() {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SignalRClient
 
-/// Each event in each relevant phase, with the expected actions.
+/// Every input in every state, and the ways through them.
 struct CoreConnectionMachineTests {
     private typealias Machine = CoreConnectionMachine
 
@@ -31,6 +31,100 @@ struct CoreConnectionMachineTests {
         delays: [TimeAmount] = Self.delays, canResume: Bool = false, _ more: Machine.Input...
     ) -> Machine {
         machine(delays: delays, way + [.shakenHands(canResume: canResume, epoch: 1)] + more)
+    }
+
+    /// Each state, with the inputs that lead to it.
+    private static let states: [(name: String, machine: Machine)] = {
+        let connected = way + [.shakenHands(canResume: false, epoch: 1)]
+        let stateful = way + [.shakenHands(canResume: true, epoch: 1)]
+        let lost = Machine.Input.transportEnded(Self.lost, epoch: 1)
+        let inputs: [(String, [Machine.Input])] = [
+            ("idle", []), ("negotiating", [.start]), ("opening", [.start, .negotiated(epoch: 1)]),
+            ("handshaking", way), ("connected", connected), ("stateful", stateful), ("resuming", stateful + [lost]),
+            ("delaying", connected + [lost]), ("again", connected + [lost, .due(epoch: 2)]),
+            ("dropped", connected + [.drop]), ("kept", stateful + [.drop]),
+            ("owner", connected + [.drop, .reconnect]), ("ended", connected + [.stop]),
+        ]
+        return inputs.map { ($0, machine($1)) }
+    }()
+
+    private static let end = "closeTransport forget report fail"
+    private static let lose = "closeTransport forget report closeTransport wait"
+    private static let replace = "closeTransport forget negotiate"
+
+    /// An input, for a transport, with the actions in each state that differ from the others'.
+    private static let transitions:
+        [(name: String, input: @Sendable (Int) -> CoreConnectionMachine.Input, others: String, [String: String])] = [
+            ("start", { _ in .start }, "fail", ["idle": "report negotiate"]),
+            (
+                "negotiated", { .negotiated(epoch: $0) }, "",
+                ["negotiating": "open", "again": "open", "owner": "open"]
+            ),
+            ("opened", { .opened(epoch: $0) }, "", ["opening": "shakeHands", "resuming": "resend report succeed"]),
+            ("shakenHands", { .shakenHands(canResume: false, epoch: $0) }, "", ["handshaking": "report succeed"]),
+            (
+                "failed", { .failed(lost, epoch: $0) }, "",
+                [
+                    "negotiating": end, "opening": end, "handshaking": end, "resuming": "closeTransport wait",
+                    "again": "closeTransport wait", "owner": "closeTransport report fail",
+                ]
+            ),
+            (
+                "transportEnded", { .transportEnded(lost, epoch: $0) }, "",
+                [
+                    "opening": end, "handshaking": end, "connected": lose, "stateful": "report closeTransport open",
+                    "resuming": "closeTransport wait",
+                ]
+            ),
+            (
+                "closed", { .closed(closed, allowReconnect: true, epoch: $0) }, "",
+                ["handshaking": end, "connected": lose, "stateful": lose]
+            ),
+            (
+                "closed for good", { .closed(closed, allowReconnect: false, epoch: $0) }, "",
+                ["handshaking": end, "connected": end, "stateful": end]
+            ),
+            ("due", { .due(epoch: $0) }, "", ["resuming": "closeTransport open", "delaying": "negotiate"]),
+            (
+                "drop", { _ in .drop }, "",
+                [
+                    "connected": "closeTransport forget report", "stateful": "closeTransport report",
+                    "resuming": "closeTransport report", "delaying": "closeTransport forget report",
+                    "again": "closeTransport forget report", "owner": "closeTransport forget report fail",
+                ]
+            ),
+            (
+                "reconnect", { _ in .reconnect }, "fail",
+                [
+                    "connected": replace, "stateful": "closeTransport open", "resuming": "closeTransport open",
+                    "delaying": "negotiate", "dropped": "negotiate", "kept": "closeTransport open",
+                ]
+            ),
+            (
+                "replace", { _ in .replace }, "fail",
+                [
+                    "connected": "sayGoodbye " + replace, "stateful": "sayGoodbye " + replace, "resuming": replace,
+                    "delaying": replace, "dropped": replace, "kept": replace,
+                ]
+            ),
+            (
+                "stop", { _ in .stop }, end,
+                [
+                    "opening": "sayGoodbye " + end, "handshaking": "sayGoodbye " + end,
+                    "connected": "sayGoodbye " + end, "stateful": "sayGoodbye " + end, "ended": "",
+                ]
+            ),
+        ]
+
+    @Test func everyInputInEveryState() {
+        for (input, make, others, exceptions) in Self.transitions {
+            for (state, machine) in Self.states {
+                var machine = machine
+                let actions = machine.handle(make(machine.epoch), now: Self.start)
+                let names = actions.map { String("\($0)".prefix { $0 != "(" }) }.joined(separator: " ")
+                #expect(names == exceptions[state] ?? others, "\(input) in \(state)")
+            }
+        }
     }
 
     @Test func connectsAndStops() {
@@ -199,20 +293,5 @@ struct CoreConnectionMachineTests {
         #expect(
             machine.handle(.replace, now: Self.start)
                 == first + [.closeTransport, .forget(replaced), .negotiate(epoch: epoch)])
-    }
-
-    @Test(arguments: [Machine.Input.drop, .reconnect, .replace])
-    func beforeItIsConnectedThereIsNothingToReplace(input: CoreConnectionMachine.Input) {
-        var machine = Self.machine([.start])
-        let actions = machine.handle(input, now: Self.start)
-        #expect(actions.allSatisfy { if case .fail(.misuse) = $0 { true } else { false } })
-        #expect(machine.phase == .negotiating(.first))
-    }
-
-    @Test func stoppingNotifiesAReachableNode() {
-        var opening = Self.machine(Array(Self.way.prefix(2)))
-        #expect(opening.handle(.stop, now: Self.start).first == .sayGoodbye(connected: false))
-        var delaying = Self.connected(.transportEnded(Self.lost, epoch: 1))
-        #expect(delaying.handle(.stop, now: Self.start).first == .closeTransport)
     }
 }
