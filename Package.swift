@@ -11,7 +11,8 @@ let house: [SwiftSetting] = [
 // What no envelope passes, and HubNode does not need: smaller, and built faster.
 let cold = house + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
-// What runs once, or waits most of the time: as small without the passes over SIL, which take half of the build time.
+// What runs once, or waits most of the time: as small, in half the build time. Generic code is not specialized here, so
+// loops over bytes are several times slower.
 let seldom =
     house + [.unsafeFlags(["-Osize", "-Xfrontend", "-disable-sil-perf-optzns"], .when(configuration: .release))]
 

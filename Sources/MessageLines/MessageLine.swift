@@ -144,7 +144,7 @@ struct CoreLine {
     func address(_ view: CoreEnvelopeView) -> String {
         guard style.width != nil, view.name.kind == .ack || view.name.kind == .result,
             let server = CoreServerName(view.name.name)
-        else { return printable(view.channelEnd) }
+        else { return PrintableText.line(view.channelEnd) }
         let infix = view.channelEnd.dropLast(view.name.name.count)
         return PrintableText.line(Array(infix) + Array("\(server.machine)_\(server.guid.prefix(8))…".utf8))
     }
@@ -152,14 +152,15 @@ struct CoreLine {
     /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`, `ChatHub ping 7
     /// CONNECTION`.
     func text(_ view: CoreEnvelopeView, _ message: SentMessage) -> String {
-        let hub = printable(CoreEnvelopeView.className(view.hub))
+        let hub = PrintableText.line(CoreEnvelopeView.className(view.hub))
         let isPing = CorePing.isPing(view.name, view.payload)
         switch view.payload {
         case .groupCommand(let command) where isPing:
-            return "\(hub) ping \(command.id) of a relay, to \(printable(command.connection))"
+            return "\(hub) ping \(command.id) of a relay, to \(PrintableText.line(command.connection))"
         case .ack(let ack) where isPing: return "\(hub) ack \(ack.id) to a relay's ping"
         case .groupCommand(let command):
-            return "\(hub) \(command.name) \(printable(command.group)) \(printable(command.connection))"
+            return
+                "\(hub) \(command.name) \(PrintableText.line(command.group)) \(PrintableText.line(command.connection))"
         case .ack(let ack): return "\(hub) ack \(ack.id)"
         case .completion: return hub + result(view)
         case .invocation(let invocation): return call(hub, invocation, view, message)
@@ -196,8 +197,6 @@ struct CoreLine {
         let seen = style.width.map { json.prefix(4 * $0) } ?? json
         return PrintableText.line(seen.map { $0 < 0x20 ? 0x20 : $0 })
     }
-
-    private func printable(_ bytes: UnsafeRawBufferPointer) -> String { PrintableText.line(bytes) }
 }
 
 /// How to show messages, one per line.
@@ -220,7 +219,7 @@ package struct LineStyle: Sendable {
     /// With the arguments of calls.
     package var showsValues: Bool
 
-    /// As programs read lines, unless said otherwise: plain, whole, with exact times and without values.
+    /// The defaults are for programs: no colours, whole lines, exact times, no values.
     package init(isColoured: Bool = false, clock: Clock = .exact, width: Int? = nil, showsValues: Bool = false) {
         self.isColoured = isColoured
         self.clock = clock
