@@ -8,11 +8,11 @@ let house: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-// What no envelope passes, and HubNode does not need: smaller, and built faster.
+// Off the path of an envelope through the relay, and not needed by HubNode: smaller, and built faster.
 let cold = house + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
-// What runs once, or waits most of the time: as small, in half the build time. Generic code is not specialized here, so
-// loops over bytes are several times slower.
+// Commands, clients and checks: as small as `cold`, built in half the time. Generic code is not specialized here, so a
+// loop over bytes belongs into another module: it would be several times slower.
 let seldom =
     house + [.unsafeFlags(["-Osize", "-Xfrontend", "-disable-sil-perf-optzns"], .when(configuration: .release))]
 
@@ -387,7 +387,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", "HTTPGuard", "LivePage", "Preflight", "Redis", "TLS", "Time",
+                "backplane-relay", "HTTPGuard", "LivePage", "Preflight", "Redis", "TLS",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

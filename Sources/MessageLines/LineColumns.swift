@@ -111,9 +111,4 @@ enum DisplayWidth {
         }
         return String(kept) + "…"
     }
-
-    /// Spaces that pad a text to a width.
-    static func space(behind text: String, to columns: Int) -> String {
-        String(repeating: " ", count: max(0, columns - of(text)))
-    }
 }

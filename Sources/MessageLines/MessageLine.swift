@@ -2,7 +2,7 @@ package import Backplane
 package import Capture
 import Time
 
-/// Formats one line per message, in columns, for people: what `cat` and `tail` print.
+/// Formats one line per message, in columns, as `cat`, `tail` and `diff` print it.
 package struct MessageLine {
     package private(set) var style: LineStyle
     private var columns = LineColumns()
@@ -20,8 +20,8 @@ package struct MessageLine {
         if style.width != nil { style.width = width }
     }
 
-    /// Appends the lines of an envelope, in UTF-8 and each with a line break: one per message, one that gives the reason if
-    /// it cannot be decoded.
+    /// Appends the lines of an envelope in UTF-8, each with a line break: one per message, or a single one if there is
+    /// none or it cannot be decoded.
     package mutating func append(_ envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
         let start = buffer.count
         do throws(EnvelopeFault) {
@@ -98,12 +98,12 @@ package struct MessageLine {
         switch message.kind {
         case .command:
             guard let command = try? Command(decoding: message.value) else { return other(message) }
-            return command.type.label + (command.value.map { " " + PrintableText.line(Array($0.utf8)) } ?? "")
+            return command.type.label + (command.value.map { " " + PrintableText.line($0) } ?? "")
         case .ack:
             return message.kind.label
         default:
             guard let invocation = HubInvocation(scanning: message.value) else { return other(message) }
-            let name = PrintableText.line(Array("\(invocation.hubName).\(invocation.methodName)".utf8))
+            let name = PrintableText.line("\(invocation.hubName).\(invocation.methodName)")
             guard style.showsValues else { return "\(name)(\(invocation.argumentCount))" }
             return "\(name)(\(value(invocation.arguments.dropFirst().dropLast())))"
         }
@@ -150,7 +150,7 @@ struct CoreLine {
     }
 
     /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`, `ChatHub ping 7
-    /// CONNECTION`.
+    /// of a relay, to CONNECTION`.
     func text(_ view: CoreEnvelopeView, _ message: SentMessage) -> String {
         let hub = PrintableText.line(CoreEnvelopeView.className(view.hub))
         let isPing = CorePing.isPing(view.name, view.payload)

@@ -58,7 +58,7 @@ package struct ReplicationReport: Equatable, Sendable {
     }
 }
 
-/// The part of the replication stream that a server keeps, for replicas that return.
+/// The part of the replication stream that a server keeps, for replicas that reconnect.
 package struct ReplicationBacklog: Equatable, Sendable {
     /// Offset of its first byte.
     package var start: Int64
@@ -77,7 +77,7 @@ package struct ReplicationBacklog: Equatable, Sendable {
         self.size = size
     }
 
-    /// - Returns: nil if the server keeps none, or does not say all of it.
+    /// - Returns: nil without a backlog, or if a field is missing.
     init?(_ fields: InfoFields) {
         func number(_ name: String) -> Int64? { fields[name].flatMap { Int64($0) } }
         guard number("repl_backlog_active") == 1, let start = number("repl_backlog_first_byte_offset"),

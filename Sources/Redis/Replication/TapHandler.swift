@@ -58,7 +58,7 @@ final class TapHandler: ChannelInboundHandler {
     ///   - wanted: the wanted names; may change, see ``renewNames()``.
     ///   - observer: notified of answered commands.
     init(
-        handshake: TapHandshake, machine: consuming TapMachine, server: RedisEndpoint, wanted: WantedNames,
+        handshake: TapHandshake, machine: TapMachine, server: RedisEndpoint, wanted: WantedNames,
         timing: ReplicationTap.Timing, observer: RedisObserver?, outputs: Outputs
     ) {
         self.server = server

@@ -31,7 +31,8 @@ struct ConnectionMachineTests {
         let inputs: [(String, [ConnectionMachine.Input])] = [
             ("idle", []), ("negotiating", [.start]), ("opening", [.start, negotiated]),
             ("starting", [.start, negotiated, .initialized(epoch: 1)]), ("connected", connected), ("retrying", lost),
-            ("reopening", lost + [.retryDue]), ("dropped", connected + [.drop]), ("owner", connected + [.reconnect]),
+            ("reopening", lost + [.retryDue]), ("dropped", connected + [.drop]),
+            ("reopeningByOwner", connected + [.reconnect]),
             ("ended", connected + [.stop]),
         ]
         return inputs.map { name, inputs in
@@ -43,14 +44,14 @@ struct ConnectionMachineTests {
 
     private static let end = "closeTransport abort report fail"
 
-    /// An input, for a transport, with the actions in each state that differ from the others'.
+    /// An input, made for the current epoch, and the names of its actions: `others` in each state that is not listed.
     private static let transitions:
         [(name: String, input: @Sendable (Int) -> ConnectionMachine.Input, others: String, [String: String])] = [
             ("start", { _ in .start }, "fail", ["idle": "report negotiate"]),
             ("negotiated", { _ in negotiated }, "", ["negotiating": "open"]),
             (
                 "transportOpened", { .transportOpened(epoch: $0) }, "",
-                ["reopening": "report succeed", "owner": "report succeed"]
+                ["reopening": "report succeed", "reopeningByOwner": "report succeed"]
             ),
             ("initialized", { .initialized(epoch: $0) }, "", ["opening": "callStart"]),
             ("startAnswered", { .startAnswered(epoch: $0) }, "", ["starting": "report succeed"]),
@@ -58,14 +59,14 @@ struct ConnectionMachineTests {
                 "failed", { .failed(lost, epoch: $0) }, "",
                 [
                     "negotiating": "closeTransport report fail", "opening": end, "starting": end,
-                    "reopening": "closeTransport retryLater", "owner": "closeTransport report fail",
+                    "reopening": "closeTransport retryLater", "reopeningByOwner": "closeTransport report fail",
                 ]
             ),
             (
                 "transportEnded", { .transportEnded(lost, epoch: $0) }, "",
                 [
                     "opening": end, "starting": end, "connected": "closeTransport report retryLater",
-                    "reopening": "closeTransport retryLater", "owner": "closeTransport report fail",
+                    "reopening": "closeTransport retryLater", "reopeningByOwner": "closeTransport report fail",
                 ]
             ),
             (
@@ -77,7 +78,7 @@ struct ConnectionMachineTests {
                 "drop", { _ in .drop }, "",
                 [
                     "connected": "closeTransport report", "retrying": "closeTransport report",
-                    "reopening": "closeTransport report", "owner": "closeTransport report fail",
+                    "reopening": "closeTransport report", "reopeningByOwner": "closeTransport report fail",
                 ]
             ),
             (

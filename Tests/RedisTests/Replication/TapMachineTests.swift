@@ -2,7 +2,7 @@ import Testing
 
 @testable import Redis
 
-/// Every state of ``TapMachine`` with every input, and the ways through them.
+/// Every state of ``TapMachine`` with every input, and the usual paths through them.
 @Suite struct TapMachineTests {
     private static let history = "aaaa"
     private static let configuration = RedisConfiguration(host: "redis").watching()
@@ -55,7 +55,7 @@ import Testing
         ("ended", true, [.inactive]),
     ]
 
-    /// The actions of each state, in the order above; empty for none.
+    /// An input, and the name of its action in each state, in the order of `states`; empty for none.
     struct Row: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let input: TapMachine.Input
@@ -73,7 +73,7 @@ import Testing
         Row("PSYNC is refused", .event(.refused("NOMASTERLINK no")), "", "close", "close", "", "", ""),
         Row("the stream continues", .event(.continued(history: nil)), "", "attached", "", "", "", ""),
         Row("a full sync", .event(.fullSync(at(120))), "", "syncing", "", "", "", ""),
-        Row("its data has ended", .event(.transferred), "", "", "attached", "", "", ""),
+        Row("the data of a full sync has ended", .event(.transferred), "", "", "attached", "", "", ""),
         Row("an ack is wanted", .event(.acknowledgementWanted), "", "", "", "suspectStop", "", ""),
         Row("an error", .failed(.ioError("reset"), failure: nil), "close", "close", "close", "close", "close", ""),
         Row("the handshake takes too long", .handshakeOverdue, "close", "", "", "", "", ""),

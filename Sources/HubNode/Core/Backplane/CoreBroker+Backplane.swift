@@ -109,10 +109,10 @@ extension CoreBroker {
             return false
         }
         let frame = CoreServerMessage.completion(id: id, completion).encoded(format)
-        Task {
-            await bus.tell(
+        bus.assumeIsolated {
+            $0.tell(
                 .completion(CoreCompletion(protocolName: format.name, frame: frame)),
-                to: Array((bus.hub.prefix + channel).utf8))
+                to: Array(($0.hub.prefix + channel).utf8))
         }
         return true
     }
@@ -124,7 +124,7 @@ extension CoreBroker {
         let user = isFirstOfUser ? [bus.hub.channel(.user, Array(client.session.user.utf8))] : []
         let names = [bus.hub.channel(.connection, Array(client.id.utf8))] + user
         // Started immediately, so that a client that leaves meanwhile unsubscribes afterwards.
-        let subscriptions = names.map { name in Task { await bus.subscriptions.subscribe(name) } }
+        let subscriptions = bus.subscriptions.assumeIsolated { bus in names.map { bus.startSubscribing($0) } }
         Task {
             var isHeard = true
             for subscription in subscriptions { isHeard = await subscription.value && isHeard }
@@ -147,7 +147,7 @@ extension CoreBroker {
             [bus.hub.channel(.connection, Array(client.id.utf8))]
             + left.groups.map { bus.hub.channel(.group, Array($0.utf8)) }
             + (left.user.map { [bus.hub.channel(.user, Array($0.utf8))] } ?? [])
-        for name in names { Task { await bus.subscriptions.unsubscribe(name) } }
+        bus.subscriptions.assumeIsolated { for name in names { $0.startUnsubscribing(name) } }
         for (id, _) in client.replies { _ = reply(id, .error("Connection disconnected."), of: client) }
     }
 

@@ -7,7 +7,7 @@ import Redis
 import Synchronization
 
 /// A hub's connections to the backplane of ASP.NET Core SignalR: one to publish, one to subscribe, as on a real node.
-/// Keeps the group commands that wait for acks of other nodes.
+/// Also keeps whether Redis can be read and written, and the group commands that wait for acks of other nodes.
 ///
 /// Confined to the node's event loop, like the broker.
 ///
@@ -90,7 +90,9 @@ actor CoreBus {
     /// Why Redis cannot be read or written now; nil if it can.
     var outage: String? { state.outage }
 
-    /// - Returns: the event, with the gap that a new subscription ends.
+    /// Updates the state.
+    ///
+    /// - Returns: the event; a new subscription with the gap that it ends.
     private func noted(_ event: CoreBusEvent) -> CoreBusEvent {
         switch event {
         case .subscribed: return .subscribed(gap: state.subscribed(at: .now()))
@@ -102,9 +104,9 @@ actor CoreBus {
 
     // MARK: - Group commands
 
-    /// Asks the owner of another node's connection to change its groups, and waits for the ack.
+    /// Asks the node that owns a connection to change its groups, and waits for the ack.
     ///
-    /// - Throws: ``CallFailure`` if there is no ack in time.
+    /// - Throws: ``CallFailure`` if there is no ack in time, or Redis cannot be reached.
     func command(_ change: GroupChange, _ group: String, connectionID: String) async throws {
         let command = groupCommands.make(change, group, connectionID: connectionID, server: server)
         let isDone = await withCheckedContinuation { continuation in
@@ -127,19 +129,21 @@ actor CoreBus {
     /// The ack of a group command has arrived.
     func acknowledged(_ id: Int32) { groupCommands.acknowledged(id) }
 
-    /// Gives up group commands whose time is over.
+    /// Gives up group commands that have timed out.
     func expireGroupCommands(at now: NIODeadline) { groupCommands.expire(at: now) }
 
     func giveUpGroupCommands() { groupCommands.giveUpAll() }
 
     // MARK: - Publishing
 
-    /// Publishes without a caller that waits for the outcome.
-    func tell(_ payload: CorePayload, to channel: [UInt8]) async {
-        do {
-            _ = try await publish(payload, to: channel)
-        } catch {
-            logger.warning("could not publish", metadata: ["cause": "\(error)"])
+    /// Publishes in the order of the calls, without a caller that waits for the outcome.
+    func tell(_ payload: CorePayload, to channel: [UInt8]) {
+        Task {
+            do {
+                _ = try await publish(payload, to: channel)
+            } catch {
+                logger.warning("could not publish", metadata: ["cause": "\(error)"])
+            }
         }
     }
 
@@ -194,7 +198,7 @@ actor CoreBus {
                 client = nil
                 gate.lose(reason: reason)
                 state.cannotPublish(reason: reason)
-                handle(.cannotPublish(reason: reason))
+                handle(.cannotPublish)
             })
     }
 
@@ -211,7 +215,7 @@ enum CoreBusEvent: Sendable {
     case subscribed(gap: TimeAmount?)
     case unsubscribed(reason: String)
     case canPublish
-    case cannotPublish(reason: String)
+    case cannotPublish
     /// All messages of one read from Redis.
     case batch(EnvelopeBatch)
     /// A payload above the limit was skipped.
@@ -244,6 +248,7 @@ private final class CoreBusSink: EnvelopeSink {
     }
 
     func skipped(_ payload: SkippedPayload) { tell(.oversized(bytes: payload.bytes)) }
+    // The bus fills in the gap.
     func subscribed(_ subscription: Subscription) { tell(.subscribed(gap: nil)) }
     func disconnected(_ cause: DisconnectCause) { tell(.unsubscribed(reason: cause.description)) }
 }

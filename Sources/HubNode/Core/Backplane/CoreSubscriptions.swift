@@ -35,6 +35,16 @@ actor CoreSubscriptions {
         _ = await withCheckedContinuation { begin(Wish(name: channel, isWanted: false, done: $0)) }
     }
 
+    /// Like ``subscribe(_:)`` and ``unsubscribe(_:)``, without waiting: changes go to Redis in the order of these calls,
+    /// because their tasks begin on this actor's event loop.
+    func startSubscribing(_ channel: [UInt8]) -> Task<Bool, Never> {
+        Task { await subscribe(channel) }
+    }
+
+    func startUnsubscribing(_ channel: [UInt8]) {
+        Task { await unsubscribe(channel) }
+    }
+
     private func begin(_ wish: Wish) {
         wishes.append(wish)
         guard !isBusy else { return }

@@ -38,8 +38,7 @@ actor CoreBroker {
     ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
-        signalR2: (any Publisher)?, bus: CoreBus? = nil, executor: any SerialExecutor,
-        logger: Logger
+        signalR2: (any Publisher)?, bus: CoreBus?, executor: any SerialExecutor, logger: Logger
     ) {
         self.bus = bus
         self.settings = settings

@@ -3,7 +3,7 @@ import Testing
 
 @testable import SignalRClient
 
-/// Every input in every state, and the ways through them.
+/// Every input in the main states, and the usual paths through them.
 struct CoreConnectionMachineTests {
     private typealias Machine = CoreConnectionMachine
 
@@ -41,9 +41,9 @@ struct CoreConnectionMachineTests {
         let inputs: [(String, [Machine.Input])] = [
             ("idle", []), ("negotiating", [.start]), ("opening", [.start, .negotiated(epoch: 1)]),
             ("handshaking", way), ("connected", connected), ("stateful", stateful), ("resuming", stateful + [lost]),
-            ("delaying", connected + [lost]), ("again", connected + [lost, .due(epoch: 2)]),
-            ("dropped", connected + [.drop]), ("kept", stateful + [.drop]),
-            ("owner", connected + [.drop, .reconnect]), ("ended", connected + [.stop]),
+            ("delaying", connected + [lost]), ("negotiatingAgain", connected + [lost, .due(epoch: 2)]),
+            ("dropped", connected + [.drop]), ("droppedStateful", stateful + [.drop]),
+            ("negotiatingByOwner", connected + [.drop, .reconnect]), ("ended", connected + [.stop]),
         ]
         return inputs.map { ($0, machine($1)) }
     }()
@@ -52,13 +52,13 @@ struct CoreConnectionMachineTests {
     private static let lose = "closeTransport forget report closeTransport wait"
     private static let replace = "closeTransport forget negotiate"
 
-    /// An input, for a transport, with the actions in each state that differ from the others'.
+    /// An input, made for the current epoch, and the names of its actions: `others` in each state that is not listed.
     private static let transitions:
         [(name: String, input: @Sendable (Int) -> CoreConnectionMachine.Input, others: String, [String: String])] = [
             ("start", { _ in .start }, "fail", ["idle": "report negotiate"]),
             (
                 "negotiated", { .negotiated(epoch: $0) }, "",
-                ["negotiating": "open", "again": "open", "owner": "open"]
+                ["negotiating": "open", "negotiatingAgain": "open", "negotiatingByOwner": "open"]
             ),
             ("opened", { .opened(epoch: $0) }, "", ["opening": "shakeHands", "resuming": "resend report succeed"]),
             ("shakenHands", { .shakenHands(canResume: false, epoch: $0) }, "", ["handshaking": "report succeed"]),
@@ -66,7 +66,7 @@ struct CoreConnectionMachineTests {
                 "failed", { .failed(lost, epoch: $0) }, "",
                 [
                     "negotiating": end, "opening": end, "handshaking": end, "resuming": "closeTransport wait",
-                    "again": "closeTransport wait", "owner": "closeTransport report fail",
+                    "negotiatingAgain": "closeTransport wait", "negotiatingByOwner": "closeTransport report fail",
                 ]
             ),
             (
@@ -90,21 +90,22 @@ struct CoreConnectionMachineTests {
                 [
                     "connected": "closeTransport forget report", "stateful": "closeTransport report",
                     "resuming": "closeTransport report", "delaying": "closeTransport forget report",
-                    "again": "closeTransport forget report", "owner": "closeTransport forget report fail",
+                    "negotiatingAgain": "closeTransport forget report",
+                    "negotiatingByOwner": "closeTransport forget report fail",
                 ]
             ),
             (
                 "reconnect", { _ in .reconnect }, "fail",
                 [
                     "connected": replace, "stateful": "closeTransport open", "resuming": "closeTransport open",
-                    "delaying": "negotiate", "dropped": "negotiate", "kept": "closeTransport open",
+                    "delaying": "negotiate", "dropped": "negotiate", "droppedStateful": "closeTransport open",
                 ]
             ),
             (
                 "replace", { _ in .replace }, "fail",
                 [
                     "connected": "sayGoodbye " + replace, "stateful": "sayGoodbye " + replace, "resuming": replace,
-                    "delaying": replace, "dropped": replace, "kept": replace,
+                    "delaying": replace, "dropped": replace, "droppedStateful": replace,
                 ]
             ),
             (
@@ -293,5 +294,20 @@ struct CoreConnectionMachineTests {
         #expect(
             machine.handle(.replace, now: Self.start)
                 == first + [.closeTransport, .forget(replaced), .negotiate(epoch: epoch)])
+    }
+
+    @Test(arguments: [Machine.Input.drop, .reconnect, .replace])
+    func beforeItIsConnectedThereIsNothingToReplace(input: CoreConnectionMachine.Input) {
+        var machine = Self.machine([.start])
+        let actions = machine.handle(input, now: Self.start)
+        #expect(actions.allSatisfy { if case .fail(.misuse) = $0 { true } else { false } })
+        #expect(machine.phase == .negotiating(.first))
+    }
+
+    @Test func stoppingNotifiesAReachableNode() {
+        var opening = Self.machine(Array(Self.way.prefix(2)))
+        #expect(opening.handle(.stop, now: Self.start).first == .sayGoodbye(connected: false))
+        var delaying = Self.connected(.transportEnded(Self.lost, epoch: 1))
+        #expect(delaying.handle(.stop, now: Self.start).first == .closeTransport)
     }
 }
