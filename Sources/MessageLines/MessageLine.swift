@@ -1,4 +1,4 @@
-package import Backplane
+import Backplane
 package import Capture
 import Time
 
