@@ -12,7 +12,7 @@ let house: [SwiftSetting] = [
 let cold = house + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 // Commands, clients and checks: as small as `cold`, built in half the time. Generic code is not specialized here, so a
-// loop over bytes belongs into another module: it would be several times slower.
+// loop over bytes belongs in another module: it would be several times slower.
 let seldom =
     house + [.unsafeFlags(["-Osize", "-Xfrontend", "-disable-sil-perf-optzns"], .when(configuration: .release))]
 
