@@ -21,10 +21,12 @@ package struct ReplicationProof: Sendable, Equatable {
     package private(set) var from: Int64?
     /// Last offset that an event names.
     package private(set) var to: Int64?
-    /// Bytes of the stream that were lost.
+    /// Bytes of the stream that were lost, where known.
     package private(set) var lostBytes = 0
     /// How often part of the stream was lost.
     package private(set) var losses = 0
+    /// Those of them that are not in ``lostBytes``, because the server did not tell.
+    package private(set) var lossesOfUnknownSize = 0
     private var carrier = Carrier.nothing
     /// Some time of the recording is not covered by a link.
     private var isUnproven = false
@@ -73,8 +75,12 @@ package struct ReplicationProof: Sendable, Equatable {
         case "gap" where event.from == nil:
             guard event.cause == GapCause.backlogLost.rawValue else { return isUnproven = true }
             losses += 1
-            let (sum, overflow) = lostBytes.addingReportingOverflow(max(0, event.bytes ?? 0))
-            lostBytes = overflow ? .max : sum
+            if let bytes = event.bytes {
+                let (sum, overflow) = lostBytes.addingReportingOverflow(max(0, bytes))
+                lostBytes = overflow ? .max : sum
+            } else {
+                lossesOfUnknownSize += 1
+            }
             // The loss has been counted.
             if carrier == .lostLink { carrier = .nothing }
         default: break
@@ -134,9 +140,14 @@ package struct ReplicationProof: Sendable, Equatable {
         return switch isComplete {
         case true?: "complete by \(range)"
         case false?:
-            "not complete: \(Quantity.text(lostBytes, "byte")) of the replication stream \(lostBytes == 1 ? "was" : "were") lost; received \(range)"
+            "not complete: \(lostPart) of the replication stream \(lostBytes > 1 ? "were" : "was") lost; received \(range)"
         case nil: "unknown: only part of the recording came from the replication stream, \(range)"
         }
+    }
+
+    private var lostPart: String {
+        guard lossesOfUnknownSize > 0 else { return Quantity.text(lostBytes, "byte") }
+        return lostBytes == 0 ? "a part of unknown size" : "at least " + Quantity.text(lostBytes, "byte")
     }
 }
 
@@ -147,6 +158,7 @@ extension ReplicationProof: Encodable {
         case to = "to_offset"
         case lostBytes = "lost_bytes"
         case losses
+        case lossesOfUnknownSize = "losses_of_unknown_size"
         case isComplete = "complete"
     }
 
@@ -158,6 +170,7 @@ extension ReplicationProof: Encodable {
         try container.encodeIfPresent(to, forKey: .to)
         try container.encode(lostBytes, forKey: .lostBytes)
         try container.encode(losses, forKey: .losses)
+        try container.encode(lossesOfUnknownSize, forKey: .lossesOfUnknownSize)
         if let isComplete {
             try container.encode(isComplete, forKey: .isComplete)
         } else {

@@ -77,6 +77,22 @@ import Testing
         #expect(account.verdict(isDamaged: false).exitStatus == (test.isComplete == false ? 3 : 0))
     }
 
+    @Test(
+        "the bytes that were lost, as far as the server told",
+        arguments: [
+            ([1], "1 byte of the replication stream was lost"), ([5], "5 bytes of the replication stream were lost"),
+            ([4_000, 96], "4,096 bytes of the replication stream were lost"),
+            ([nil], "a part of unknown size of the replication stream was lost"),
+            ([4_096, nil], "at least 4,096 bytes of the replication stream were lost"),
+            ([nil, 1, nil], "at least 1 byte of the replication stream was lost"),
+        ] as [([Int?], String)])
+    func sentence(losses: [Int?], sentence: String) {
+        var proof = ReplicationProof()
+        proof.note(.subscribed(runID: nil, redisVersion: nil, replid: "h", offset: 10))
+        for bytes in losses { proof.note(.backlogLost(bytes: bytes)) }
+        #expect(proof.text == "not complete: \(sentence); received replication offset 10..10")
+    }
+
     @Test("the ids of event keys show what a lost part of the stream contained")
     func eventKeys() {
         var account = RecordingAccount()
