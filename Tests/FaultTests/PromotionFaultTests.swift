@@ -53,20 +53,11 @@ struct PromotionFaultTests {
         }
     }
 
-    /// The end of a server's replication stream.
-    private static func end(_ server: RedisServer) async throws -> Substring? {
-        try await server.command(["INFO", "replication"]).text?.split(whereSeparator: \.isNewline)
-            .first { $0.hasPrefix("master_repl_offset:") }
-    }
-
     /// From now on the nodes' commands wait at the master, and its replica has everything before them: what a master has
     /// not replicated is lost to everyone, and no relay could tell.
     private static func holdWrites(_ master: RedisServer, _ replica: RedisServer) async throws {
         try await master.command(["CLIENT", "PAUSE", "100000", "WRITE"])
-        try await eventually("the replica has everything") { () -> Bool? in
-            guard let end = try await Self.end(master) else { return nil }
-            return try await Self.end(replica) == end ? true : nil
-        }
+        try await replica.waitUntilFollowing(master)
     }
 
     @Test(

@@ -119,10 +119,7 @@ struct MarkerTests {
         try await RedisServer.with { master in
             try await RedisServer.with { replica in
                 try await replica.command(["REPLICAOF", .text(master.host), "\(master.port)"])
-                try await eventually("the replica follows") {
-                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                        ? true : nil
-                }
+                try await replica.waitUntilFollowing(master)
                 let arguments = ["--redis", replica.url, "--core-hub", Self.hub.type, "--markers", "1s"]
                 try await RelayProcess.with(arguments) { relay in
                     try await Self.wait(relay, published: 0, received: 0, missing: 0, "the first interval has begun")

@@ -30,10 +30,7 @@ struct ReplicaLossTests {
                 for server in mayAskMaster ? [master, replica] : [replica] {
                     try await server.command(["ACL", "SETUSER", "relay", "on", ">secret", "~*", "&*", "+@all"])
                 }
-                try await eventually("the replica follows") {
-                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                        ? true : nil
-                }
+                try await replica.waitUntilFollowing(master)
                 try await TemporaryDirectory.with { folder in
                     let arguments = ["--channel", "chat", "--record", folder]
                     let environment = ["BACKPLANE_RELAY_REDIS": "redis://relay:secret@\(replica.host):\(replica.port)"]

@@ -29,10 +29,7 @@ struct ReplicaWatchTests {
             // As two arguments: Redis 6.2 takes one as a name.
             let follow = ["--replicaof", master.host, "\(master.port)"]
             try await RedisServer.with(quick + follow, edition: edition) { replica in
-                try await eventually("the replica has a link", within: .seconds(40)) {
-                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                        ? true : nil
-                }
+                try await replica.waitUntilFollowing(master)
                 try await body(master, replica)
             }
         }
@@ -79,6 +76,7 @@ struct ReplicaWatchTests {
                     ]
                 }
                 let before = try await answers()
+                try await replica.waitUntilFollowing(master)
                 try await TemporaryDirectory.with { folder in
                     let arguments = ["--redis", replica.url, "--channel", "chat", "--core", "--record", folder]
                     try await RelayProcess.with(arguments) { relay in
@@ -190,10 +188,7 @@ struct ReplicaWatchTests {
         try await Self.with { master, replica in
             let follow = ["--replicaof", "\(master.host) \(master.port)"]
             try await RedisServer.with(follow) { other in
-                try await eventually("the other replica has a link", within: .seconds(40)) {
-                    try await other.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                        ? true : nil
-                }
+                try await other.waitUntilFollowing(master)
                 let address = [replica, other, master].map { "\($0.host):\($0.port)" }.joined(separator: ",")
                 try await RelayProcess.with(["--redis", address, "--channel", "chat"]) { relay in
                     #expect(try await replica.command(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 1)
@@ -220,7 +215,9 @@ struct ReplicaWatchTests {
                     $0[Self.linkUp] == 1 && $0[Self.answers] == 0 && $0[Self.subscribers + Self.channel] == 1
                         && $0["backplane_relay_replica_lag_bytes"] == nil
                 }
-                let told = relay.child.errors.components(separatedBy: "the master of the replica cannot be queried")
+                let sentence = "the master of the replica cannot be queried"
+                try await eventually("the refusal is reported") { relay.child.errors.contains(sentence) ? true : nil }
+                let told = relay.child.errors.components(separatedBy: sentence)
                 #expect(told.count == 2 && told[1].contains("NOAUTH"), "\(relay.child.errors)")
                 let check = try await Finished.relay([
                     "run", "--check-only", "--redis", replica.url, "--channel", "chat", "--listen", "127.0.0.1:0",

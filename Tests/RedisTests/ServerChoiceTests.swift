@@ -138,13 +138,6 @@ import Testing
 /// The same with real servers.
 @Suite(.needs(.redisServer, .redisCLI), .timeLimit(.minutes(1)))
 struct ReplicaAttachTests {
-    private static func waitForLink(_ replica: RedisServer) async throws {
-        try await eventually("the replica has a link") {
-            try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                ? true : nil
-        }
-    }
-
     private static func subscription(_ configuration: RedisConfiguration) async throws -> Subscription {
         var found: Subscription?
         try await Attaching.subscriber(configuration) { events in found = try await events.nextSubscription() }
@@ -154,7 +147,7 @@ struct ReplicaAttachTests {
     @Test func ofSeveralServersTheReplicaIsWatched() async throws {
         try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { master in
             try await RedisServer.with(["--replicaof", "127.0.0.1 \(master.port)"]) { replica in
-                try await Self.waitForLink(replica)
+                try await replica.waitUntilFollowing(master)
                 let both = RedisConfiguration(servers: master.configuration.servers + replica.configuration.servers)
                 let watched = try await Self.subscription(both.watching())
                 #expect(watched.endpoint == replica.configuration.endpoint)
@@ -199,7 +192,7 @@ struct ReplicaAttachTests {
             try await RedisServer.with(follow) { first in
                 try await RedisServer.with(follow) { second in
                     try await Sentinel.with(watching: master) { sentinel in
-                        for replica in [first, second] { try await Self.waitForLink(replica) }
+                        for replica in [first, second] { try await replica.waitUntilFollowing(master) }
                         try await sentinel.waitForReplica()
                         try await Attaching.subscriber(sentinel.configuration.watching()) { events in
                             let before = try await events.nextSubscription()

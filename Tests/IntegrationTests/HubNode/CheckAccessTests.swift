@@ -3,7 +3,7 @@ import HubNode
 import TestSupport
 import Testing
 
-extension WithHubNodes {
+extension WithChecks {
     /// `check --core` at nodes that require something: a token, a header, TLS.
     @Suite("What nodes require of check --core", .serialized, .needs(.redisServer, .nginx))
     struct CheckAccessTests {

@@ -8,6 +8,6 @@ enum WithHubNodes {}
 @Suite("With hub nodes and browsers", .serialized)
 enum WithBrowsers {}
 
-/// Suites of `check`, apart from the others: one group would take longer than all other tests.
-@Suite("With hub nodes and check", .serialized)
+/// Suites of `check` take minutes: one after another they would take longer than all other tests.
+@Suite("With hub nodes and check")
 enum WithChecks {}

@@ -4,9 +4,11 @@ Performs each step of the transcript, given the ports of two nodes and of Redis,
 MONITOR. Prints one JSON object: the steps that agree, those that differ, and those that were not performed.
 """
 import json
+import queue
 import re
 import socket
 import sys
+import threading
 import time
 
 import msgpack
@@ -199,26 +201,32 @@ real_servers = sorted(set(re.findall(r"\w+_[0-9a-f]{32}", open(sys.argv[4]).read
 our_servers = sorted({
     channel.decode().split(":internal:ack:")[1] for channel in store.pubsub_channels("*OracleHub:internal:ack:*")})
 publishers, listeners = set(), set()
-monitor = socket.create_connection(("127.0.0.1", int(sys.argv[3])), timeout=10)
+monitor = socket.create_connection(("127.0.0.1", int(sys.argv[3])))
 monitor.sendall(b"MONITOR\r\n")
-commands = monitor.makefile("r", encoding="utf-8", newline="\r\n")
-commands.readline()
-for title, result, expected in steps:
-    plain = re.sub(r" \((json|messagepack)\)", "", title)
-    action = next((action for beginning, action in actions.items() if plain.startswith(beginning)), None)
-    if action is None:
-        left.append(title)
-        continue
-    action()
-    # Everything before the mark belongs to the step.
-    time.sleep(0.05)
-    store.echo("mark")
-    got = []
-    for line in commands:
+lines = monitor.makefile("r", encoding="utf-8", newline="\r\n")
+lines.readline()
+commands = queue.SimpleQueue()
+threading.Thread(target=lambda: [commands.put(line) for line in lines], daemon=True).start()
+
+
+def commands_of_step(count):
+    """What the nodes published, subscribed and unsubscribed up to the mark, which is set after `count` commands.
+
+    A command too many comes with this step or the next. One that is absent is waited for, up to ten seconds.
+    """
+    got, is_marked, deadline = [], False, time.monotonic() + 10
+    while True:
+        if not is_marked and (len(got) >= count or time.monotonic() > deadline):
+            store.echo("mark")
+            is_marked = True
+        try:
+            line = commands.get(timeout=None if is_marked else 0.1)
+        except queue.Empty:
+            continue
         address, rest = re.match(r"\+[\d.]+ \[\d+ (\S+)\] (.*)", line).groups()
         verb, *arguments = re.findall(r'"(?:[^"\\]|\\.)*"', rest)
         if verb == '"ECHO"':
-            break
+            return got
         if verb == '"PUBLISH"':
             publishers.add(address)
             got.append(f"0 [0 x] {rest.strip()}")
@@ -226,10 +234,23 @@ for title, result, expected in steps:
             listeners.add(address)
             # Several names may be subscribed at once.
             got += [f"0 [0 x] {verb} {argument}" for argument in arguments]
+
+
+for title, result, expected in steps:
+    plain = re.sub(r" \((json|messagepack)\)", "", title)
+    action = next((action for beginning, action in actions.items() if plain.startswith(beginning)), None)
+    if action is None:
+        left.append(title)
+        continue
+    action()
+    got = commands_of_step(len(expected))
     held.append(title)
     wanted = shaped(expected, real_ids, real_servers)
     had = shaped(got, names, our_servers)
     if wanted != had:
         different.append({"step": title, "expected": wanted, "got": had})
+surplus = commands_of_step(0)
+if surplus:
+    different.append({"step": "after the last step", "expected": [], "got": shaped(surplus, names, our_servers)})
 print(json.dumps({
     "held": held, "different": different, "left": left, "shared": sorted(publishers & listeners)}))

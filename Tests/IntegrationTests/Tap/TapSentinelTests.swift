@@ -20,10 +20,7 @@ struct TapSentinelTests {
     ) async throws {
         try await RedisServer.with(quick) { master in
             try await RedisServer.with(quick + ["--replicaof", master.host, "\(master.port)"]) { replica in
-                try await eventually("the replica follows", within: .seconds(40)) {
-                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                        ? true : nil
-                }
+                try await replica.waitUntilFollowing(master)
                 try await body(master, replica)
             }
         }

@@ -93,10 +93,7 @@ struct TapTests {
     func atReplica() async throws {
         try await RedisServer.with(["--repl-diskless-sync-delay", "0"]) { master in
             try await RedisServer.with(["--replicaof", master.host, "\(master.port)"]) { replica in
-                try await eventually("the replica follows") {
-                    try await replica.command(["INFO", "replication"]).text?.contains("master_link_status:up") == true
-                        ? true : nil
-                }
+                try await replica.waitUntilFollowing(master)
                 try await TemporaryDirectory.with { folder in
                     var traffic = TapTraffic()
                     try await RelayProcess.with(Self.arguments(replica, folder)) { relay in
