@@ -137,11 +137,12 @@ struct HubDepartureTests {
                             try await Self.publish(to: redis)
                             try await Self.wait(relay, "signalr_backplane_envelopes_total", 2)
                             try await output.wait(for: "envelope", count: 2)
+                            // Until the node goes: then the hub is left again.
+                            #expect(
+                                output.seen.withLock { $0.filter { $0 != "subscribed" } }
+                                    == ["attached", "envelope", "detached", "attached", "envelope"])
                         }
                     }
-                    #expect(
-                        output.seen.withLock { $0.filter { $0 != "subscribed" } }
-                            == ["attached", "envelope", "detached", "attached", "envelope"])
                 }
                 var seen: [String] = []
                 try CaptureReader(paths: [folder]).forEach { item in
@@ -151,7 +152,7 @@ struct HubDepartureTests {
                     case .event: break
                     }
                 }
-                #expect(seen == ["attached", Self.hub.topic, "detached", "attached", Self.hub.topic])
+                #expect(seen.prefix(5) == ["attached", Self.hub.topic, "detached", "attached", Self.hub.topic])
             }
         }
     }

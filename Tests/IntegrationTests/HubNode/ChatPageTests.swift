@@ -5,8 +5,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The chat page in use: two browsers at two nodes. Its tests wait for browsers most of the time, so they run beside
-/// ``WithHubNodes``.
+/// The chat page in use: two browsers at two nodes.
 @Suite("The chat page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
 struct ChatPageTests {
     @Test(
