@@ -97,7 +97,7 @@ struct ClusterWatchTests {
                         let before = try await relay.metric(Self.received + Self.chat)
                         try await relay.waitForMetric(Self.received + Self.chat, atLeast: Int(before) + 30)
                     }
-                    #expect(try await relay.metric("backplane_relay_cluster_nodes") == 3)
+                    try await relay.waitForMetrics("the other node tells of three") { $0[Self.nodesOfCluster] == 3 }
                     let exit = try await relay.stop()
                     #expect(exit == .code(3) || exit == .code(0), "\(relay.child.errors)")
                     #expect(relay.child.errors.contains("subscription lost, reconnecting"))
