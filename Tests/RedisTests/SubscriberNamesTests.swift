@@ -104,6 +104,27 @@ struct SubscriberNamesTests {
         }
     }
 
+    @Test("are confirmed by Redis' reply only, also if they are requested twice at once")
+    func requestedTwice() async throws {
+        try await RedisServer.with { server in
+            try await server.command([
+                "ACL", "SETUSER", "relay", "on", ">secret", "resetchannels", "&chat", "+@all",
+            ])
+            var redis = try RedisConfiguration(connectionString: server.url)
+            redis.username = "relay"
+            redis.password = Secret("secret")
+            try await Self.running(redis, SubscribedName.plain(["chat"])) { subscriber, _ in
+                for _ in 1...20 {
+                    let changes = await withTaskGroup(of: RedisSubscriber.Change.self) { group in
+                        for _ in 1...8 { group.addTask { await subscriber.add(Self.hub) } }
+                        return await group.reduce(into: []) { $0.append($1) }
+                    }
+                    #expect(changes.allSatisfy { if case .refused = $0 { true } else { false } }, "\(changes)")
+                }
+            }
+        }
+    }
+
     @Test("are subscribed later if there is no connection") func later() async throws {
         let subscriber = RedisSubscriber(
             configuration: try RedisConfiguration(connectionString: "redis://127.0.0.1:1"), names: [],

@@ -9,16 +9,20 @@ final class SubscriberHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// The outstanding replies to one change of names.
+    /// A change of names, which Redis confirms with the last of its commands.
     private final class PendingChange {
-        var commands: Int
+        var commands = 0
         var refusal: String?
         let isConfirmed: (_ refusal: String?) -> Void
 
-        init(commands: Int, _ isConfirmed: @escaping (_ refusal: String?) -> Void) {
-            self.commands = commands
-            self.isConfirmed = isConfirmed
-        }
+        init(_ isConfirmed: @escaping (_ refusal: String?) -> Void) { self.isConfirmed = isConfirmed }
+    }
+
+    /// A command without its replies, and the changes that wait for them.
+    private struct PendingCommand {
+        let names: Set<SubscribedName.Key>
+        let isAdding: Bool
+        var changes: [PendingChange]
     }
 
     private let reader: RESPReader
@@ -28,8 +32,8 @@ final class SubscriberHandler: ChannelInboundHandler {
     private let wanted: WantedNames
     /// The names requested on this connection.
     private var asked: Set<SubscribedName.Key>
-    /// In order of request, one per command.
-    private var changes = Deque<PendingChange>()
+    /// Changes of names in order of request.
+    private var commands = Deque<PendingCommand>()
     private var machine: SubscriberMachine
     private var timer: CommandTimer
     private var pacer = ReadPacer()
@@ -162,7 +166,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         reader.abandonLarge()
         handle(.inactive, context: context)
         while let fence = fences.popFirst() { fence(false) }
-        while let change = changes.popFirst() { answered(change, refusal: Self.connectionEnded) }
+        while let command = commands.popFirst() { answered(command, refusal: Self.connectionEnded) }
         context.fireChannelInactive()
     }
 
@@ -191,27 +195,38 @@ final class SubscriberHandler: ChannelInboundHandler {
         _ names: [SubscribedName.Key], isAdding: Bool, context: ChannelHandlerContext,
         _ isConfirmed: @escaping (_ refusal: String?) -> Void
     ) {
-        let names = names.filter { asked.contains($0) != isAdding }
         guard !machine.isJoining, context.channel.isActive else { return isConfirmed(Self.connectionEnded) }
         reader.setNames(wanted.list)
-        var commands: [[RESPArgument]] = []
+        let change = PendingChange(isConfirmed)
+        let new = names.filter { asked.contains($0) != isAdding }
+        // An earlier change has requested the others: without Redis' reply they are not confirmed.
+        let others = Set(names).subtracting(new)
+        for index in commands.indices where !commands[index].names.isDisjoint(with: others) {
+            commands[index].changes.append(change)
+            change.commands += 1
+        }
+        var requests: [[RESPArgument]] = []
         for isPattern in [false, true] {
-            let some = names.filter { $0.isPattern == isPattern }
+            let some = new.filter { $0.isPattern == isPattern }
             guard !some.isEmpty, machine.handle(.change(names: some.count)) == .sendChange else { continue }
             let word = (isPattern ? "P" : "") + (isAdding ? "" : "UN") + "SUBSCRIBE"
-            commands.append([.text(word)] + some.map { .bytes($0.name) })
+            requests.append([.text(word)] + some.map { .bytes($0.name) })
+            commands.append(PendingCommand(names: Set(some), isAdding: isAdding, changes: [change]))
+            change.commands += 1
         }
-        guard !commands.isEmpty else { return isConfirmed(nil) }
-        if isAdding { asked.formUnion(names) } else { asked.subtract(names) }
-        let change = PendingChange(commands: commands.count, isConfirmed)
-        for _ in commands { changes.append(change) }
-        send(commands, context: context)
+        guard change.commands > 0 else { return isConfirmed(nil) }
+        guard !requests.isEmpty else { return }
+        if isAdding { asked.formUnion(new) } else { asked.subtract(new) }
+        send(requests, context: context)
     }
 
-    private func answered(_ change: PendingChange, refusal: String?) {
-        change.commands -= 1
-        change.refusal = change.refusal ?? refusal
-        if change.commands == 0 { change.isConfirmed(change.refusal) }
+    private func answered(_ command: PendingCommand, refusal: String?) {
+        if refusal != nil, command.isAdding { asked.subtract(command.names) }
+        for change in command.changes {
+            change.commands -= 1
+            change.refusal = change.refusal ?? refusal
+            if change.commands == 0 { change.isConfirmed(change.refusal) }
+        }
     }
 
     /// Applies changes made during setup of the connection.
@@ -253,7 +268,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         case .sendChange, .sendLogin: break
         case .loggedIn(let reply): keeper?.answered(reply)
         case .changed(let refusal):
-            if let change = changes.popFirst() { answered(change, refusal: refusal) }
+            if let command = commands.popFirst() { answered(command, refusal: refusal) }
         case .subscribed(let subscription):
             reader.sink = sink
             handshakeTimeout?.cancel()
